@@ -1,0 +1,28 @@
+// The measured app on Node and socket.io: what `bench-server` does, as the documentation would have it.
+// PORT (default 3000) comes from the environment. CORES is ignored: one process of Node uses one core for this work.
+import { createServer } from "node:http";
+import { Server } from "socket.io";
+
+const server = createServer();
+const io = new Server(server, { transports: ["websocket"], perMessageDeflate: false, serveClient: false });
+
+const to = (room) => (room ? io.to(room) : io);
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+io.on("connection", (socket) => {
+  socket.on("join", (room, ack) => {
+    socket.join(room);
+    ack("ok");
+  });
+  socket.on("pub", ({ room, p }) => to(room).emit("msg", p));
+  socket.on("burst", async ({ room, count, every, rest }) => {
+    for (let index = 0; index < count; index += 1) {
+      to(room).emit("msg", String(index).padStart(10, "0") + rest);
+      if ((index + 1) % every === 0) await turn();
+    }
+  });
+  socket.on("echo", (data, ack) => ack(data));
+});
+
+const port = Number(process.env.PORT ?? 3000);
+server.listen(port, "127.0.0.1", 4096, () => console.log(`node listens on port ${port}`));

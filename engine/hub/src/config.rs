@@ -1,0 +1,75 @@
+//! What a server is told at its start, under the reference's option names.
+//!
+//! Not how to listen: addresses, cores and drivers are the server's business.
+
+/// Options of the engine; every core has the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Path of the engine, with slashes at both ends. Source: `path`, default `/socket.io/`.
+    pub path: String,
+    /// Milliseconds between a pong and the next ping. Source: `pingInterval`, default 25 000.
+    pub ping_interval_ms: u64,
+    /// Milliseconds that a pong may take. Source: `pingTimeout`, default 20 000.
+    pub ping_timeout_ms: u64,
+    /// Milliseconds that an upgrade may take. Source: `upgradeTimeout`, default 10 000.
+    pub upgrade_timeout_ms: u64,
+    /// Milliseconds until a session must have joined a namespace. Source: `connectTimeout`, default 45 000.
+    pub connect_timeout_ms: u64,
+    /// Bytes of a message or a request body from a client. Source: `maxHttpBufferSize`, default 1 000 000.
+    pub message_bytes_max: usize,
+    /// Bytes that a connection may owe before it is cut as too slow; one packet may exceed it. No such option in the reference; default 1 MiB.
+    pub backlog_bytes_max: usize,
+    /// Transports that may be opened. Source: `transports`, default both.
+    pub transports: Transports,
+    /// Whether responses carry `Access-Control-Allow-Origin: *`. Source: `cors.origin`, default off.
+    pub cors: Cors,
+    /// Connections of one core; more are closed at once. Default: no limit but the kernel's.
+    pub connections_max: usize,
+}
+
+/// Which transports a session may start with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transports {
+    /// Long-polling, WebSocket, and the upgrade from one to the other.
+    Both,
+    /// `["websocket"]`.
+    WebSocketOnly,
+    /// `["polling"]`.
+    PollingOnly,
+}
+
+/// Cross-origin requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cors {
+    /// No header at all.
+    Off,
+    /// Any origin, without credentials.
+    Any,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            path: "/socket.io/".into(),
+            ping_interval_ms: 25_000,
+            ping_timeout_ms: 20_000,
+            upgrade_timeout_ms: 10_000,
+            connect_timeout_ms: 45_000,
+            message_bytes_max: 1_000_000,
+            backlog_bytes_max: 1 << 20,
+            transports: Transports::Both,
+            cors: Cors::Off,
+            connections_max: usize::MAX,
+        }
+    }
+}
+
+impl Transports {
+    pub(crate) const fn polling(self) -> bool {
+        matches!(self, Self::Both | Self::PollingOnly)
+    }
+
+    pub(crate) const fn websocket(self) -> bool {
+        matches!(self, Self::Both | Self::WebSocketOnly)
+    }
+}

@@ -1,0 +1,219 @@
+//! Connections of one core: what each is in the middle of, and how it ends.
+//!
+//! Not descriptors: a [`ConnId`] is a slot and a generation that the kernel's side gave, and a stale one touches nothing.
+
+use socketville_proto::http::KeepAlive;
+use socketville_proto::ws;
+
+use crate::http::Upload;
+use crate::limits::{HEAD_TIMEOUT_MS, LINGER_MS, PIPELINED_BYTES_MAX};
+use crate::timers::{Deadline, Watched};
+use crate::{Effect, Hub, Reason, SessionKey};
+
+/// A TCP connection: its slot, and how often the slot was used before.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ConnId {
+    /// The slot.
+    pub index: u32,
+    /// The generation.
+    pub generation: u32,
+}
+
+/// How a connection's next bytes are to be read.
+pub enum Intake {
+    /// With [`Hub::handle_http`].
+    Http,
+    /// With this decoder, each message to [`Hub::handle_message`]; then give it back with [`Hub::return_decoder`].
+    WebSocket(ws::Decoder),
+    /// Not at all: it is closing or gone.
+    Deaf,
+}
+
+/// What to do after a step over HTTP bytes.
+#[derive(Debug)]
+pub enum Progress {
+    /// Nothing until more bytes come.
+    Wait,
+    /// Read the rest, asking for the [`Intake`] again.
+    Again,
+    /// A POST's body is here: its packets, then [`Hub::finish_post`].
+    Payload(SessionKey, Vec<u8>),
+}
+
+pub(crate) struct Conn {
+    pub(crate) generation: u32,
+    pub(crate) keep: KeepAlive,
+    pub(crate) phase: Phase,
+    pub(crate) held: Option<Box<Vec<u8>>>,
+    pub(crate) deadline: Deadline,
+}
+
+pub(crate) enum Phase {
+    /// Not open.
+    Vacant,
+    /// Waits for a request head.
+    Http,
+    /// Reads a request's body.
+    Body(Box<Upload>),
+    /// A GET that waits for packets.
+    Parked(SessionKey),
+    /// The application has the request, or a payload is being handled.
+    Answering,
+    /// A session's WebSocket, or one that wants to become that.
+    WebSocket { session: SessionKey, decoder: ws::Decoder, role: Role },
+    /// Its last bytes are on their way; what comes is ignored.
+    Closing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    Transport,
+    Probe,
+}
+
+const _: () = assert!(size_of::<Conn>() <= 64);
+
+impl Hub {
+    /// A connection was accepted or came from another core.
+    pub fn open(&mut self, now_ms: u64, conn: ConnId) {
+        let index = conn.index as usize;
+        while index >= self.conns.len() {
+            self.conns.push(Conn::vacant());
+        }
+        self.conns[index] = Conn { generation: conn.generation, phase: Phase::Http, ..Conn::vacant() };
+        self.conns_open += 1;
+        self.counters.connections_opened += 1;
+        self.outbox.open(conn);
+        self.set_conn_deadline(conn, now_ms + HEAD_TIMEOUT_MS);
+        if self.conns_open > self.config.connections_max {
+            self.counters.connections_refused += 1;
+            self.cut(conn);
+        }
+    }
+
+    /// How the bytes that came are to be read.
+    pub fn intake(&mut self, conn: ConnId) -> Intake {
+        match self.conn_mut(conn).map(|c| &mut c.phase) {
+            None | Some(Phase::Vacant | Phase::Closing) => Intake::Deaf,
+            Some(Phase::WebSocket { decoder, .. }) => {
+                Intake::WebSocket(std::mem::replace(decoder, ws::Decoder::new()))
+            }
+            Some(_) => Intake::Http,
+        }
+    }
+
+    /// Gives back what [`Hub::intake`] lent.
+    pub fn return_decoder(&mut self, conn: ConnId, lent: ws::Decoder) {
+        if let Some(Phase::WebSocket { decoder, .. }) = self.conn_mut(conn).map(|c| &mut c.phase) {
+            *decoder = lent;
+        }
+    }
+
+    /// Bytes that were held while the connection was busy or a head was incomplete; they come before new ones.
+    pub fn take_held(&mut self, conn: ConnId) -> Option<Vec<u8>> {
+        self.conn_mut(conn)?.held.take().map(|held| *held)
+    }
+
+    /// Keeps bytes for later; too many of them close the connection.
+    pub(crate) fn hold(&mut self, conn: ConnId, bytes: &[u8]) {
+        let Some(state) = self.conn_mut(conn) else { return };
+        let held = state.held.get_or_insert_default();
+        held.extend_from_slice(bytes);
+        if held.len() > PIPELINED_BYTES_MAX {
+            self.handle_end(conn, Reason::TransportError);
+            self.cut(conn);
+        }
+    }
+
+    /// The peer has ended or broken the connection.
+    pub fn handle_end(&mut self, conn: ConnId, reason: Reason) {
+        let Some(state) = self.conn_mut(conn) else { return };
+        let phase = std::mem::replace(&mut state.phase, Phase::Closing);
+        match phase {
+            Phase::WebSocket { session, role: Role::Transport, .. } => self.lose_session(session, reason),
+            Phase::WebSocket { session, role: Role::Probe, .. } => self.abandon_probe(session),
+            Phase::Parked(session) => self.lose_session(session, Reason::TransportError),
+            Phase::Body(upload) => {
+                if let Some(session) = upload.session() {
+                    self.lose_session(session, Reason::TransportError);
+                }
+            }
+            Phase::Vacant | Phase::Http | Phase::Answering | Phase::Closing => {}
+        }
+        self.cut(conn);
+    }
+
+    /// The server has closed the descriptor.
+    pub fn forget(&mut self, conn: ConnId) {
+        if let Some(state) = self.conn_mut(conn) {
+            *state = Conn::vacant();
+            self.conns_open -= 1;
+            self.outbox.forget(conn);
+        }
+    }
+
+    /// Ends a connection after its last bytes.
+    pub(crate) fn close_conn(&mut self, now_ms: u64, conn: ConnId) {
+        if let Some(state) = self.conn_mut(conn) {
+            state.phase = Phase::Closing;
+            state.held = None;
+            self.outbox.close(conn);
+            self.set_conn_deadline(conn, now_ms + LINGER_MS);
+        }
+    }
+
+    /// Ends a connection at once.
+    pub(crate) fn cut(&mut self, conn: ConnId) {
+        if let Some(state) = self.conn_mut(conn) {
+            state.phase = Phase::Closing;
+            state.held = None;
+            self.effects.push_back(Effect::Close(conn));
+        }
+    }
+
+    /// Cuts those who owe too much: no peer makes us keep more than its share.
+    pub fn cut_slow(&mut self) {
+        while let Some(conn) = self.outbox.take_overflowed() {
+            self.counters.slow_cut += 1;
+            self.handle_end(conn, Reason::TransportError);
+        }
+        while let Some(session) = self.slow_sessions.pop() {
+            self.counters.slow_cut += 1;
+            self.lose_session(session, Reason::TransportError);
+        }
+    }
+
+    pub(crate) fn set_conn_deadline(&mut self, conn: ConnId, due_ms: u64) {
+        let Some(state) = find(&mut self.conns, conn) else { return };
+        self.timers.set(&mut state.deadline, due_ms, Watched::Conn(conn));
+    }
+
+    pub(crate) fn handle_conn_timer(&mut self, now_ms: u64, at_ms: u64, conn: ConnId) {
+        let Some(state) = find(&mut self.conns, conn) else { return };
+        if self.timers.settle(&mut state.deadline, at_ms, now_ms, Watched::Conn(conn)) {
+            self.handle_end(conn, Reason::TransportError);
+        }
+    }
+
+    pub(crate) fn conn_mut(&mut self, conn: ConnId) -> Option<&mut Conn> {
+        find(&mut self.conns, conn)
+    }
+}
+
+impl Conn {
+    const fn vacant() -> Self {
+        Self {
+            generation: 0,
+            keep: KeepAlive::Keep,
+            phase: Phase::Vacant,
+            held: None,
+            deadline: Deadline::NEVER,
+        }
+    }
+}
+
+fn find(conns: &mut [Conn], conn: ConnId) -> Option<&mut Conn> {
+    conns
+        .get_mut(conn.index as usize)
+        .filter(|state| state.generation == conn.generation && !matches!(state.phase, Phase::Vacant))
+}

@@ -1,0 +1,55 @@
+//! What one core has done, as plain numbers.
+//!
+//! Not a metrics system: the server renders them.
+
+/// Totals since start, but where a gauge is named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Connections opened.
+    pub connections_opened: u64,
+    /// Connections refused over the limit.
+    pub connections_refused: u64,
+    /// HTTP requests answered, of any kind.
+    pub requests: u64,
+    /// Engine.IO sessions opened.
+    pub sessions_opened: u64,
+    /// Sessions that went from polling to WebSocket.
+    pub upgrades: u64,
+    /// Packets received.
+    pub packets_in: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Emits: broadcasts, direct emits and acks.
+    pub emits: u64,
+    /// Packets encoded; equals `emits`, however many recipients there were.
+    pub encodes: u64,
+    /// Records received from other cores.
+    pub records_in: u64,
+    /// Frames that became due to a socket.
+    pub frames_out: u64,
+    /// Volatile frames dropped.
+    pub volatile_dropped: u64,
+    /// Connections cut since they did not read.
+    pub slow_cut: u64,
+    /// Sessions ended without a pong.
+    pub ping_timeouts: u64,
+    /// Sessions ended by a fault of their peer.
+    pub protocol_errors: u64,
+    /// Joins refused by a limit.
+    pub joins_refused: u64,
+}
+
+/// What there is on one core at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// TCP connections.
+    pub connections: usize,
+    /// Engine.IO sessions.
+    pub sessions: usize,
+    /// Socket.IO sockets.
+    pub sockets: usize,
+    /// Rooms, own-id rooms not counted.
+    pub rooms: usize,
+    /// Bytes in the arena.
+    pub arena_bytes: usize,
+}

@@ -1,0 +1,302 @@
+//! From an emit to the lanes: encode once, select, append.
+//!
+//! Not sending: bytes become due here and leave in the flush. Selection is (union of `to`, or all) minus the union of `except` minus the
+//! sender, each socket at most once. Another core's broadcast arrives as a [`Record`] and takes the very same way.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use socketville_proto::encode;
+
+use crate::members::{Bitset, Members};
+use crate::namespaces::Namespace;
+use crate::session::Link;
+use crate::{Hub, Id, Keyed, NspId, Range, SessionKey, SocketKey};
+
+/// Where a socket's packets go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// It has left.
+    Nobody,
+    /// To the lane of the connection in this slot.
+    Lane(u32),
+    /// To the buffer of the session in this slot.
+    Poll(u32),
+}
+
+/// Whom a broadcast is for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Selector<'a> {
+    /// Rooms; all sockets of the namespace if empty.
+    pub to: &'a [Cow<'a, str>],
+    /// Rooms whose sockets are left out.
+    pub except: &'a [Cow<'a, str>],
+    /// The sender.
+    pub skip: Option<Id>,
+    /// Whether a socket whose transport is busy is left out.
+    pub volatile: bool,
+}
+
+/// A broadcast on its way to other cores; encoded already.
+#[derive(Debug)]
+pub struct Record {
+    /// Whose namespace.
+    pub nsp: NspId,
+    /// As in [`Selector`].
+    pub to: SmallVec<[Box<str>; 1]>,
+    /// As in [`Selector`].
+    pub except: SmallVec<[Box<str>; 1]>,
+    /// As in [`Selector`].
+    pub skip: Option<Id>,
+    /// As in [`Selector`].
+    pub volatile: bool,
+    /// WebSocket frames, with their headers.
+    pub bytes: Box<[u8]>,
+    /// How many.
+    pub frames: u32,
+}
+
+/// What became of a broadcast.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Sockets of this core that it is due to.
+    pub sockets: usize,
+    /// What the other cores need, if there are any.
+    pub record: Option<Arc<Record>>,
+}
+
+/// For packets that cannot have any.
+pub(crate) const NO_ATTACHMENTS: &[Vec<u8>] = &[];
+
+const _: () = assert!(size_of::<Route>() == 8);
+
+impl Hub {
+    /// Encodes a packet once and makes it due to all whom the selector names.
+    pub fn broadcast(
+        &mut self,
+        nsp: NspId,
+        selector: &Selector<'_>,
+        kind: encode::Kind,
+        payload: &[u8],
+        attachments: &[Vec<u8>],
+    ) -> Delivery {
+        let (range, frames) = self.encode(nsp, kind, None, payload, attachments);
+        let is_for_others = self.cores > 1;
+        let record = is_for_others.then(|| Arc::new(selector.record(nsp, self.outbox.bytes(range), frames)));
+        Delivery { sockets: self.deliver(nsp, selector, range, frames), record }
+    }
+
+    /// Makes another core's broadcast due here; how many sockets it was for.
+    pub fn deliver_record(&mut self, record: &Record) -> usize {
+        self.counters.records_in += 1;
+        let to: SmallVec<[Cow<'_, str>; 4]> = record.to.iter().map(|name| Cow::Borrowed(&**name)).collect();
+        let except: SmallVec<[Cow<'_, str>; 4]> =
+            record.except.iter().map(|name| Cow::Borrowed(&**name)).collect();
+        let selector = Selector { to: &to, except: &except, skip: record.skip, volatile: record.volatile };
+        let range = self.outbox.write(|arena| arena.extend_from_slice(&record.bytes));
+        self.deliver(record.nsp, &selector, range, record.frames)
+    }
+
+    /// Sends a packet to one socket; false if it has left, or was busy and the packet volatile.
+    pub fn send(
+        &mut self,
+        key: SocketKey,
+        kind: encode::Kind,
+        id: Option<u64>,
+        payload: &[u8],
+        attachments: &[Vec<u8>],
+        volatile: bool,
+    ) -> bool {
+        let Some(nsp) = self.sockets.find(key).map(|socket| socket.nsp) else { return false };
+        let route = self.routes[key.index as usize];
+        if route == Route::Nobody {
+            return false;
+        }
+        if volatile && !self.is_writable(route) {
+            self.counters.volatile_dropped += 1;
+            return false;
+        }
+        let (range, frames) = self.encode(nsp, kind, id, payload, attachments);
+        self.counters.frames_out += u64::from(frames);
+        self.append(route, range);
+        true
+    }
+
+    fn encode(
+        &mut self,
+        nsp: NspId,
+        kind: encode::Kind,
+        id: Option<u64>,
+        payload: &[u8],
+        attachments: &[Vec<u8>],
+    ) -> (Range, u32) {
+        let name = self.namespaces.get(usize::from(nsp.0)).map_or("/", |namespace| &namespace.name);
+        let mut frames = 0;
+        let range = self.outbox.write(|arena| {
+            frames =
+                encode::write(arena, &encode::Packet { kind, nsp: name, id, payload, attachments }) as u32;
+        });
+        self.counters.emits += 1;
+        self.counters.encodes += 1;
+        (range, frames)
+    }
+
+    /// A packet of the engine's own to a session (CONNECT, DISCONNECT).
+    pub(crate) fn send_to_session(
+        &mut self,
+        key: SessionKey,
+        nsp: NspId,
+        kind: encode::Kind,
+        payload: &[u8],
+    ) {
+        let name = self.namespaces.get(usize::from(nsp.0)).map_or("/", |namespace| &namespace.name);
+        let range = self.outbox.write(|arena| {
+            encode::write(
+                arena,
+                &encode::Packet { kind, nsp: name, id: None, payload, attachments: NO_ATTACHMENTS },
+            );
+        });
+        if let Some(route) = self.route_of(key) {
+            self.append(route, range);
+        }
+    }
+
+    fn deliver(&mut self, nsp: NspId, selector: &Selector<'_>, range: Range, frames: u32) -> usize {
+        let mut selection = std::mem::take(&mut self.selection);
+        let mut sockets = 0;
+        let mut polls: SmallVec<[u32; 64]> = SmallVec::new();
+        if let Some(namespace) = self.namespaces.get(usize::from(nsp.0)) {
+            let ids = &self.socket_ids;
+            let (outbox, routes) = (&mut self.outbox, &self.routes);
+            let dropped = &mut self.counters.volatile_dropped;
+            let visit = |slot: u32| match routes.get(slot as usize) {
+                Some(Route::Lane(lane)) if !selector.volatile || outbox.is_writable(*lane) => {
+                    outbox.append(*lane, range);
+                    sockets += 1;
+                }
+                Some(Route::Lane(_)) => *dropped += 1,
+                Some(Route::Poll(session)) => polls.push(*session),
+                Some(Route::Nobody) | None => {}
+            };
+            match selector.simple(namespace) {
+                Simple::Nobody => {}
+                Simple::All(members) => members.for_each(visit),
+                Simple::No => {
+                    selector.select(namespace, ids, &mut selection);
+                    selection.for_each(visit);
+                }
+            }
+        }
+        self.selection = selection;
+        for session in polls {
+            if selector.volatile && !self.is_writable(Route::Poll(session)) {
+                self.counters.volatile_dropped += 1;
+            } else {
+                self.append_to_poll(session, range);
+                sockets += 1;
+            }
+        }
+        self.counters.frames_out += sockets as u64 * u64::from(frames);
+        sockets
+    }
+
+    pub(crate) fn append(&mut self, route: Route, range: Range) {
+        match route {
+            Route::Lane(lane) => self.outbox.append(lane, range),
+            Route::Poll(session) => self.append_to_poll(session, range),
+            Route::Nobody => {}
+        }
+    }
+
+    fn is_writable(&self, route: Route) -> bool {
+        match route {
+            Route::Lane(lane) => self.outbox.is_writable(lane),
+            Route::Poll(index) => self.sessions.at(index).is_some_and(
+                |(_, session)| matches!(&session.link, Link::Polling(polling) if polling.parked.is_some()),
+            ),
+            Route::Nobody => false,
+        }
+    }
+
+    pub(crate) fn route_of(&self, key: SessionKey) -> Option<Route> {
+        match &self.sessions.find(key)?.link {
+            Link::WebSocket(conn) => Some(Route::Lane(conn.index)),
+            Link::Polling(_) => Some(Route::Poll(key.index)),
+            Link::Closing(_) => None,
+        }
+    }
+
+    /// After an upgrade, packets take the new way.
+    pub(crate) fn route_sockets_of(&mut self, key: SessionKey) {
+        let Some(route) = self.route_of(key) else { return };
+        if let Some(session) = self.sessions.find(key) {
+            for socket in &session.sockets {
+                self.routes[socket.index as usize] = route;
+            }
+        }
+    }
+}
+
+/// Whether a selection needs no set of its own.
+enum Simple<'a> {
+    Nobody,
+    All(&'a Members),
+    No,
+}
+
+impl Selector<'_> {
+    /// The frequent cases: everyone, or one room, and nobody left out.
+    fn simple<'n>(&self, namespace: &'n Namespace) -> Simple<'n> {
+        match (self.to, self.except, self.skip) {
+            ([], [], None) => Simple::All(&namespace.members),
+            ([room], [], None) => match namespace.room(room) {
+                Some(room) => Simple::All(&room.members),
+                None if room.len() == crate::ID_LEN => Simple::No,
+                None => Simple::Nobody,
+            },
+            _ => Simple::No,
+        }
+    }
+
+    fn select(&self, namespace: &Namespace, ids: &Keyed<Id, SocketKey>, selection: &mut Bitset) {
+        let own = |name: &str| {
+            let slot = ids.get(&Id::parse(name)?)?.index;
+            namespace.members.contains(slot).then_some(slot)
+        };
+        selection.clear();
+        if self.to.is_empty() {
+            selection.union(&namespace.members);
+        }
+        for name in self.to {
+            if let Some(room) = namespace.room(name) {
+                selection.union(&room.members);
+            } else if let Some(slot) = own(name) {
+                selection.insert(slot);
+            }
+        }
+        for name in self.except {
+            if let Some(room) = namespace.room(name) {
+                selection.subtract(&room.members);
+            } else if let Some(slot) = own(name) {
+                selection.remove(slot);
+            }
+        }
+        if let Some(slot) = self.skip.and_then(|id| ids.get(&id)).map(|key| key.index) {
+            selection.remove(slot);
+        }
+    }
+
+    fn record(&self, nsp: NspId, bytes: &[u8], frames: u32) -> Record {
+        let names = |names: &[Cow<'_, str>]| names.iter().map(|name| Box::from(&**name)).collect();
+        Record {
+            nsp,
+            to: names(self.to),
+            except: names(self.except),
+            skip: self.skip,
+            volatile: self.volatile,
+            bytes: bytes.into(),
+            frames,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What the hub asks of its server, and what it found in a packet.
+//!
+//! Not commands to the kernel: a [`ConnId`](crate::ConnId) is all the hub knows of a connection.
+
+use socketville_proto::http::Method;
+use socketville_proto::sio::Args;
+
+use crate::{ConnId, NspId, SessionKey, SocketKey};
+
+/// Something the server has to do, in order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Cut the connection now.
+    Close(ConnId),
+    /// Take the connection to the core of its session, with the bytes that were read already.
+    Pass(ConnId, u16, Vec<u8>),
+    /// Bytes that were held while the connection was busy can be read now.
+    Resume(ConnId),
+    /// A request that is not for the engine; answer with `Hub::respond`.
+    Request(ConnId, Box<Request>),
+    /// A socket is leaving; its rooms can still be seen until `Hub::forget_socket`.
+    Disconnecting(SocketKey, Reason),
+}
+
+/// A request for the application.
+#[derive(Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Path and query as they came.
+    pub target: String,
+    /// Names and values as they came.
+    pub headers: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+/// What a packet was, when it concerns the application.
+#[derive(Debug)]
+pub enum Incoming<'a> {
+    /// A client wants to join a namespace that exists: `Hub::admit` or `Hub::refuse`.
+    Connect {
+        /// Whose.
+        session: SessionKey,
+        /// Which namespace.
+        nsp: NspId,
+        /// The raw JSON object of `auth`.
+        auth: Option<&'a str>,
+    },
+    /// An event.
+    Event {
+        /// From whom.
+        socket: SocketKey,
+        /// The id to acknowledge.
+        id: Option<u64>,
+        /// Name and arguments.
+        args: Text<'a>,
+        /// Binary attachments, in order.
+        attachments: Vec<Vec<u8>>,
+    },
+    /// An acknowledgement of an event of ours.
+    Ack {
+        /// From whom.
+        socket: SocketKey,
+        /// The id we gave.
+        id: u64,
+        /// Arguments.
+        args: Text<'a>,
+        /// Binary attachments, in order.
+        attachments: Vec<Vec<u8>>,
+    },
+}
+
+/// Arguments that lie in the input, or in an own text if they had to wait for attachments.
+#[derive(Debug)]
+pub enum Text<'a> {
+    /// Scanned, in the input.
+    Borrowed(Args<'a>),
+    /// The content of the whole packet; scan it with `sio::decode`.
+    Owned(String),
+}
+
+/// Why a socket or session ended. Source: the documentation of `disconnect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The client left the namespace.
+    ClientNamespaceDisconnect,
+    /// The server made the socket leave.
+    ServerNamespaceDisconnect,
+    /// The connection ended.
+    TransportClose,
+    /// The connection failed.
+    TransportError,
+    /// No pong came in time.
+    PingTimeout,
+    /// Rubbish at the level of Engine.IO.
+    ParseError,
+    /// The engine closed the connection, for instance after rubbish at the level of Socket.IO.
+    ForcedClose,
+    /// The server stops.
+    ServerShuttingDown,
+}
+
+impl Reason {
+    /// The words of the reference.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientNamespaceDisconnect => "client namespace disconnect",
+            Self::ServerNamespaceDisconnect => "server namespace disconnect",
+            Self::TransportClose => "transport close",
+            Self::TransportError => "transport error",
+            Self::PingTimeout => "ping timeout",
+            Self::ParseError => "parse error",
+            Self::ForcedClose => "forced close",
+            Self::ServerShuttingDown => "server shutting down",
+        }
+    }
+}

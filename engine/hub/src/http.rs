@@ -1,0 +1,380 @@
+//! Requests on a connection: heads, bodies, answers, in turn.
+//!
+//! Not what a poll or a WebSocket does afterwards. One request at a time: what a client sends meanwhile is held, bounded.
+
+use socketville_proto::http::{self, Body, Chunked, Head, KeepAlive};
+use socketville_proto::ws;
+
+use crate::conns::{Phase, Progress};
+use crate::limits::{BODY_TIMEOUT_MS, HEAD_TIMEOUT_MS, KEEP_ALIVE_MS};
+use crate::verdict::{Fault, Verdict};
+use crate::{ConnId, Cors, Effect, Hub, Reason, Request, SessionKey};
+
+/// An answer of the application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Headers but for length and connection.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// A request whose body is being read.
+pub(crate) struct Upload {
+    purpose: Purpose,
+    framing: Framing,
+    body: Vec<u8>,
+}
+
+enum Purpose {
+    Packets(SessionKey),
+    Application(Box<Request>),
+}
+
+enum Framing {
+    Length(u64),
+    Chunked(Chunked),
+}
+
+/// Why a body could not be read.
+enum UploadError {
+    TooLarge,
+    Malformed,
+}
+
+/// All bytes that were given.
+const ALL: usize = usize::MAX;
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+const TEXT: (&str, &str) = ("Content-Type", "text/plain; charset=UTF-8");
+const HTML: (&str, &str) = ("Content-Type", "text/html");
+const NO_STORE: (&str, &str) = ("cache-control", "no-store");
+const ANY_ORIGIN: (&str, &str) = ("Access-Control-Allow-Origin", "*");
+
+impl Hub {
+    /// Reads from the front of `bytes`; returns how many were taken and what follows.
+    pub fn handle_http(&mut self, now_ms: u64, conn: ConnId, bytes: &[u8]) -> (usize, Progress) {
+        let (taken, progress) = self.handle_http_step(now_ms, conn, bytes);
+        (taken.min(bytes.len()), progress)
+    }
+
+    fn handle_http_step(&mut self, now_ms: u64, conn: ConnId, bytes: &[u8]) -> (usize, Progress) {
+        let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
+        match &mut state.phase {
+            Phase::Http => self.handle_head(now_ms, conn, bytes),
+            Phase::Body(upload) => {
+                let read = upload.read(bytes);
+                self.handle_upload(now_ms, conn, read)
+            }
+            Phase::Parked(_) | Phase::Answering => {
+                self.hold(conn, bytes);
+                (ALL, Progress::Wait)
+            }
+            Phase::WebSocket { .. } => (0, Progress::Again),
+            Phase::Vacant | Phase::Closing => (ALL, Progress::Wait),
+        }
+    }
+
+    fn handle_head(&mut self, now_ms: u64, conn: ConnId, bytes: &[u8]) -> (usize, Progress) {
+        match http::parse_head(bytes) {
+            Ok(None) if bytes.is_empty() => (0, Progress::Wait),
+            Ok(None) => {
+                self.set_conn_deadline(conn, now_ms + HEAD_TIMEOUT_MS);
+                self.hold(conn, bytes);
+                (ALL, Progress::Wait)
+            }
+            Ok(Some((head, length))) => self.handle_request(now_ms, conn, &head, length, bytes),
+            Err(error) => {
+                self.refuse_and_close(now_ms, conn, error.status(), &[HTML], b"");
+                (ALL, Progress::Wait)
+            }
+        }
+    }
+
+    fn handle_request(
+        &mut self,
+        now_ms: u64,
+        conn: ConnId,
+        head: &Head<'_>,
+        length: usize,
+        bytes: &[u8],
+    ) -> (usize, Progress) {
+        self.counters.requests += 1;
+        let has_body = !matches!(head.body, Body::None | Body::Length(0));
+        let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
+        state.keep = if head.keep_alive { KeepAlive::Keep } else { KeepAlive::Close };
+        let verdict = self.verdict(head);
+        if has_body && !matches!(verdict, Verdict::Post(_) | Verdict::NotOurs | Verdict::OtherCore(_)) {
+            if let Some(state) = self.conn_mut(conn) {
+                state.keep = KeepAlive::Close; // the body is not read, so nothing can follow it
+            }
+        }
+        match verdict {
+            Verdict::OtherCore(core) => return self.pass(now_ms, conn, core, bytes),
+            Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, head, fault),
+            Verdict::Preflight => self.answer_preflight(now_ms, conn),
+            Verdict::OpenPolling => self.open_polling(now_ms, conn),
+            Verdict::Poll(session) => self.handle_poll(now_ms, conn, session),
+            Verdict::OpenWebSocket => self.open_websocket(now_ms, conn, head),
+            Verdict::Upgrade(session) => self.open_probe(now_ms, conn, session, head),
+            Verdict::Post(session) => self.begin_post(now_ms, conn, session, head),
+            Verdict::NotOurs => self.begin_upload(now_ms, conn, head, Purpose::Application(owned(head))),
+        }
+        // An empty body is complete without another byte.
+        if let Some(Phase::Body(upload)) = self.conn_mut(conn).map(|c| &mut c.phase) {
+            if upload.is_complete() {
+                let (_, progress) = self.handle_upload(now_ms, conn, Ok((0, true)));
+                return (length, progress);
+            }
+        }
+        (length, Progress::Again)
+    }
+
+    /// To the core of its session, with everything read; only if nothing is under way on the connection.
+    fn pass(&mut self, now_ms: u64, conn: ConnId, core: u16, bytes: &[u8]) -> (usize, Progress) {
+        if self.outbox.is_idle(conn) {
+            self.effects.push_back(Effect::Pass(conn, core, bytes.to_vec()));
+            if let Some(state) = self.conn_mut(conn) {
+                state.phase = Phase::Answering;
+            }
+        } else {
+            self.refuse_and_close(now_ms, conn, 400, &[JSON], Fault::BadRequest.body().as_bytes());
+        }
+        (ALL, Progress::Wait)
+    }
+
+    fn refuse_request(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, fault: Fault) {
+        self.counters.protocol_errors += 1;
+        if ws::is_upgrade(head) {
+            // Source: engine.io `abortUpgrade` answers in plain words.
+            self.refuse_and_close(now_ms, conn, 400, &[HTML], fault.message().as_bytes());
+        } else {
+            self.answer(now_ms, conn, 400, &[JSON], fault.body().as_bytes());
+        }
+    }
+
+    fn answer_preflight(&mut self, now_ms: u64, conn: ConnId) {
+        let headers = [
+            ("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE"),
+            ("Access-Control-Allow-Headers", "content-type, authorization"),
+            ("Access-Control-Max-Age", "86400"),
+        ];
+        self.answer(now_ms, conn, 204, &headers, b"");
+    }
+
+    fn begin_post(&mut self, now_ms: u64, conn: ConnId, session: SessionKey, head: &Head<'_>) {
+        let is_octets =
+            head.header("content-type").is_some_and(|v| v.starts_with("application/octet-stream"));
+        let posting =
+            self.sessions.find_mut(session).and_then(|s| s.polling_mut()).map(|polling| &mut polling.posting);
+        match posting {
+            Some(posting @ None) if !is_octets => *posting = Some(conn),
+            posting => {
+                if posting.is_some() {
+                    self.lose_session(session, Reason::TransportError);
+                }
+                self.refuse_and_close(now_ms, conn, 400, &[JSON], Fault::BadRequest.body().as_bytes());
+                return;
+            }
+        }
+        self.begin_upload(now_ms, conn, head, Purpose::Packets(session));
+    }
+
+    fn begin_upload(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, purpose: Purpose) {
+        let framing = match head.body {
+            Body::None => Framing::Length(0),
+            Body::Length(length) => Framing::Length(length),
+            Body::Chunked => Framing::Chunked(Chunked::new()),
+        };
+        let is_too_large = matches!(framing, Framing::Length(n) if n > self.config.message_bytes_max as u64);
+        let upload = Box::new(Upload { purpose, framing, body: Vec::new() });
+        if is_too_large {
+            return self.refuse_upload(now_ms, conn, *upload, &UploadError::TooLarge);
+        }
+        if head.header("expect").is_some_and(|v| v.eq_ignore_ascii_case("100-continue")) {
+            self.outbox.send(conn, |arena| arena.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"));
+        }
+        if let Some(state) = self.conn_mut(conn) {
+            state.phase = Phase::Body(upload);
+            self.set_conn_deadline(conn, now_ms + BODY_TIMEOUT_MS);
+        }
+    }
+
+    fn handle_upload(
+        &mut self,
+        now_ms: u64,
+        conn: ConnId,
+        read: Result<(usize, bool), UploadError>,
+    ) -> (usize, Progress) {
+        let max = self.config.message_bytes_max;
+        let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
+        let Phase::Body(upload) = &mut state.phase else { return (0, Progress::Again) };
+        let read =
+            read.and_then(|r| if upload.body.len() > max { Err(UploadError::TooLarge) } else { Ok(r) });
+        if matches!(read, Ok((_, false))) {
+            return (read.unwrap_or_default().0, Progress::Wait);
+        }
+        let Phase::Body(upload) = std::mem::replace(&mut state.phase, Phase::Answering) else {
+            return (0, Progress::Again);
+        };
+        match read {
+            Ok((taken, _)) => (taken, self.finish_upload(now_ms, conn, *upload)),
+            Err(error) => {
+                self.refuse_upload(now_ms, conn, *upload, &error);
+                (ALL, Progress::Wait)
+            }
+        }
+    }
+
+    fn finish_upload(&mut self, now_ms: u64, conn: ConnId, upload: Upload) -> Progress {
+        self.set_conn_deadline(conn, u64::MAX);
+        match upload.purpose {
+            Purpose::Application(mut request) => {
+                request.body = upload.body;
+                self.effects.push_back(Effect::Request(conn, request));
+                Progress::Again
+            }
+            Purpose::Packets(session) if self.sessions.find(session).is_some() => {
+                if let Some(polling) = self.sessions.find_mut(session).and_then(|s| s.polling_mut()) {
+                    polling.posting = None;
+                }
+                Progress::Payload(session, upload.body)
+            }
+            Purpose::Packets(_) => {
+                self.answer(now_ms, conn, 400, &[JSON], Fault::SessionUnknown.body().as_bytes());
+                Progress::Again
+            }
+        }
+    }
+
+    fn refuse_upload(&mut self, now_ms: u64, conn: ConnId, upload: Upload, error: &UploadError) {
+        let status = if matches!(error, UploadError::TooLarge) { 413 } else { 400 };
+        if let Some(session) = upload.session() {
+            self.counters.protocol_errors += 1;
+            if let Some(polling) = self.sessions.find_mut(session).and_then(|s| s.polling_mut()) {
+                polling.posting = None; // it is answered here, not cut with the session
+            }
+            self.lose_session(session, Reason::TransportError);
+        }
+        self.refuse_and_close(now_ms, conn, status, &[], b"");
+    }
+
+    /// All packets of a POST were handled.
+    pub fn finish_post(&mut self, now_ms: u64, conn: ConnId) {
+        self.answer(now_ms, conn, 200, &[HTML, NO_STORE], b"ok");
+    }
+
+    /// Answers a poll with payload text.
+    pub(crate) fn answer_poll(&mut self, now_ms: u64, conn: ConnId, payload: &[u8]) {
+        self.answer(now_ms, conn, 200, &[TEXT, NO_STORE], payload);
+    }
+
+    /// The application's answer to an [`Effect::Request`].
+    pub fn respond(&mut self, now_ms: u64, conn: ConnId, response: &Response) {
+        let headers: Vec<_> = response.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        self.write_answer(now_ms, conn, response.status, &headers, &response.body);
+    }
+
+    fn refuse_and_close(
+        &mut self,
+        now_ms: u64,
+        conn: ConnId,
+        status: u16,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) {
+        if let Some(state) = self.conn_mut(conn) {
+            state.keep = KeepAlive::Close;
+            self.answer(now_ms, conn, status, headers, body);
+        }
+    }
+
+    /// An answer of the engine's own, with its CORS header.
+    fn answer(&mut self, now_ms: u64, conn: ConnId, status: u16, headers: &[(&str, &str)], body: &[u8]) {
+        if self.config.cors == Cors::Any {
+            let mut all = [("", ""); 8];
+            all[..headers.len()].copy_from_slice(headers);
+            all[headers.len()] = ANY_ORIGIN;
+            return self.write_answer(now_ms, conn, status, &all[..=headers.len()], body);
+        }
+        self.write_answer(now_ms, conn, status, headers, body);
+    }
+
+    fn write_answer(
+        &mut self,
+        now_ms: u64,
+        conn: ConnId,
+        status: u16,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) {
+        let Some(state) = self.conn_mut(conn) else { return };
+        let keep = state.keep;
+        state.phase = Phase::Http;
+        let has_held = state.held.is_some();
+        self.outbox.send(conn, |arena| http::write_response(arena, status, headers, body, keep));
+        match keep {
+            KeepAlive::Close => self.close_conn(now_ms, conn),
+            KeepAlive::Keep => {
+                self.set_conn_deadline(conn, now_ms + KEEP_ALIVE_MS);
+                if has_held {
+                    self.effects.push_back(Effect::Resume(conn));
+                }
+            }
+        }
+    }
+}
+
+impl Upload {
+    /// The session whose packets it carries.
+    pub(crate) fn session(&self) -> Option<SessionKey> {
+        match self.purpose {
+            Purpose::Packets(session) => Some(session),
+            Purpose::Application(_) => None,
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        matches!(self.framing, Framing::Length(0))
+    }
+
+    /// Takes bytes of the body; the count and whether it is complete. Chunked bodies may pass the limit by one read, which the caller sees.
+    fn read(&mut self, bytes: &[u8]) -> Result<(usize, bool), UploadError> {
+        match &mut self.framing {
+            Framing::Length(left) => {
+                let count = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                self.body.extend_from_slice(&bytes[..count]);
+                *left -= count as u64;
+                Ok((count, *left == 0))
+            }
+            Framing::Chunked(chunked) => {
+                chunked.decode(bytes, &mut self.body, usize::MAX).map_err(|_| UploadError::Malformed)
+            }
+        }
+    }
+}
+
+fn owned(head: &Head<'_>) -> Box<Request> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Box::new(Request {
+        method: head.method,
+        target: head.target.to_owned(),
+        headers: head.headers().map(|(name, value)| (name.to_owned(), text(value))).collect(),
+        body: Vec::new(),
+    })
+}
+
+impl Hub {
+    /// A request that this connection may not make now.
+    pub(crate) fn answer_fault(&mut self, now_ms: u64, conn: ConnId) {
+        self.answer(now_ms, conn, 400, &[JSON], Fault::BadRequest.body().as_bytes());
+    }
+
+    /// An upgrade that cannot be.
+    pub(crate) fn answer_fault_and_close(&mut self, now_ms: u64, conn: ConnId) {
+        self.counters.protocol_errors += 1;
+        self.refuse_and_close(now_ms, conn, 400, &[HTML], Fault::BadRequest.message().as_bytes());
+    }
+}

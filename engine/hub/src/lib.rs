@@ -1,0 +1,171 @@
+//! Who is here and who gets what: one core's knowledge of the world.
+//!
+//! Not a server. The hub has no sockets, no threads, no clock and no randomness of its own: bytes come in with a [`ConnId`], the time
+//! comes in as milliseconds, ids come from a seed. What should happen outside is an [`Effect`]; what should be sent lies in
+//! the [`Outbox`] as ranges of an arena. So every rule of Engine.IO and Socket.IO is tested without a socket or a sleep.
+//!
+//! ```text
+//! bytes --> conn (Http | Body | Parked | Answering | WebSocket | Closing)
+//!             |  verdict: open, poll, post, upgrade, refuse, other core, not ours
+//!             v
+//!          session (Polling | WebSocket | Closing)   heartbeat, upgrade, end
+//!             |  Engine.IO packet, Socket.IO packet, attachments
+//!             v
+//!          socket in a namespace --> Incoming --> handler --> emit --> encode once --> selector --> lanes
+//! ```
+
+mod config;
+mod conns;
+mod counters;
+mod delivery;
+mod effects;
+mod http;
+mod ids;
+pub mod limits;
+mod members;
+mod namespaces;
+mod outbox;
+mod packets;
+mod polling;
+mod session;
+mod sockets;
+mod table;
+mod timers;
+mod verdict;
+mod websocket;
+
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
+
+pub use config::{Config, Cors, Transports};
+pub use conns::{ConnId, Intake, Progress};
+pub use counters::{Counters, Gauges};
+pub use delivery::{Delivery, Record, Selector};
+pub use effects::{Effect, Incoming, Reason, Request, Text};
+pub use http::Response;
+pub use ids::{ID_LEN, Id};
+pub use namespaces::NspId;
+pub use outbox::{Batch, Outbox, Range, Refusal, Settled};
+pub use sockets::{Ending, JoinError};
+pub use table::Key;
+
+/// A key of a session.
+pub type SessionKey = Key<session::Session>;
+/// A key of a socket.
+pub type SocketKey = Key<sockets::Socket>;
+
+/// A map whose keys peers choose or see: hashed with a key of this process.
+type Keyed<K, V> = HashMap<K, V, ahash::RandomState>;
+
+/// One core's knowledge of the world.
+pub struct Hub {
+    config: Config,
+    core: u16,
+    cores: u16,
+    /// All outgoing bytes.
+    pub outbox: Outbox,
+    /// What was done.
+    pub counters: Counters,
+    ids: ids::Ids,
+    hasher: ahash::RandomState,
+    conns: Vec<conns::Conn>,
+    conns_open: usize,
+    sessions: table::Table<session::Session>,
+    session_ids: Keyed<Id, SessionKey>,
+    sockets: table::Table<sockets::Socket>,
+    socket_ids: Keyed<Id, SocketKey>,
+    routes: Vec<delivery::Route>,
+    namespaces: Vec<namespaces::Namespace>,
+    namespace_names: Keyed<Box<str>, NspId>,
+    rooms_open: usize,
+    timers: timers::Timers,
+    effects: VecDeque<Effect>,
+    polls_due: Vec<SessionKey>,
+    slow_sessions: Vec<SessionKey>,
+    selection: members::Bitset,
+}
+
+impl Hub {
+    /// A hub for core `core` of `cores`. `seed` decides its ids and hash keys: secret in production, a number in a simulation.
+    ///
+    /// # Panics
+    /// If `cores` is over [`limits::CORES_MAX`] or `core` is not below `cores`.
+    pub fn new(config: Config, core: u16, cores: u16, seed: [u8; 32]) -> Self {
+        assert!(core < cores && cores <= limits::CORES_MAX, "core {core} of {cores}");
+        let mut ids = ids::Ids::new(core, seed);
+        let hasher = ahash::RandomState::with_seeds(ids.number(), ids.number(), ids.number(), ids.number());
+        Self {
+            outbox: Outbox::new(config.backlog_bytes_max),
+            config,
+            core,
+            cores,
+            counters: Counters::default(),
+            ids,
+            conns: Vec::new(),
+            conns_open: 0,
+            sessions: table::Table::new(),
+            session_ids: HashMap::with_hasher(hasher.clone()),
+            sockets: table::Table::new(),
+            socket_ids: HashMap::with_hasher(hasher.clone()),
+            routes: Vec::new(),
+            namespaces: Vec::new(),
+            namespace_names: HashMap::with_hasher(hasher.clone()),
+            hasher,
+            rooms_open: 0,
+            timers: timers::Timers::default(),
+            effects: VecDeque::new(),
+            polls_due: Vec::new(),
+            slow_sessions: Vec::new(),
+            selection: members::Bitset::default(),
+        }
+    }
+
+    /// The next thing the server has to do.
+    pub fn take_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When [`Hub::handle_timers`] is due.
+    pub fn next_timer_ms(&self) -> Option<u64> {
+        self.timers.next_ms()
+    }
+
+    /// Deals with all deadlines up to now.
+    pub fn handle_timers(&mut self, now_ms: u64) {
+        while let Some((at_ms, watched)) = self.timers.pop(now_ms) {
+            match watched {
+                timers::Watched::Conn(conn) => self.handle_conn_timer(now_ms, at_ms, conn),
+                timers::Watched::Session(session) => self.handle_session_timer(now_ms, at_ms, session),
+            }
+        }
+    }
+
+    /// What there is at the moment.
+    pub fn gauges(&self) -> Gauges {
+        Gauges {
+            connections: self.conns_open,
+            sessions: self.sessions.len(),
+            sockets: self.sockets.len(),
+            rooms: self.rooms_open,
+            arena_bytes: self.outbox.arena_bytes(),
+        }
+    }
+
+    /// Ends all sessions, as at a shutdown.
+    pub fn close_all(&mut self, now_ms: u64) {
+        for key in self.sessions.keys().collect::<Vec<_>>() {
+            self.close_session(now_ms, key, Reason::ServerShuttingDown);
+        }
+    }
+
+    /// The options.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// This core's number.
+    pub const fn core(&self) -> u16 {
+        self.core
+    }
+}

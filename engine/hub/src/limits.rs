@@ -1,0 +1,52 @@
+//! Every limit of the hub in one place: the number, its reason and what happens when it is reached.
+//!
+//! Not here: limits on bytes as such (heads, frames, attachments), which stand in `proto::limits`.
+
+/// Cores of one server. The first character of an id names its core, and base64 has 64 characters.
+pub const CORES_MAX: u16 = 64;
+
+/// Rooms of one socket; past it a join is refused. The reference has no limit; a set per socket must not grow for ever.
+pub const ROOMS_PER_SOCKET_MAX: usize = 1024;
+
+/// Bytes of a room's name; past it a join is refused. Long names are keys in maps on every core.
+pub const ROOM_NAME_BYTES_MAX: usize = 256;
+
+/// Rooms of one core over all namespaces; past it a join that would make a room is refused.
+pub const ROOMS_MAX: usize = 1 << 20;
+
+/// Namespaces that one connection may join; past it CONNECT is refused.
+pub const NAMESPACES_PER_SESSION_MAX: usize = 64;
+
+/// Bytes of requests held while their connection is busy with an earlier one; past it the connection closes.
+pub const PIPELINED_BYTES_MAX: usize = 64 * 1024;
+
+/// Milliseconds for a request's head to arrive; then the connection closes (slow-loris).
+pub const HEAD_TIMEOUT_MS: u64 = 10_000;
+
+/// Milliseconds for a request's body to arrive; then the connection closes.
+pub const BODY_TIMEOUT_MS: u64 = 30_000;
+
+/// Milliseconds that an idle keep-alive connection stays; longer than the common proxies' 60 s, so that they close first.
+pub const KEEP_ALIVE_MS: u64 = 65_000;
+
+/// Milliseconds that a closing connection has to take its last bytes; then it is cut.
+pub const LINGER_MS: u64 = 10_000;
+
+/// Milliseconds that a session which the server closed waits for the client's next poll. Source: engine.io `closeTimeout`.
+pub const POLL_CLOSE_MS: u64 = 30_000;
+
+/// Members up to which a room is a small vector; above it is a bitset over the core's slots. At 32 members a
+/// scan for a leave still fits two cache lines; a bitset for 20 000 slots takes 2.5 KB.
+pub const SMALL_ROOM_MAX: usize = 32;
+
+/// Bytes of the arena above which a core stops collecting records of others until all is sent.
+pub const ARENA_SOFT_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes of the arena above which pending bytes are moved to the connections' own backlogs.
+/// Ranges are 32 bits wide, so this is far below 4 GiB.
+pub const ARENA_HARD_BYTES_MAX: usize = 512 << 20;
+
+const _: () = assert!(ARENA_SOFT_BYTES_MAX < ARENA_HARD_BYTES_MAX);
+const _: () = assert!(ARENA_HARD_BYTES_MAX < u32::MAX as usize / 2);
+const _: () = assert!(KEEP_ALIVE_MS > HEAD_TIMEOUT_MS);
+const _: () = assert!(ROOM_NAME_BYTES_MAX >= crate::ids::ID_LEN);

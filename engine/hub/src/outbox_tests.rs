@@ -1,0 +1,129 @@
+//! The outbox against a naive twin that keeps a queue of bytes per connection.
+
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn conn(index: u32) -> ConnId {
+    ConnId { index, generation: 7 }
+}
+
+fn opened(count: u32) -> Outbox {
+    let mut outbox = Outbox::new(100);
+    (0..count).for_each(|index| outbox.open(conn(index)));
+    outbox
+}
+
+/// Flushes everything; the kernel takes `take(connection, length)` bytes of each entry.
+fn flush(outbox: &mut Outbox, got: &mut [Vec<u8>], mut take: impl FnMut(u32, usize) -> usize) -> Settled {
+    let (mut batch, mut settled) = (Batch::default(), Settled::default());
+    loop {
+        outbox.take_batch(&mut batch, 3);
+        if batch.is_empty() {
+            outbox.settle(&batch, &[], &mut settled);
+            return settled;
+        }
+        let mut refusals = Vec::new();
+        for (position, (conn, bytes)) in outbox.slices(&batch).enumerate() {
+            let taken = take(conn.index, bytes.len()).min(bytes.len());
+            got[conn.index as usize].extend_from_slice(&bytes[..taken]);
+            if taken < bytes.len() {
+                refusals.push((position, Refusal::Took(taken)));
+            }
+        }
+        outbox.settle(&batch, &refusals, &mut settled);
+    }
+}
+
+#[test]
+fn a_burst_to_one_room_is_one_send_per_socket() {
+    let mut outbox = opened(2);
+    for text in ["one", "two", "three"] {
+        let range = outbox.write(|arena| arena.extend_from_slice(text.as_bytes()));
+        outbox.append(0, range);
+        outbox.append(1, range);
+    }
+    let mut batch = Batch::default();
+    outbox.take_batch(&mut batch, 10);
+    let slices: Vec<_> = outbox.slices(&batch).map(|(_, bytes)| bytes).collect();
+    assert_eq!(slices, [b"onetwothree", b"onetwothree"]);
+}
+
+#[test]
+fn a_full_backlog_cuts_its_connection_and_no_other() {
+    let mut outbox = opened(2);
+    let mut got = vec![Vec::new(), Vec::new()];
+    for _ in 0..20 {
+        let range = outbox.write(|arena| arena.extend_from_slice(&[b'x'; 10]));
+        outbox.append(0, range);
+        outbox.append(1, range);
+        flush(&mut outbox, &mut got, |index, len| if index == 0 { 0 } else { len });
+    }
+    assert_eq!(outbox.take_overflowed(), Some(conn(0)));
+    assert_eq!(outbox.take_overflowed(), None);
+    assert_eq!((got[0].len(), got[1].len()), (0, 200));
+}
+
+#[test]
+fn a_closing_connection_is_drained_after_its_last_byte() {
+    let mut outbox = opened(1);
+    outbox.send(conn(0), |arena| arena.extend_from_slice(b"bye"));
+    outbox.close(conn(0));
+    outbox.send(conn(0), |arena| arena.extend_from_slice(b"never"));
+    let mut got = vec![Vec::new()];
+    let settled = flush(&mut outbox, &mut got, |_, _| 1);
+    assert!(settled.drained.is_empty());
+    outbox.handle_writable(conn(0));
+    let settled = flush(&mut outbox, &mut got, |_, len| len);
+    assert_eq!((settled.drained, got[0].as_slice()), (vec![conn(0)], b"bye".as_slice()));
+}
+
+#[test]
+fn a_stale_connection_gets_nothing() {
+    let mut outbox = opened(1);
+    outbox.forget(conn(0));
+    outbox.open(ConnId { index: 0, generation: 8 });
+    outbox.send(conn(0), |arena| arena.extend_from_slice(b"old"));
+    outbox.handle_writable(conn(0));
+    assert!(!outbox.is_dirty());
+}
+
+proptest! {
+    #[test]
+    fn each_connection_gets_its_bytes_once_and_in_order(
+        steps in prop::collection::vec((prop::collection::vec(0u32..5, 1..5), 1usize..9, any::<u8>()), 1..60),
+        takes in prop::collection::vec(0usize..12, 1..30),
+    ) {
+        let mut outbox = Outbox::new(usize::MAX);
+        (0..5).for_each(|index| outbox.open(conn(index)));
+        let mut got = vec![Vec::new(); 5];
+        let mut due = vec![Vec::new(); 5];
+        let mut takes = takes.iter().copied().cycle();
+        let mut blocked = VecDeque::new();
+        for (number, (to, len, action)) in steps.into_iter().enumerate() {
+            let text = vec![number as u8; len];
+            let range = outbox.write(|arena| arena.extend_from_slice(&text));
+            let mut to = to;
+            to.sort_unstable();
+            to.dedup();
+            for index in to {
+                outbox.append(index, range);
+                due[index as usize].extend_from_slice(&text);
+            }
+            if action < 100 {
+                blocked.extend(flush(&mut outbox, &mut got, |_, _| takes.next().unwrap()).blocked);
+            } else if action < 180 {
+                if let Some(conn) = blocked.pop_front() {
+                    outbox.handle_writable(conn);
+                }
+            }
+        }
+        for _ in 0..2 {
+            (0..5).for_each(|index| outbox.handle_writable(conn(index)));
+            flush(&mut outbox, &mut got, |_, len| len);
+        }
+        prop_assert_eq!(got, due);
+    }
+}

@@ -1,0 +1,158 @@
+//! What packets of a session mean: Engine.IO's own, Socket.IO's, and the attachments that follow some.
+//!
+//! Not bytes: they are decoded in `proto`. A packet that may not come now closes the connection of its peer, cleanly.
+
+use socketville_proto::{eio, sio};
+
+use crate::session::Link;
+use crate::{Hub, Incoming, Reason, SessionKey, SocketKey, Text};
+
+impl Hub {
+    /// Deals with an Engine.IO packet. What concerns the application is returned.
+    pub fn handle_packet<'a>(
+        &mut self,
+        now_ms: u64,
+        key: SessionKey,
+        packet: eio::Packet<'a>,
+    ) -> Option<Incoming<'a>> {
+        let session = self.sessions.find(key)?;
+        if matches!(session.link, Link::Closing(_)) {
+            return None;
+        }
+        self.counters.packets_in += 1;
+        match packet {
+            eio::Packet::Message(text) => return self.handle_text(now_ms, key, text),
+            eio::Packet::Pong(_) => self.handle_pong(now_ms, key),
+            eio::Packet::Close => self.handle_close_packet(now_ms, key),
+            // A client of this version never pings; all others mean nothing from a client and are ignored, as in the reference.
+            eio::Packet::Ping(_) => self.reject(now_ms, key),
+            eio::Packet::Open(_) | eio::Packet::Upgrade | eio::Packet::Noop => {}
+        }
+        None
+    }
+
+    /// The packets of a POST cannot be read.
+    pub fn reject(&mut self, now_ms: u64, key: SessionKey) {
+        self.counters.protocol_errors += 1;
+        self.close_session(now_ms, key, Reason::ParseError);
+    }
+
+    fn handle_close_packet(&mut self, now_ms: u64, key: SessionKey) {
+        self.close_session(now_ms, key, Reason::TransportClose);
+    }
+
+    /// Rubbish at the level of Socket.IO, or a packet that may not come now.
+    fn reject_packet(&mut self, now_ms: u64, key: SessionKey) {
+        self.counters.protocol_errors += 1;
+        self.close_session(now_ms, key, Reason::ForcedClose);
+    }
+
+    fn handle_text<'a>(&mut self, now_ms: u64, key: SessionKey, text: &'a str) -> Option<Incoming<'a>> {
+        let is_waiting = self.sessions.find(key).is_none_or(|session| session.incoming.is_some());
+        let packet = sio::decode(text).ok().filter(|_| !is_waiting);
+        let Some(packet) = packet else {
+            self.reject_packet(now_ms, key);
+            return None;
+        };
+        match packet {
+            sio::Packet::Connect { nsp, auth } => self.handle_connect(now_ms, key, nsp, auth),
+            sio::Packet::Disconnect { nsp } => {
+                self.handle_disconnect(now_ms, key, nsp);
+                None
+            }
+            sio::Packet::Event { nsp, id, attachments: 0, args } => {
+                let socket = self.socket_or_reject(now_ms, key, nsp)?;
+                Some(Incoming::Event { socket, id, args: Text::Borrowed(args), attachments: Vec::new() })
+            }
+            sio::Packet::Ack { nsp, id, attachments: 0, args } => {
+                let socket = self.socket_or_reject(now_ms, key, nsp)?;
+                Some(Incoming::Ack { socket, id: id?, args: Text::Borrowed(args), attachments: Vec::new() })
+            }
+            sio::Packet::Event { nsp, attachments, .. } | sio::Packet::Ack { nsp, attachments, .. } => {
+                self.socket_or_reject(now_ms, key, nsp)?;
+                if let Some(session) = self.sessions.find_mut(key) {
+                    session.incoming = Some(Box::new(sio::Pending::new(text, attachments)));
+                }
+                None
+            }
+        }
+    }
+
+    /// Deals with a binary message: the next attachment of the packet that waits for it.
+    pub fn handle_attachment<'a>(
+        &mut self,
+        now_ms: u64,
+        key: SessionKey,
+        bytes: Vec<u8>,
+    ) -> Option<Incoming<'a>> {
+        let max = self.config.message_bytes_max;
+        let session = self.sessions.find_mut(key)?;
+        let pushed = session.incoming.as_mut().map(|pending| pending.push(bytes, max));
+        match pushed {
+            Some(Ok(false)) => None,
+            Some(Ok(true)) => {
+                let (text, attachments) = session.incoming.take()?.into_parts();
+                self.handle_complete(now_ms, key, text, attachments)
+            }
+            Some(Err(_)) | None => {
+                self.reject_packet(now_ms, key);
+                None
+            }
+        }
+    }
+
+    fn handle_complete<'a>(
+        &mut self,
+        now_ms: u64,
+        key: SessionKey,
+        text: String,
+        attachments: Vec<Vec<u8>>,
+    ) -> Option<Incoming<'a>> {
+        match sio::decode(&text).ok()? {
+            sio::Packet::Event { nsp, id, .. } => {
+                let socket = self.socket_or_reject(now_ms, key, nsp)?;
+                Some(Incoming::Event { socket, id, args: Text::Owned(text), attachments })
+            }
+            sio::Packet::Ack { nsp, id, .. } => {
+                let (socket, id) = (self.socket_or_reject(now_ms, key, nsp)?, id?);
+                Some(Incoming::Ack { socket, id, args: Text::Owned(text), attachments })
+            }
+            sio::Packet::Connect { .. } | sio::Packet::Disconnect { .. } => None,
+        }
+    }
+
+    fn handle_connect<'a>(
+        &mut self,
+        now_ms: u64,
+        key: SessionKey,
+        name: &'a str,
+        auth: Option<&'a str>,
+    ) -> Option<Incoming<'a>> {
+        let Some(nsp) = self.namespace(name) else {
+            self.refuse(key, name, r#"{"message":"Invalid namespace"}"#);
+            return None;
+        };
+        let session = self.sessions.find(key)?;
+        if session.sockets.len() >= crate::limits::NAMESPACES_PER_SESSION_MAX
+            || self.socket_of(key, nsp).is_some()
+        {
+            self.reject_packet(now_ms, key);
+            return None;
+        }
+        Some(Incoming::Connect { session: key, nsp, auth })
+    }
+
+    fn handle_disconnect(&mut self, now_ms: u64, key: SessionKey, name: &str) {
+        if let Some(socket) = self.socket_or_reject(now_ms, key, name) {
+            self.detach_socket(socket, Reason::ClientNamespaceDisconnect);
+        }
+    }
+
+    fn socket_or_reject(&mut self, now_ms: u64, key: SessionKey, name: &str) -> Option<SocketKey> {
+        let socket = self.namespace(name).and_then(|nsp| self.socket_of(key, nsp));
+        if socket.is_none() {
+            self.reject_packet(now_ms, key);
+        }
+        socket
+    }
+}

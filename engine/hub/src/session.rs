@@ -1,0 +1,212 @@
+//! Engine.IO sessions: what one is, how it begins, beats and ends.
+//!
+//! Not transports: how packets travel is in `polling` and `websocket`.
+//!
+//! ```text
+//!  GET polling ----> Polling --2probe, 5--> WebSocket <---- GET websocket
+//!                       |                       |
+//!        server closes  v                       v  any end
+//!                    Closing --next GET--> (gone)
+//! ```
+
+use smallvec::SmallVec;
+use socketville_proto::{eio, encode, sio};
+
+use crate::timers::{Deadline, Watched};
+use crate::{ConnId, Effect, Hub, Id, Reason, SessionKey, SocketKey};
+
+/// One Engine.IO session.
+pub struct Session {
+    pub(crate) id: Id,
+    pub(crate) link: Link,
+    pub(crate) sockets: SmallVec<[SocketKey; 1]>,
+    pub(crate) deadline: Deadline,
+    pub(crate) heartbeat_ms: u64,
+    pub(crate) awaits_pong: bool,
+    /// When a namespace must have been joined; `u64::MAX` once one was.
+    pub(crate) connect_ms: u64,
+    pub(crate) incoming: Option<Box<sio::Pending>>,
+}
+
+/// How packets reach the client.
+pub(crate) enum Link {
+    WebSocket(ConnId),
+    Polling(Box<Polling>),
+    /// The server has closed it; the next poll is told.
+    Closing(u64),
+}
+
+/// The state of long-polling.
+#[derive(Default)]
+pub(crate) struct Polling {
+    /// Packets that wait for a poll, as payload text.
+    pub(crate) buffer: Vec<u8>,
+    /// The GET that waits for packets.
+    pub(crate) parked: Option<ConnId>,
+    /// The POST whose body is being read.
+    pub(crate) posting: Option<ConnId>,
+    /// A WebSocket that wants to take over.
+    pub(crate) probe: Option<Probe>,
+    /// Whether the session stands in the list of those whose poll can be answered.
+    pub(crate) is_due: bool,
+}
+
+/// An upgrade under way.
+pub(crate) struct Probe {
+    pub(crate) conn: ConnId,
+    pub(crate) due_ms: u64,
+    /// Whether `2probe` was answered: from then on polls are answered at once.
+    pub(crate) is_answered: bool,
+}
+
+impl Session {
+    fn next_ms(&self) -> u64 {
+        let link = match &self.link {
+            Link::Closing(at) => return *at,
+            Link::Polling(polling) => polling.probe.as_ref().map_or(u64::MAX, |probe| probe.due_ms),
+            Link::WebSocket(_) => u64::MAX,
+        };
+        self.heartbeat_ms.min(self.connect_ms).min(link)
+    }
+
+    pub(crate) fn polling_mut(&mut self) -> Option<&mut Polling> {
+        match &mut self.link {
+            Link::Polling(polling) => Some(polling),
+            Link::WebSocket(_) | Link::Closing(_) => None,
+        }
+    }
+}
+
+impl Hub {
+    /// Opens a session; the caller sends the handshake.
+    pub(crate) fn open_session(&mut self, now_ms: u64, link: Link) -> SessionKey {
+        let id = self.ids.next();
+        let key = self.sessions.insert(Session {
+            id,
+            link,
+            sockets: SmallVec::new(),
+            deadline: Deadline::NEVER,
+            heartbeat_ms: now_ms + self.config.ping_interval_ms,
+            awaits_pong: false,
+            connect_ms: now_ms + self.config.connect_timeout_ms,
+            incoming: None,
+        });
+        self.session_ids.insert(id, key);
+        self.counters.sessions_opened += 1;
+        self.arm_session(key);
+        key
+    }
+
+    /// Writes the handshake packet (`0{...}`) as a frame.
+    pub(crate) fn write_open(&self, id: &Id, upgrades: &[&str], out: &mut Vec<u8>) {
+        let mut text = Vec::with_capacity(160);
+        eio::Handshake {
+            sid: id.as_str(),
+            upgrades,
+            ping_interval_ms: self.config.ping_interval_ms,
+            ping_timeout_ms: self.config.ping_timeout_ms,
+            max_payload: self.config.message_bytes_max as u64,
+        }
+        .write(&mut text);
+        out.append(&mut text);
+    }
+
+    pub(crate) fn arm_session(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.find_mut(key) {
+            let due_ms = session.next_ms();
+            self.timers.set(&mut session.deadline, due_ms, Watched::Session(key));
+        }
+    }
+
+    pub(crate) fn handle_session_timer(&mut self, now_ms: u64, at_ms: u64, key: SessionKey) {
+        let Some(session) = self.sessions.find_mut(key) else { return };
+        if self.timers.settle(&mut session.deadline, at_ms, now_ms, Watched::Session(key)) {
+            self.expire_session(now_ms, key);
+            self.arm_session(key);
+        }
+    }
+
+    fn expire_session(&mut self, now_ms: u64, key: SessionKey) {
+        let Some(session) = self.sessions.find_mut(key) else { return };
+        match &session.link {
+            Link::Closing(_) => self.drop_session(key),
+            _ if session.connect_ms <= now_ms => self.close_session(now_ms, key, Reason::ForcedClose),
+            _ if session.heartbeat_ms <= now_ms && session.awaits_pong => {
+                self.counters.ping_timeouts += 1;
+                self.close_session(now_ms, key, Reason::PingTimeout);
+            }
+            _ if session.heartbeat_ms <= now_ms => {
+                session.awaits_pong = true;
+                session.heartbeat_ms = now_ms + self.config.ping_timeout_ms;
+                self.send_packet(key, &eio::Packet::Ping(""));
+            }
+            _ => self.abandon_probe(key),
+        }
+    }
+
+    /// A pong: the only sign of life that counts.
+    pub(crate) fn handle_pong(&mut self, now_ms: u64, key: SessionKey) {
+        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.awaits_pong) {
+            session.awaits_pong = false;
+            session.heartbeat_ms = now_ms + self.config.ping_interval_ms;
+            self.arm_session(key);
+        }
+    }
+
+    /// Sends an engine-level packet.
+    pub(crate) fn send_packet(&mut self, key: SessionKey, packet: &eio::Packet<'_>) {
+        let range = self.outbox.write(|arena| encode::write_eio(arena, packet));
+        if let Some(route) = self.route_of(key) {
+            self.append(route, range);
+        }
+    }
+
+    /// Ends a session from this side or after a fault: the peer is told in its transport's own terms.
+    pub fn close_session(&mut self, now_ms: u64, key: SessionKey, reason: Reason) {
+        let Some(session) = self.sessions.find_mut(key) else { return };
+        if matches!(session.link, Link::Closing(_)) {
+            return;
+        }
+        let at_ms = now_ms + crate::limits::POLL_CLOSE_MS;
+        let link = std::mem::replace(&mut session.link, Link::Closing(at_ms));
+        self.disconnect_sockets_of(key, reason);
+        match link {
+            Link::WebSocket(conn) => {
+                self.close_websocket(now_ms, conn, None);
+                self.drop_session(key);
+            }
+            Link::Polling(polling) => self.close_polling(now_ms, key, *polling, reason),
+            Link::Closing(_) => {}
+        }
+    }
+
+    /// The transport has ended by itself; nothing can be said to the peer any more.
+    pub(crate) fn lose_session(&mut self, key: SessionKey, reason: Reason) {
+        let Some(session) = self.sessions.find_mut(key) else { return };
+        let link = std::mem::replace(&mut session.link, Link::Closing(0));
+        self.disconnect_sockets_of(key, reason);
+        if let Link::Polling(polling) = link {
+            for conn in
+                [polling.parked, polling.posting, polling.probe.map(|probe| probe.conn)].into_iter().flatten()
+            {
+                self.cut(conn);
+            }
+        }
+        self.drop_session(key);
+    }
+
+    pub(crate) fn drop_session(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.remove(key) {
+            self.session_ids.remove(&session.id);
+        }
+    }
+
+    fn disconnect_sockets_of(&mut self, key: SessionKey, reason: Reason) {
+        let Some(session) = self.sessions.find_mut(key) else { return };
+        session.incoming = None;
+        for socket in std::mem::take(&mut session.sockets) {
+            self.routes[socket.index as usize] = crate::delivery::Route::Nobody;
+            self.effects.push_back(Effect::Disconnecting(socket, reason));
+        }
+    }
+}

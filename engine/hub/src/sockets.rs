@@ -1,0 +1,221 @@
+//! Sockets: a client in a namespace, with its rooms.
+//!
+//! Not handlers or data: those are the server's, which is told when a socket leaves and forgets it last.
+
+use smallvec::SmallVec;
+use socketville_proto::encode;
+
+use crate::delivery::{NO_ATTACHMENTS, Route};
+use crate::limits::{ROOM_NAME_BYTES_MAX, ROOMS_MAX, ROOMS_PER_SOCKET_MAX};
+use crate::namespaces::RoomKey;
+use crate::session::Link;
+use crate::{Effect, Hub, Id, NspId, Reason, SessionKey, SocketKey};
+
+/// A client in a namespace.
+pub struct Socket {
+    pub(crate) id: Id,
+    pub(crate) nsp: NspId,
+    pub(crate) session: SessionKey,
+    pub(crate) rooms: SmallVec<[RoomKey; 2]>,
+}
+
+/// Why a join was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinError {
+    /// The socket has left.
+    Gone,
+    /// The name has more than [`ROOM_NAME_BYTES_MAX`] bytes.
+    NameTooLong,
+    /// The socket is in [`ROOMS_PER_SOCKET_MAX`] rooms.
+    TooManyRoomsOfSocket,
+    /// The core has [`ROOMS_MAX`] rooms.
+    TooManyRooms,
+}
+
+impl std::fmt::Display for JoinError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gone => write!(f, "the socket has left"),
+            Self::NameTooLong => write!(f, "a room's name has at most {ROOM_NAME_BYTES_MAX} bytes"),
+            Self::TooManyRoomsOfSocket => write!(f, "a socket is in at most {ROOMS_PER_SOCKET_MAX} rooms"),
+            Self::TooManyRooms => write!(f, "there are at most {ROOMS_MAX} rooms"),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+impl Hub {
+    /// Lets a client into a namespace (the answer to `Incoming::Connect`); the new socket's key and id.
+    pub fn admit(&mut self, key: SessionKey, nsp: NspId) -> Option<(SocketKey, Id)> {
+        let id = self.ids.next();
+        let session = self.sessions.find_mut(key)?;
+        let socket = self.sockets.insert(Socket { id, nsp, session: key, rooms: SmallVec::new() });
+        session.sockets.push(socket);
+        session.connect_ms = u64::MAX;
+        self.socket_ids.insert(id, socket);
+        self.namespaces.get_mut(usize::from(nsp.0))?.members.insert(socket.index);
+        if self.routes.len() <= socket.index as usize {
+            self.routes.resize(socket.index as usize + 1, Route::Nobody);
+        }
+        self.routes[socket.index as usize] = self.route_of(key).unwrap_or(Route::Nobody);
+        let payload = format!(r#"{{"sid":"{}"}}"#, id.as_str());
+        self.send_to_session(key, nsp, encode::Kind::Connect, payload.as_bytes());
+        Some((socket, id))
+    }
+
+    /// Refuses a client with an object that has a `message` and perhaps `data`.
+    pub fn refuse(&mut self, key: SessionKey, name: &str, error: &str) {
+        let range = self.outbox.write(|arena| {
+            let packet = encode::Packet {
+                kind: encode::Kind::ConnectError,
+                nsp: name,
+                id: None,
+                payload: error.as_bytes(),
+                attachments: NO_ATTACHMENTS,
+            };
+            encode::write(arena, &packet);
+        });
+        if let Some(route) = self.route_of(key) {
+            self.append(route, range);
+        }
+    }
+
+    /// Makes a socket leave its namespace. `close` ends the whole connection.
+    pub fn disconnect_socket(&mut self, now_ms: u64, key: SocketKey, close: Ending) {
+        let Some(socket) = self.sockets.find(key) else { return };
+        let (session, nsp) = (socket.session, socket.nsp);
+        if matches!(self.routes[key.index as usize], Route::Nobody) {
+            return;
+        }
+        self.send_to_session(session, nsp, encode::Kind::Disconnect, b"");
+        self.detach_socket(key, Reason::ServerNamespaceDisconnect);
+        if close == Ending::Connection {
+            self.close_session(now_ms, session, Reason::ServerNamespaceDisconnect);
+        }
+    }
+
+    /// Takes a socket from its session; the application is told, then forgets it.
+    pub(crate) fn detach_socket(&mut self, key: SocketKey, reason: Reason) {
+        let Some(socket) = self.sockets.find(key) else { return };
+        if let Some(session) = self.sessions.find_mut(socket.session) {
+            session.sockets.retain(|&mut other| other != key);
+        }
+        self.routes[key.index as usize] = Route::Nobody;
+        self.effects.push_back(Effect::Disconnecting(key, reason));
+    }
+
+    /// The last of a socket: it leaves its rooms, its slot is free.
+    pub fn forget_socket(&mut self, key: SocketKey) {
+        let Some(socket) = self.sockets.remove(key) else { return };
+        self.socket_ids.remove(&socket.id);
+        if let Some(namespace) = self.namespaces.get_mut(usize::from(socket.nsp.0)) {
+            namespace.members.remove(key.index);
+            for room in socket.rooms {
+                self.rooms_open -= usize::from(namespace.leave(room, key.index));
+            }
+        }
+    }
+
+    /// Puts a socket into a room; being in already is fine.
+    pub fn join(&mut self, key: SocketKey, room: &str) -> Result<(), JoinError> {
+        let joined = self.try_join(key, room);
+        self.counters.joins_refused += u64::from(joined.is_err());
+        joined
+    }
+
+    fn try_join(&mut self, key: SocketKey, name: &str) -> Result<(), JoinError> {
+        let socket = self.sockets.find_mut(key).ok_or(JoinError::Gone)?;
+        let namespace = self.namespaces.get_mut(usize::from(socket.nsp.0)).ok_or(JoinError::Gone)?;
+        if name.len() > ROOM_NAME_BYTES_MAX {
+            return Err(JoinError::NameTooLong);
+        }
+        if name == socket.id.as_str() {
+            return Ok(()); // the room of one's own exists always
+        }
+        let is_new = namespace.room(name).is_none();
+        if is_new && self.rooms_open >= ROOMS_MAX {
+            return Err(JoinError::TooManyRooms);
+        }
+        if socket.rooms.len() >= ROOMS_PER_SOCKET_MAX
+            && !namespace.room(name).is_some_and(|r| r.members.contains(key.index))
+        {
+            return Err(JoinError::TooManyRoomsOfSocket);
+        }
+        let room = namespace.room_or_new(name);
+        self.rooms_open += usize::from(is_new);
+        if namespace.rooms.find_mut(room).is_some_and(|r| r.members.insert(key.index)) {
+            socket.rooms.push(room);
+        }
+        Ok(())
+    }
+
+    /// Takes a socket out of a room; not being in is fine.
+    pub fn leave(&mut self, key: SocketKey, name: &str) {
+        let Some(socket) = self.sockets.find_mut(key) else { return };
+        let Some(namespace) = self.namespaces.get_mut(usize::from(socket.nsp.0)) else { return };
+        let Some(&room) = namespace.room_names.get(name) else { return };
+        let Some(at) = socket.rooms.iter().position(|&r| r == room) else { return };
+        socket.rooms.swap_remove(at);
+        self.rooms_open -= usize::from(namespace.leave(room, key.index));
+    }
+
+    /// The rooms of a socket, its own id first.
+    pub fn rooms_of(&self, key: SocketKey) -> Vec<String> {
+        let Some(socket) = self.sockets.find(key) else { return Vec::new() };
+        let Some(namespace) = self.namespaces.get(usize::from(socket.nsp.0)) else { return Vec::new() };
+        let rooms = socket.rooms.iter().filter_map(|room| namespace.rooms.find(*room));
+        std::iter::once(socket.id.as_str()).chain(rooms.map(|room| &*room.name)).map(str::to_owned).collect()
+    }
+
+    /// Whether a socket is in a room.
+    pub fn is_in(&self, key: SocketKey, room: &str) -> bool {
+        self.sockets.find(key).is_some_and(|socket| {
+            socket.id.as_str() == room
+                || self
+                    .namespaces
+                    .get(usize::from(socket.nsp.0))
+                    .and_then(|n| n.room(room))
+                    .is_some_and(|room| room.members.contains(key.index))
+        })
+    }
+
+    /// The transport that a socket's packets take: `polling` or `websocket`.
+    pub fn transport_of(&self, key: SocketKey) -> &'static str {
+        let session = self.sockets.find(key).and_then(|socket| self.sessions.find(socket.session));
+        match session.map(|session| &session.link) {
+            Some(Link::WebSocket(_)) => "websocket",
+            _ => "polling",
+        }
+    }
+
+    /// The Engine.IO id of a socket's session.
+    pub fn session_id_of(&self, key: SocketKey) -> Option<Id> {
+        let socket = self.sockets.find(key)?;
+        self.sessions.find(socket.session).map(|session| session.id)
+    }
+
+    /// Whether a socket is still in its namespace.
+    pub fn is_connected(&self, key: SocketKey) -> bool {
+        self.sockets.find(key).is_some()
+            && !matches!(self.routes.get(key.index as usize), None | Some(Route::Nobody))
+    }
+
+    pub(crate) fn socket_of(&self, key: SessionKey, nsp: NspId) -> Option<SocketKey> {
+        let session = self.sessions.find(key)?;
+        session
+            .sockets
+            .iter()
+            .copied()
+            .find(|&socket| self.sockets.find(socket).is_some_and(|s| s.nsp == nsp))
+    }
+}
+
+/// How far a disconnect goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The socket leaves its namespace.
+    Namespace,
+    /// The connection under it ends too.
+    Connection,
+}

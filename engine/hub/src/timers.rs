@@ -1,0 +1,137 @@
+//! Deadlines of connections and sessions: one heap, one armed entry each.
+//!
+//! Not a scheduler: it knows when to look at something, not what to do then. The truth is the `due_ms` that stands in the
+//! connection or session; an entry that fires early just looks and is armed again. So moving a deadline back, which every
+//! pong does, costs nothing, and a timer needs no cancelling.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::{ConnId, SessionKey};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Watched {
+    Conn(ConnId),
+    Session(SessionKey),
+}
+
+#[derive(Default)]
+pub(crate) struct Timers {
+    heap: BinaryHeap<Reverse<Entry>>,
+}
+
+/// A deadline and the entry that watches it; lies in what is watched.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    due_ms: u64,
+    armed_ms: u64,
+}
+
+impl Deadline {
+    pub(crate) const NEVER: Self = Self { due_ms: u64::MAX, armed_ms: u64::MAX };
+
+    /// Whether `now` is past it. Clears the armed entry, which fired.
+    pub(crate) fn is_due(&mut self, now_ms: u64) -> bool {
+        self.due_ms <= now_ms
+    }
+
+    /// The entry at `armed_ms` fired; false if it was superseded.
+    fn fired(&mut self, at_ms: u64) -> bool {
+        if self.armed_ms != at_ms {
+            return false;
+        }
+        self.armed_ms = u64::MAX;
+        true
+    }
+}
+
+#[derive(PartialEq, Eq)]
+struct Entry {
+    at_ms: u64,
+    watched: Watched,
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.at_ms.cmp(&other.at_ms)
+    }
+}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Timers {
+    /// Sets a deadline; a heap entry is added only if none fires before it.
+    pub(crate) fn set(&mut self, deadline: &mut Deadline, due_ms: u64, watched: Watched) {
+        deadline.due_ms = due_ms;
+        if due_ms < deadline.armed_ms {
+            deadline.armed_ms = due_ms;
+            self.heap.push(Reverse(Entry { at_ms: due_ms, watched }));
+        }
+    }
+
+    /// After an entry fired: true if the deadline is due; otherwise it is armed again.
+    pub(crate) fn settle(
+        &mut self,
+        deadline: &mut Deadline,
+        at_ms: u64,
+        now_ms: u64,
+        watched: Watched,
+    ) -> bool {
+        if !deadline.fired(at_ms) {
+            return false;
+        }
+        if deadline.is_due(now_ms) {
+            return true;
+        }
+        if deadline.due_ms != u64::MAX {
+            self.set(deadline, deadline.due_ms, watched);
+        }
+        false
+    }
+
+    /// The next entry that fired, with the time it was armed for.
+    pub(crate) fn pop(&mut self, now_ms: u64) -> Option<(u64, Watched)> {
+        if self.heap.peek()?.0.at_ms > now_ms {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(entry)| (entry.at_ms, entry.watched))
+    }
+
+    pub(crate) fn next_ms(&self) -> Option<u64> {
+        self.heap.peek().map(|entry| entry.0.at_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WATCHED: Watched = Watched::Session(SessionKey::new(0, 0));
+
+    #[test]
+    fn a_deadline_moved_back_fires_once_at_its_new_time() {
+        let (mut timers, mut deadline) = (Timers::default(), Deadline::NEVER);
+        timers.set(&mut deadline, 100, WATCHED);
+        timers.set(&mut deadline, 300, WATCHED);
+        let (at, watched) = timers.pop(100).expect("the first entry");
+        assert!(!timers.settle(&mut deadline, at, 100, watched));
+        assert_eq!(timers.next_ms(), Some(300));
+        let (at, watched) = timers.pop(300).expect("the second entry");
+        assert!(timers.settle(&mut deadline, at, 300, watched));
+        assert_eq!(timers.next_ms(), None);
+    }
+
+    #[test]
+    fn a_deadline_moved_forward_fires_early_and_only_then() {
+        let (mut timers, mut deadline) = (Timers::default(), Deadline::NEVER);
+        timers.set(&mut deadline, 300, WATCHED);
+        timers.set(&mut deadline, 100, WATCHED);
+        let (at, watched) = timers.pop(100).expect("the early entry");
+        assert!(timers.settle(&mut deadline, at, 100, watched));
+        let (at, watched) = timers.pop(300).expect("the stale entry");
+        assert!(!timers.settle(&mut deadline, at, 300, watched));
+    }
+}

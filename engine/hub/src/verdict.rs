@@ -1,0 +1,117 @@
+//! What a request is: one pure question over its head and the sessions there are.
+//!
+//! Not an answer: nothing is written or changed here. The order of the checks is the reference's, so that its error codes come out.
+
+use socketville_proto::http::{Head, Method};
+use socketville_proto::ws;
+
+use crate::session::Link;
+use crate::{Cors, Hub, Id, SessionKey};
+
+/// What to do with a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Begin a session over polling.
+    OpenPolling,
+    /// Begin a session over WebSocket.
+    OpenWebSocket,
+    /// A GET for packets.
+    Poll(SessionKey),
+    /// A POST with packets.
+    Post(SessionKey),
+    /// A WebSocket for a session that polls.
+    Upgrade(SessionKey),
+    /// Its session lives on another core.
+    OtherCore(u16),
+    /// A CORS preflight.
+    Preflight,
+    /// Refused with an error of Engine.IO.
+    Refuse(Fault),
+    /// Not under the engine's path.
+    NotOurs,
+}
+
+/// Errors of Engine.IO. Source: the reference's `Server.errors`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    TransportUnknown,
+    SessionUnknown,
+    HandshakeMethod,
+    BadRequest,
+    ProtocolVersion,
+}
+
+impl Fault {
+    pub(crate) const fn message(self) -> &'static str {
+        match self {
+            Self::TransportUnknown => "Transport unknown",
+            Self::SessionUnknown => "Session ID unknown",
+            Self::HandshakeMethod => "Bad handshake method",
+            Self::BadRequest => "Bad request",
+            Self::ProtocolVersion => "Unsupported protocol version",
+        }
+    }
+
+    /// The JSON body, letter for letter as the official clients expect it.
+    pub(crate) const fn body(self) -> &'static str {
+        match self {
+            Self::TransportUnknown => r#"{"code":0,"message":"Transport unknown"}"#,
+            Self::SessionUnknown => r#"{"code":1,"message":"Session ID unknown"}"#,
+            Self::HandshakeMethod => r#"{"code":2,"message":"Bad handshake method"}"#,
+            Self::BadRequest => r#"{"code":3,"message":"Bad request"}"#,
+            Self::ProtocolVersion => r#"{"code":5,"message":"Unsupported protocol version"}"#,
+        }
+    }
+}
+
+impl Hub {
+    pub(crate) fn verdict(&self, head: &Head<'_>) -> Verdict {
+        if !head.path.starts_with(&self.config.path) {
+            return Verdict::NotOurs;
+        }
+        if head.method == Method::Options && self.config.cors == Cors::Any {
+            return Verdict::Preflight;
+        }
+        let is_upgrade = ws::is_upgrade(head);
+        let is_websocket = match head.query_value("transport").as_deref() {
+            Some("polling") if self.config.transports.polling() && !is_upgrade => false,
+            Some("polling") if self.config.transports.polling() => return Verdict::Refuse(Fault::BadRequest),
+            Some("websocket") if self.config.transports.websocket() => true,
+            _ => return Verdict::Refuse(Fault::TransportUnknown),
+        };
+        let is_version_4 = head.query_value("EIO").as_deref() == Some("4");
+        match head.query_value("sid") {
+            Some(sid) => self.verdict_for(&sid, head.method, is_websocket, is_upgrade, is_version_4),
+            None if head.method != Method::Get => Verdict::Refuse(Fault::HandshakeMethod),
+            None if is_websocket && !is_upgrade => Verdict::Refuse(Fault::BadRequest),
+            None if !is_version_4 => Verdict::Refuse(Fault::ProtocolVersion),
+            None if is_websocket => Verdict::OpenWebSocket,
+            None => Verdict::OpenPolling,
+        }
+    }
+
+    fn verdict_for(
+        &self,
+        sid: &str,
+        method: Method,
+        is_websocket: bool,
+        is_upgrade: bool,
+        is_v4: bool,
+    ) -> Verdict {
+        let Some(id) = Id::parse(sid).filter(|id| id.core() < self.cores) else {
+            return Verdict::Refuse(Fault::SessionUnknown);
+        };
+        if id.core() != self.core {
+            return Verdict::OtherCore(id.core());
+        }
+        let Some(&key) = self.session_ids.get(&id) else { return Verdict::Refuse(Fault::SessionUnknown) };
+        let is_polling = self.sessions.find(key).is_some_and(|s| !matches!(s.link, Link::WebSocket(_)));
+        match method {
+            _ if !is_v4 || !is_polling => Verdict::Refuse(Fault::BadRequest),
+            Method::Get if is_websocket && is_upgrade => Verdict::Upgrade(key),
+            Method::Get if !is_websocket => Verdict::Poll(key),
+            Method::Post if !is_websocket => Verdict::Post(key),
+            _ => Verdict::Refuse(Fault::BadRequest),
+        }
+    }
+}

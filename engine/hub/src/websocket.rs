@@ -1,0 +1,168 @@
+//! WebSocket as a session's transport, from its first byte or after an upgrade.
+//!
+//! Not framing: messages arrive whole from `proto::ws`. During an upgrade the connection is a *probe*: polling stays alive until `5`.
+//!
+//! ```text
+//! client  ws: 2probe ------> ws: 3probe, a parked poll gets 6
+//!         (lets its last poll end)
+//!         ws: 5 -----------> WebSocket takes over with what the buffer holds
+//! ```
+
+use socketville_proto::http::Head;
+use socketville_proto::ws::{self, Message, Opcode};
+use socketville_proto::{eio, encode};
+
+use crate::conns::{Phase, Role};
+use crate::session::{Link, Probe};
+use crate::{ConnId, Hub, Incoming, Reason, SessionKey};
+
+impl Hub {
+    pub(crate) fn open_websocket(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>) {
+        if !self.switch_protocols(now_ms, conn, head) {
+            return;
+        }
+        let key = self.open_session(now_ms, Link::WebSocket(conn));
+        self.become_websocket(conn, key, Role::Transport);
+        let Some(id) = self.sessions.find(key).map(|session| session.id) else { return };
+        let mut text = Vec::with_capacity(160);
+        self.write_open(&id, &[], &mut text);
+        self.outbox.send(conn, |arena| {
+            ws::write_header(arena, Opcode::Text, text.len());
+            arena.extend_from_slice(&text);
+        });
+    }
+
+    pub(crate) fn open_probe(&mut self, now_ms: u64, conn: ConnId, key: SessionKey, head: &Head<'_>) {
+        let Some(session) = self.sessions.find_mut(key) else { return };
+        let is_free = session.polling_mut().is_some_and(|polling| polling.probe.is_none());
+        if !is_free {
+            return self.answer_fault_and_close(now_ms, conn);
+        }
+        if !self.switch_protocols(now_ms, conn, head) {
+            return;
+        }
+        let due_ms = now_ms + self.config.upgrade_timeout_ms;
+        if let Some(polling) = self.sessions.find_mut(key).and_then(|s| s.polling_mut()) {
+            polling.probe = Some(Probe { conn, due_ms, is_answered: false });
+        }
+        self.become_websocket(conn, key, Role::Probe);
+        self.arm_session(key);
+    }
+
+    fn switch_protocols(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>) -> bool {
+        match ws::check_handshake(head) {
+            Ok(accept) => {
+                self.outbox.send(conn, |arena| ws::write_switching_protocols(arena, &accept, &[]));
+                true
+            }
+            Err(_) => {
+                self.answer_fault_and_close(now_ms, conn);
+                false
+            }
+        }
+    }
+
+    fn become_websocket(&mut self, conn: ConnId, session: SessionKey, role: Role) {
+        if let Some(state) = self.conn_mut(conn) {
+            state.phase = Phase::WebSocket { session, decoder: ws::Decoder::new(), role };
+            self.set_conn_deadline(conn, u64::MAX);
+        }
+    }
+
+    /// Deals with one message. What concerns the application is returned.
+    pub fn handle_message<'a>(
+        &mut self,
+        now_ms: u64,
+        conn: ConnId,
+        message: Message<'a>,
+    ) -> Option<Incoming<'a>> {
+        let Phase::WebSocket { session, role, .. } = &self.conn_mut(conn)?.phase else { return None };
+        let (session, role) = (*session, *role);
+        match message {
+            Message::Ping(payload) => self.answer_ping(conn, payload),
+            Message::Pong(_) => {}
+            Message::Close(status) => {
+                self.end_websocket(session, role, Reason::TransportClose);
+                self.close_websocket(now_ms, conn, status.map(|(code, _)| code));
+            }
+            Message::Text(text) if role == Role::Probe => self.handle_probe(now_ms, session, conn, text),
+            Message::Text(text) => match eio::decode(text) {
+                Ok(packet) => return self.handle_packet(now_ms, session, packet),
+                Err(_) => self.reject(now_ms, session),
+            },
+            Message::Binary(_) if role == Role::Probe => self.abandon_probe(session),
+            Message::Binary(bytes) => return self.handle_attachment(now_ms, session, bytes.to_vec()),
+        }
+        None
+    }
+
+    /// Bytes that are no WebSocket: the code says why, the session ends.
+    pub fn handle_ws_error(&mut self, now_ms: u64, conn: ConnId, error: &ws::Error) {
+        self.counters.protocol_errors += 1;
+        let Some(Phase::WebSocket { session, role, .. }) = self.conn_mut(conn).map(|c| &c.phase) else {
+            return;
+        };
+        let (session, role) = (*session, *role);
+        self.end_websocket(session, role, Reason::TransportError);
+        self.close_websocket(now_ms, conn, Some(error.close_code().code()));
+    }
+
+    fn end_websocket(&mut self, session: SessionKey, role: Role, reason: Reason) {
+        match role {
+            Role::Transport => self.lose_session(session, reason),
+            Role::Probe => self.forget_probe(session),
+        }
+    }
+
+    /// Only while the peer reads: pongs must not pile up (the newest is enough, and it will ask again).
+    fn answer_ping(&mut self, conn: ConnId, payload: &[u8]) {
+        if self.outbox.is_writable(conn.index) {
+            self.outbox.send(conn, |arena| {
+                ws::write_header(arena, Opcode::Pong, payload.len());
+                arena.extend_from_slice(payload);
+            });
+        }
+    }
+
+    pub(crate) fn close_websocket(&mut self, now_ms: u64, conn: ConnId, code: Option<u16>) {
+        self.outbox.send(conn, |arena| ws::write_close(arena, code, ""));
+        self.close_conn(now_ms, conn);
+    }
+
+    fn handle_probe(&mut self, now_ms: u64, key: SessionKey, conn: ConnId, text: &str) {
+        let probe = self.sessions.find_mut(key).and_then(|s| s.polling_mut()).and_then(|p| p.probe.as_mut());
+        match (eio::decode(text), probe) {
+            (Ok(eio::Packet::Ping("probe")), Some(probe)) => {
+                probe.is_answered = true;
+                self.outbox.send(conn, |arena| {
+                    encode::write_eio(arena, &eio::Packet::Pong("probe"));
+                });
+                self.release_poll(now_ms, key, b"6");
+            }
+            (Ok(eio::Packet::Upgrade), Some(probe)) if probe.is_answered => self.upgrade(now_ms, key, conn),
+            _ => self.abandon_probe(key),
+        }
+    }
+
+    fn upgrade(&mut self, now_ms: u64, key: SessionKey, conn: ConnId) {
+        self.counters.upgrades += 1;
+        self.take_over(now_ms, key, conn);
+        self.become_websocket(conn, key, Role::Transport);
+        self.route_sockets_of(key);
+        self.arm_session(key);
+    }
+
+    /// A probe that failed or took too long: its connection ends, polling goes on.
+    pub(crate) fn abandon_probe(&mut self, key: SessionKey) {
+        let probe = self.sessions.find_mut(key).and_then(|s| s.polling_mut()).and_then(|p| p.probe.take());
+        if let Some(probe) = probe {
+            self.cut(probe.conn);
+        }
+    }
+
+    fn forget_probe(&mut self, key: SessionKey) {
+        if let Some(polling) = self.sessions.find_mut(key).and_then(|s| s.polling_mut()) {
+            polling.probe = None;
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! HTTP/1.1 as far as a broadcast engine needs it: request heads, bodies with a length or in chunks, responses.
+//!
+//! Not a web server's HTTP: no obsolete line folding, no bare line feeds, no guessing. Whatever two readers
+//! could understand differently is refused (RFC 9112 section 11.2), and after an error the connection closes.
+
+mod body;
+mod error;
+mod head;
+mod parse;
+mod query;
+mod response;
+
+pub use body::{BodyError, Chunked};
+pub use error::{Framing, HeadError, Malformed};
+pub use head::{Body, Head, Method};
+pub use parse::parse_head;
+pub use response::{CONTINUE, KeepAlive, reason_phrase, write_response, write_response_head};
+
+pub(crate) use response::write_headers;

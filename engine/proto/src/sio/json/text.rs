@@ -1,0 +1,190 @@
+//! The inside of JSON strings: finding their end, reading and writing their escapes. It is not the grammar around
+//! them.
+
+use std::borrow::Cow;
+
+/// The text of a string literal with its quotes, such as `"caf\u00e9"`; borrowed if it has no escapes. `None` if it
+/// is no literal, and if its escapes make no Unicode text (a lone surrogate).
+pub fn unescape(raw_string_literal: &str) -> Option<Cow<'_, str>> {
+    let mut rest = raw_string_literal.strip_prefix('"')?.strip_suffix('"')?;
+    if plain_end(rest.as_bytes(), 0) == rest.len() {
+        return Some(Cow::Borrowed(rest));
+    }
+    let mut text = String::with_capacity(rest.len());
+    loop {
+        let (plain, tail) = rest.split_at_checked(plain_end(rest.as_bytes(), 0))?;
+        text.push_str(plain);
+        if tail.is_empty() {
+            return Some(Cow::Owned(text));
+        }
+        let (character, tail) = unescape_one(tail.strip_prefix('\\')?)?;
+        text.push(character);
+        rest = tail;
+    }
+}
+
+/// The character of one escape, from what follows its backslash, and the rest.
+fn unescape_one(escape: &str) -> Option<(char, &str)> {
+    let (kind, rest) = escape.split_at_checked(1)?;
+    let character = match kind {
+        "\"" => '"',
+        "\\" => '\\',
+        "/" => '/',
+        "b" => '\u{8}',
+        "f" => '\u{c}',
+        "n" => '\n',
+        "r" => '\r',
+        "t" => '\t',
+        "u" => return unescape_unicode(rest),
+        _ => return None,
+    };
+    Some((character, rest))
+}
+
+/// The character of one `\u` escape, or of two that are a surrogate pair (RFC 8259 section 7).
+fn unescape_unicode(rest: &str) -> Option<(char, &str)> {
+    let (first, rest) = code_unit(rest)?;
+    if !(0xd800..0xdc00).contains(&first) {
+        return Some((char::from_u32(first)?, rest)); // no character is a trailing surrogate
+    }
+    let (second, rest) = code_unit(rest.strip_prefix("\\u")?)?;
+    if !(0xdc00..0xe000).contains(&second) {
+        return None;
+    }
+    let character = char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))?;
+    Some((character, rest))
+}
+
+/// Four hexadecimal digits, and the rest.
+fn code_unit(rest: &str) -> Option<(u32, &str)> {
+    let (digits, rest) = rest.split_at_checked(4)?;
+    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None; // the standard library's reading would also take a sign
+    }
+    Some((u32::from_str_radix(digits, 16).ok()?, rest))
+}
+
+/// Appends a text as a string literal: quoted, and escaped as the clients' language does it.
+pub fn write_string(out: &mut Vec<u8>, s: &str) {
+    let bytes = s.as_bytes();
+    out.reserve(bytes.len() + 2);
+    out.push(b'"');
+    let mut at = 0;
+    loop {
+        let end = plain_end(bytes, at);
+        out.extend_from_slice(&bytes[at..end]);
+        let Some(&byte) = bytes.get(end) else { break };
+        write_escape(out, byte);
+        at = end + 1;
+    }
+    out.push(b'"');
+}
+
+fn write_escape(out: &mut Vec<u8>, byte: u8) {
+    let letter = match byte {
+        b'"' | b'\\' => byte,
+        0x08 => b'b',
+        0x0c => b'f',
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        _ => {
+            const DIGITS: &[u8; 16] = b"0123456789abcdef";
+            let (high, low) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
+            return out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+        }
+    };
+    out.extend_from_slice(&[b'\\', letter]);
+}
+
+/// The first offset from `at` on that is no plain byte of a string: a quote, a backslash, a control character, or the
+/// end. Eight bytes a step.
+pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        match special(u64::from_le_bytes(*chunk)) {
+            0 => at += 8,
+            marks => return at + marks.trailing_zeros() as usize / 8,
+        }
+    }
+    while bytes.get(at).is_some_and(|&byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        at += 1;
+    }
+    at
+}
+
+/// The high bit of each byte that is special. Marks above the lowest one may be wrong (a subtraction borrows); the
+/// lowest is right.
+const fn special(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGHS: u64 = ONES * 0x80;
+    let quotes = word ^ (ONES * b'"' as u64);
+    let backslashes = word ^ (ONES * b'\\' as u64);
+    let zero_quotes = quotes.wrapping_sub(ONES) & !quotes;
+    let zero_backslashes = backslashes.wrapping_sub(ONES) & !backslashes;
+    let controls = word.wrapping_sub(ONES * b' ' as u64) & !word;
+    (zero_quotes | zero_backslashes | controls) & HIGHS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The naive twin of [`plain_end`].
+    fn plain_end_slow(bytes: &[u8], at: usize) -> usize {
+        let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
+        bytes[at..].iter().position(is_special).map_or(bytes.len(), |found| at + found)
+    }
+
+    #[test]
+    fn plain_end_equals_its_naive_twin() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut bytes = vec![0; 64];
+        for _ in 0..20_000 {
+            for byte in &mut bytes {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let random = (state >> 56) as u8;
+                *byte = match (state >> 40) % 16 {
+                    0 => [b'"', b'\\', 0x1f, 0, b'!', b'#', b'[', b']'][random as usize % 8],
+                    _ => random | 0x20 & !random >> 1,
+                };
+            }
+            let at = (state >> 33) as usize % 65;
+            assert_eq!(plain_end(&bytes, at), plain_end_slow(&bytes, at), "{bytes:?} from {at}");
+        }
+        for byte in 0..=255 {
+            let bytes = [b'a', b'a', b'a', byte, b'a', b'a', b'a', b'a', byte];
+            assert_eq!(plain_end(&bytes, 0), plain_end_slow(&bytes, 0));
+        }
+    }
+
+    /// RFC 8259 section 7.
+    #[test]
+    fn escapes_are_read() {
+        let all = r#""\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00é""#;
+        assert_eq!(unescape(all).as_deref(), Some("\"\\/\u{8}\u{c}\n\r\tAé😀é"));
+        assert!(matches!(unescape("\"plain é\""), Some(Cow::Borrowed("plain é"))));
+        assert_eq!(unescape("\"\"").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn what_is_no_literal_or_no_text_is_refused() {
+        let bad = [
+            "", "\"", "a", "\"a", "a\"", "\"\"\"", "\"a\"b\"", "\"\\\"", "\"\\x\"", "\"\\é\"", "\"\\u\"", "\"\\u12\"",
+            "\"\\u+123\"", "\"\\u12é\"", "\"\n\"", "\"\\ud83d\"", "\"\\ude00\"", "\"\\ud83dx\"", "\"\\ud83d\\n\"",
+            "\"\\ud83d\\ud83d\"", "\"\\ud83d\\u0041\"",
+        ];
+        for raw in bad {
+            assert_eq!(unescape(raw), None, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let text: String = (0..0x300).filter_map(char::from_u32).chain("😀\u{2028}".chars()).collect();
+        let mut out = Vec::new();
+        write_string(&mut out, &text);
+        let raw = std::str::from_utf8(&out).unwrap();
+        assert!(raw.starts_with(r#""\u0000\u0001"#) && raw.contains(r#"\b\t\n\u000b\f\r\u000e"#));
+        assert_eq!(unescape(raw).as_deref(), Some(text.as_str()));
+    }
+}

@@ -1,0 +1,251 @@
+//! One Socket.IO packet, read from the text of an Engine.IO message. It is not the encoder, which is
+//! [`crate::encode`], and knows nothing of which namespaces or acknowledgements exist.
+//!
+//! One pass over the header with every run of digits capped before it is used (CVE-2020-36049), then one pass over
+//! the payload. No allocation, unless a packet has more than six arguments or escapes in its event name.
+
+use super::args::{Args, Spans};
+use super::attachments::Placeholders;
+use super::error::Error;
+use super::json::{self, Kind};
+use crate::limits;
+
+/// A packet that a client may send, borrowed from its text (Socket.IO protocol v5, "Packet types").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Packet<'a> {
+    /// Type 0: the client asks to join a namespace.
+    Connect {
+        /// The namespace with its slash; a `?` is part of the name in v5.
+        nsp: &'a str,
+        /// The credentials, a JSON object.
+        auth: Option<&'a str>,
+    },
+    /// Type 1: the client leaves a namespace.
+    Disconnect {
+        /// The namespace with its slash.
+        nsp: &'a str,
+    },
+    /// Types 2 and 5: an event; `args[0]` is its name.
+    Event {
+        /// The namespace with its slash.
+        nsp: &'a str,
+        /// Present if the client wants an acknowledgement.
+        id: Option<u64>,
+        /// Binary messages that follow and belong to it: 0 for type 2, 1 to 10 for type 5.
+        attachments: u8,
+        /// The name and the arguments.
+        args: Args<'a>,
+    },
+    /// Types 3 and 6: the answer to an event of ours.
+    Ack {
+        /// The namespace with its slash.
+        nsp: &'a str,
+        /// The event's id; the wire allows its absence, which answers nothing.
+        id: Option<u64>,
+        /// Binary messages that follow and belong to it: 0 for type 3, 1 to 10 for type 6.
+        attachments: u8,
+        /// The answer's arguments.
+        args: Args<'a>,
+    },
+}
+
+/// Event names that the reference's sockets use themselves (Socket.IO protocol v5, "Packet types", EVENT).
+const RESERVED_EVENT_NAMES: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+/// Reads a packet, such as `2["hello"]`, from the content of an Engine.IO message.
+///
+/// # Errors
+/// Any [`Error`] but those of [`super::Pending`]. Where the reference is lax this is strict: counts and ids are
+/// digits only, an id is at most 2^53-1, EVENT and ACK need a payload, CONNECT and DISCONNECT have no id.
+pub fn decode(text: &str) -> Result<Packet<'_>, Error> {
+    let mut rest = text.chars();
+    let kind = rest.next().ok_or(Error::Empty)?;
+    let rest = rest.as_str();
+    match kind {
+        '0' => decode_connect(rest),
+        '1' => decode_disconnect(rest),
+        '2' => decode_event(rest, 0),
+        '3' => decode_ack(rest, 0),
+        '4' => Err(Error::ConnectError),
+        '5' => decode_attachments(rest).and_then(|(count, rest)| decode_event(rest, count)),
+        '6' => decode_attachments(rest).and_then(|(count, rest)| decode_ack(rest, count)),
+        found => Err(Error::Type(found)),
+    }
+}
+
+fn decode_connect(rest: &str) -> Result<Packet<'_>, Error> {
+    let (nsp, payload) = decode_anonymous(rest)?;
+    if payload.is_empty() {
+        return Ok(Packet::Connect { nsp, auth: None });
+    }
+    match json::validate(payload)? {
+        Kind::Object => Ok(Packet::Connect { nsp, auth: Some(payload) }),
+        found => Err(Error::AuthKind(found)),
+    }
+}
+
+fn decode_disconnect(rest: &str) -> Result<Packet<'_>, Error> {
+    let (nsp, payload) = decode_anonymous(rest)?;
+    match payload.len() {
+        0 => Ok(Packet::Disconnect { nsp }),
+        found => Err(Error::UnexpectedPayload(found)),
+    }
+}
+
+fn decode_event(rest: &str, attachments: u8) -> Result<Packet<'_>, Error> {
+    let (nsp, rest) = decode_namespace(rest)?;
+    let (id, payload) = decode_id(rest)?;
+    let args = decode_args(payload, attachments)?;
+    check_event_name(&args)?;
+    Ok(Packet::Event { nsp, id, attachments, args })
+}
+
+fn decode_ack(rest: &str, attachments: u8) -> Result<Packet<'_>, Error> {
+    let (nsp, rest) = decode_namespace(rest)?;
+    let (id, payload) = decode_id(rest)?;
+    let args = decode_args(payload, attachments)?;
+    Ok(Packet::Ack { nsp, id, attachments, args })
+}
+
+/// Namespace and payload of a packet that has no ack id.
+fn decode_anonymous(rest: &str) -> Result<(&str, &str), Error> {
+    let (nsp, rest) = decode_namespace(rest)?;
+    match decode_id(rest)? {
+        (None, payload) => Ok((nsp, payload)),
+        (Some(id), _) => Err(Error::UnexpectedAckId(id)),
+    }
+}
+
+/// The attachment count and what follows its dash.
+fn decode_attachments(rest: &str) -> Result<(u8, &str), Error> {
+    let (digits, rest) = split_digits(rest, 2);
+    let count: u8 = digits.parse().map_err(|_| Error::AttachmentCount)?;
+    if !(1..=limits::ATTACHMENTS_MAX).contains(&count) || rest.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(Error::AttachmentCount);
+    }
+    let rest = rest.strip_prefix('-').ok_or(Error::AttachmentDash)?;
+    Ok((count, rest))
+}
+
+/// The namespace and what follows its comma; without a comma all the rest is the name.
+fn decode_namespace(rest: &str) -> Result<(&str, &str), Error> {
+    if !rest.starts_with('/') {
+        return Ok(("/", rest));
+    }
+    let (nsp, rest) = rest.split_once(',').unwrap_or((rest, ""));
+    if nsp.len() > limits::NAMESPACE_BYTES_MAX {
+        return Err(Error::NamespaceBytes(nsp.len()));
+    }
+    Ok((nsp, rest))
+}
+
+/// The ack id, if there is one, and the payload.
+fn decode_id(rest: &str) -> Result<(Option<u64>, &str), Error> {
+    let (digits, rest) = split_digits(rest, limits::ACK_ID_DIGITS_MAX);
+    if digits.is_empty() {
+        return Ok((None, rest));
+    }
+    let id: u64 = digits.parse().map_err(|_| Error::AckId)?;
+    if id > limits::ACK_ID_MAX || rest.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(Error::AckId);
+    }
+    Ok((Some(id), rest))
+}
+
+/// At most `max` leading digits, and the rest.
+fn split_digits(text: &str, max: usize) -> (&str, &str) {
+    let count = text.bytes().take(max).take_while(u8::is_ascii_digit).count();
+    text.split_at(count)
+}
+
+/// The payload of an EVENT or an ACK. In a binary packet every placeholder must name one of its attachments
+/// (CVE-2022-2421); in others a placeholder is an object like any other.
+fn decode_args(payload: &str, attachments: u8) -> Result<Args<'_>, Error> {
+    if payload.is_empty() {
+        return Err(Error::MissingPayload);
+    }
+    let spans: Spans = match attachments {
+        0 => json::scan_array(payload)?,
+        count => {
+            let mut placeholders = Placeholders::new(count);
+            let spans = json::scan_array_with(payload, &mut placeholders)?;
+            placeholders.verdict()?;
+            spans
+        }
+    };
+    Ok(Args::from_parts(payload, spans))
+}
+
+/// CVE-2023-32695: the first element is a string or a number; and not one of the protocol's own names, however it is
+/// escaped.
+fn check_event_name(args: &Args<'_>) -> Result<(), Error> {
+    if args.is_empty() {
+        return Err(Error::MissingEventName);
+    }
+    let name = args.event_name().ok_or(Error::EventName)?;
+    if RESERVED_EVENT_NAMES.contains(&&*name) { Err(Error::ReservedEventName) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(text: &str) -> (String, Option<u64>, u8, String) {
+        match decode(text) {
+            Ok(Packet::Event { nsp, id, attachments, args }) => {
+                (nsp.to_owned(), id, attachments, args.json().to_owned())
+            }
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    /// Socket.IO protocol v5, "Packet encoding", format and examples.
+    #[test]
+    fn the_header_is_read_part_by_part() {
+        assert_eq!(event(r#"2["foo"]"#), ("/".into(), None, 0, r#"["foo"]"#.into()));
+        assert_eq!(event(r#"2/admin,["bar"]"#), ("/admin".into(), None, 0, r#"["bar"]"#.into()));
+        assert_eq!(event(r#"212["foo"]"#), ("/".into(), Some(12), 0, r#"["foo"]"#.into()));
+        let binary = r#"["baz",{"_placeholder":true,"num":0}]"#;
+        assert_eq!(event(&format!("51-/a,7{binary}")), ("/a".into(), Some(7), 1, binary.into()));
+    }
+
+    #[test]
+    fn a_namespace_keeps_its_question_mark_and_needs_no_comma() {
+        assert_eq!(decode("0/a?b=c"), Ok(Packet::Connect { nsp: "/a?b=c", auth: None }));
+        assert_eq!(decode("1/a,"), Ok(Packet::Disconnect { nsp: "/a" }));
+    }
+
+    /// CVE-2020-36049: long runs of digits are refused after a fixed number of them.
+    #[test]
+    fn digits_are_capped() {
+        let ones = "1".repeat(1_000_000);
+        assert_eq!(decode(&format!("2{ones}[\"a\"]")), Err(Error::AckId));
+        assert_eq!(decode(&format!("5{ones}-[\"a\"]")), Err(Error::AttachmentCount));
+        assert_eq!(event(r#"29007199254740991["a"]"#).1, Some(limits::ACK_ID_MAX));
+        assert_eq!(decode(r#"29007199254740992["a"]"#), Err(Error::AckId));
+        assert_eq!(event(r#"20000000000000007["a"]"#).1, Some(7));
+        assert_eq!(decode(r#"200000000000000007["a"]"#), Err(Error::AckId));
+    }
+
+    #[test]
+    fn reserved_names_are_refused_also_when_escaped() {
+        for name in RESERVED_EVENT_NAMES {
+            assert_eq!(decode(&format!("2[\"{name}\"]")), Err(Error::ReservedEventName));
+        }
+        assert_eq!(decode(r#"2["\u0063onnect"]"#), Err(Error::ReservedEventName));
+        assert!(decode(r#"2["Connect"]"#).is_ok());
+    }
+
+    /// An event's name must be text that a handler can have; a lone surrogate is none.
+    #[test]
+    fn a_lone_surrogate_is_no_name_but_may_be_an_argument() {
+        assert_eq!(decode(r#"2["\ud83d"]"#), Err(Error::EventName));
+        assert!(decode(r#"2["a","\ud83d"]"#).is_ok());
+    }
+
+    #[test]
+    fn text_without_binary_type_has_no_placeholders() {
+        assert!(decode(r#"2["a",{"_placeholder":true,"num":"splice"}]"#).is_ok());
+    }
+}

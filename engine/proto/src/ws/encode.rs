@@ -1,0 +1,122 @@
+//! The frames we send: unmasked, final, without extensions (RFC 6455 section 5.2).
+//!
+//! Not the payloads: the encoder of packets writes those behind the header. Also the way back, for the bytes that we wrote
+//! ourselves and that polling must carry without their headers.
+
+use super::Opcode;
+use crate::limits;
+
+/// Bytes of the header of a frame with a payload of this many bytes: 2, 4 or 10.
+pub const fn header_len(payload_len: usize) -> usize {
+    match payload_len {
+        0..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    }
+}
+
+/// Appends the header of a final, unmasked frame.
+pub fn write_header(out: &mut Vec<u8>, opcode: Opcode, payload_len: usize) {
+    let first = 0x80 | opcode as u8;
+    match payload_len {
+        0..=125 => out.extend_from_slice(&[first, payload_len as u8]),
+        126..=0xffff => {
+            let [a, b] = (payload_len as u16).to_be_bytes();
+            out.extend_from_slice(&[first, 126, a, b]);
+        }
+        _ => {
+            out.extend_from_slice(&[first, 127]);
+            out.extend_from_slice(&(payload_len as u64).to_be_bytes());
+        }
+    }
+}
+
+/// Appends a close frame. Without a code it has no payload, and no reason either (RFC 6455 section 5.5.1).
+///
+/// A reason that does not fit a control frame is cut at a character boundary.
+pub fn write_close(out: &mut Vec<u8>, code: Option<u16>, reason: &str) {
+    let Some(code) = code else {
+        return write_header(out, Opcode::Close, 0);
+    };
+    let reason = &reason[..reason.floor_char_boundary(limits::CLOSE_REASON_BYTES_MAX)];
+    write_header(out, Opcode::Close, 2 + reason.len());
+    out.extend_from_slice(&code.to_be_bytes());
+    out.extend_from_slice(reason.as_bytes());
+}
+
+/// Walks frames that [`write_header`] began, in order: their opcodes and payloads.
+///
+/// For our own bytes only. It ends at the first byte that we cannot have written.
+pub fn server_frames(bytes: &[u8]) -> ServerFrames<'_> {
+    ServerFrames { rest: bytes }
+}
+
+/// The frames of [`server_frames`].
+#[derive(Debug, Clone)]
+pub struct ServerFrames<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for ServerFrames<'a> {
+    type Item = (Opcode, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let split = split_frame(self.rest);
+        debug_assert!(split.is_some(), "bytes that are not ours");
+        let (opcode, payload, rest) = split?;
+        self.rest = rest;
+        Some((opcode, payload))
+    }
+}
+
+fn split_frame(bytes: &[u8]) -> Option<(Opcode, &[u8], &[u8])> {
+    let (&[first, second], rest) = bytes.split_first_chunk()?;
+    let opcode = Opcode::parse(first & 0x7f).filter(|_| first & 0x80 != 0)?;
+    let (len, rest) = match second {
+        0..=125 => (u64::from(second), rest),
+        126 => rest.split_first_chunk().map(|(len, rest)| (u64::from(u16::from_be_bytes(*len)), rest))?,
+        127 => rest.split_first_chunk().map(|(len, rest)| (u64::from_be_bytes(*len), rest))?,
+        _ => return None,
+    };
+    let (payload, rest) = rest.split_at_checked(usize::try_from(len).ok()?)?;
+    Some((opcode, payload, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 6455 section 5.2: the shortest form, at every boundary.
+    #[test]
+    fn headers_have_the_announced_length_and_are_read_back() {
+        for len in [0, 1, 125, 126, 127, 0xffff, 0x1_0000] {
+            let mut out = Vec::new();
+            write_header(&mut out, Opcode::Binary, len);
+            assert_eq!(out.len(), header_len(len), "{len}");
+            out.resize(out.len() + len, 7);
+            write_close(&mut out, None, "unsaid");
+            let frames: Vec<_> = server_frames(&out).collect();
+            assert_eq!(frames, [(Opcode::Binary, &vec![7; len][..]), (Opcode::Close, &[][..])]);
+        }
+    }
+
+    /// RFC 6455 section 5.5: a close frame is a control frame, 125 bytes at most.
+    #[test]
+    fn a_reason_is_cut_between_characters() {
+        let mut out = Vec::new();
+        write_close(&mut out, Some(1001), &"é".repeat(100));
+        let (opcode, payload) = server_frames(&out).next().expect("a frame");
+        assert_eq!((opcode, payload.len()), (Opcode::Close, 124));
+        assert_eq!(payload, [&1001u16.to_be_bytes(), "é".repeat(61).as_bytes()].concat());
+    }
+
+    #[test]
+    fn a_close_without_a_code_is_two_bytes() {
+        let mut out = Vec::new();
+        write_close(&mut out, None, "");
+        assert_eq!(out, [0x88, 0]);
+    }
+}
