@@ -1,1 +1,34 @@
-//! Placeholder.
+//! The bench house: a swarm of light clients, the floor that the kernel sets, and the rivals, measured under the same
+//! conditions. Nothing here is part of the product, and nothing here makes its figures look better than they are:
+//! every client checks loss, repeats and order, and a result whose generator was busier than the server is void.
+//!
+//! The pieces, from the wire upwards:
+//!
+//! - [`swarm`]: N Socket.IO clients on one thread, with a checker and a latency histogram;
+//! - [`machine`]: pinning, CPU time, memory, as the kernel tells them;
+//! - [`floor`]: the kernel alone, behind just enough protocol to be measured by the same swarm;
+//! - [`served`]: a server under measurement, started or only pointed at;
+//! - [`answers`]: does it answer rightly, before anybody measures how fast;
+//! - [`scenario`]: paced and burst, giving an [`outcome::Outcome`];
+//! - [`contestants`]: the names a comparison knows, and how each is built and started;
+//! - [`idle`]: what a connection costs that says nothing.
+//!
+//! # The measured app
+//!
+//! Every server speaks the same app over WebSocket, text frames: `join` (room, ack); `pub` `{room?, p}` emits `msg` with
+//! the string p to the room or to all; `burst` `{room?, count, every, rest}` emits `msg` with i as 10 digits followed by
+//! rest for each i below count, yielding to its loop after each `every`; `echo` (data, ack) acks with data. It takes `PORT`
+//! and `CORES` from the environment. A payload is 10 digits of sequence, 16 digits of send time in ns, and filler.
+
+pub mod answers;
+pub mod contestants;
+pub mod floor;
+pub mod idle;
+pub mod machine;
+pub mod metrics;
+pub mod outcome;
+pub mod payload;
+pub mod scenario;
+pub mod served;
+pub mod swarm;
+pub mod wire;

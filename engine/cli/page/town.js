@@ -28,7 +28,9 @@ const count = (n) => (n < 100_000 ? n.toLocaleString() : n.toLocaleString(undefi
 function fingerprint(text) {
   let hash = 2166136261;
   for (const unit of text) hash = Math.imul(hash ^ unit.codePointAt(0), 16777619);
-  return (hash ^ (hash >>> 15)) >>> 0;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b); // short names differ in few bits: stir them
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 /** An element of the page, or of a drawing, with its attributes and children. Text stays text: no markup from peers. */
@@ -44,25 +46,20 @@ function furnish(element, attributes, children) {
   return element;
 }
 
-const HATS = [
-  '<path d="M7 15 Q8 6 17 6 Q26 6 27 15Z"/><circle cx="17" cy="5" r="2.4"/>', // a woollen one
-  '<path d="M9 14 L10 3 L24 3 L25 14Z M4 14 H30"/>', // a top hat
-  '<path d="M8 14 Q9 7 17 7 Q25 7 26 13 L32 15Z"/>', // a cap
-  '<path d="M7 19 Q5 8 17 8 Q29 8 27 19 Q24 11 17 13 Q10 11 7 19Z"/><circle cx="17" cy="6" r="3.6"/>', // a bun
-  '<path d="M3 14 Q17 17 31 14 Q25 13 24 7 Q17 3 10 7 Q9 13 3 14Z"/>', // a straw hat
-];
+const SKINS = ["#f6d3b3", "#e3ae84", "#b97f57", "#8a5a3e", "#f2c39b"];
+const HATS = 5; // #hat-0 … #hat-4 in index.html
 const SMILES = ["M13 24 Q17 28 21 24", "M14 25 Q17 26.5 20 24.5", "M12.5 23.5 Q17 29.5 21.5 23.5Z"];
 
 /** The face that belongs to a socket id. */
 function face(from) {
   const seed = fingerprint(from);
-  const drawing = svg("svg", { class: "face", viewBox: "0 0 34 34", "aria-hidden": "true" });
-  const skin = ["#f6d3b3", "#e3ae84", "#b97f57", "#8a5a3e", "#f2c39b"][(seed >>> 3) % 5];
-  drawing.innerHTML = // numbers and constants only
-    `<circle cx="17" cy="20" r="11" fill="${skin}"/>` +
-    `<g fill="hsl(${(seed >>> 7) % 360} 55% 60%)">${HATS[seed % HATS.length]}</g>` +
-    `<g stroke="#35263a"><path d="M13 19.5v.6M21 19.5v.6" stroke-width="2.6"/><path d="${SMILES[(seed >>> 5) % 3]}"/></g>`;
-  return drawing;
+  return svg(
+    "svg",
+    { class: "face", viewBox: "0 0 34 34", "aria-hidden": "true" },
+    svg("circle", { cx: 17, cy: 20, r: 11, fill: SKINS[(seed >>> 4) % SKINS.length] }),
+    svg("use", { href: `#hat-${seed % HATS}`, fill: `hsl(${(seed >>> 8) % 360} 55% 60%)` }),
+    svg("path", { class: "smile", d: `${SMILES[(seed >>> 20) % SMILES.length]} M13 19.5v.6 M21 19.5v.6` }),
+  );
 }
 
 /** The street of one neighbourhood: houses, the wires from the exchange to them, and what travels on the wires. */
@@ -85,7 +82,8 @@ class Street {
     for (const layer of ["scenery", "wires", "decor", "houses", "letters"]) {
       this.#canvas.append((this.#layers[layer] = svg("g", { class: layer })));
     }
-    this.#press(this.#layers.houses.appendChild(svg("g", { class: "house plot", role: "button", tabindex: 0, "aria-label": "Open another clubhouse" })), build);
+    const plot = svg("g", { class: "house plot", role: "button", tabindex: 0, "aria-label": "Open another clubhouse" });
+    this.#press(this.#layers.houses.appendChild(plot), build);
     new ResizeObserver(() => this.#layout()).observe(this.#walk);
   }
 
@@ -104,17 +102,20 @@ class Street {
     const members = new Map(Object.keys(this.#place.rooms).map((name) => [name, 0]));
     if (this.#current) members.set(this.#current, this.#houses.get(this.#current)?.members || 1);
     for (const room of rooms) members.set(String(room.name), room.members);
-    let moved = this.#knots.length === 0;
+    let moved = false;
     for (const name of this.#houses.keys()) if (!members.has(name)) moved = this.#demolish(name);
     for (const name of members.keys()) if (!this.#houses.has(name)) moved = this.#build(name);
-    if (moved || rooms.length === 0) this.#layout();
+    if (moved) this.#layout();
     for (const [name, n] of members) this.#light(this.#houses.get(name), n);
   }
 
   /** The visitor is in `room` now, or on the street (null). */
   enter(room, n, from) {
     this.#current = room;
-    if (room && !this.#houses.has(room)) this.#layout(this.#build(room));
+    if (room && !this.#houses.has(room)) {
+      this.#build(room);
+      this.#layout();
+    }
     for (const house of this.#houses.values()) house.element.setAttribute("aria-current", String(house.name === room));
     const house = this.#houses.get(room);
     if (!house) return;
@@ -139,6 +140,7 @@ class Street {
 
   /** A letter from the exchange to a house, where it is read aloud. Our own waits for its way out. */
   async deliver(room, text, isOurs) {
+    if (this.#flights >= FLIGHTS_MAX) return;
     if (isOurs) await this.#outbound;
     const house = this.#houses.get(room);
     await this.#fly(this.#route(room), 650);
@@ -165,13 +167,15 @@ class Street {
   #build(name) {
     const shape = this.#place.rooms[name] ?? SHAPES[fingerprint(name) % SHAPES.length];
     const drawing = find(`shape-${shape}`);
+    const letters = [...name];
+    const label = letters.length > 15 ? `${letters.slice(0, 14).join("")}…` : name;
     const house = { name, members: 0, width: +drawing.dataset.width, roof: +drawing.dataset.roof };
+    house.span = Math.max(house.width, letters.slice(0, 15).length * 8.6); // as wide as its name, at least
     house.you = svg("g", { class: "you" });
-    const label = name.length > 15 ? `${name.slice(0, 14)}…` : name;
     house.element = svg(
       "g",
       { class: `house paint-${fingerprint(this.#place.key + name) % PAINTS}`, role: "button", tabindex: 0, "aria-current": "false", "data-room": name },
-      svg("rect", { class: "ring", x: -house.width / 2 - 6, y: -house.roof - 10, width: house.width + 12, height: house.roof + 62, rx: 12 }),
+      svg("rect", { class: "ring", x: -house.span / 2 - 6, y: -house.roof - 10, width: house.span + 12, height: house.roof + 62, rx: 12 }),
       svg("g", { class: "shape" }, ...[...drawing.cloneNode(true).childNodes]),
       house.you,
       svg("rect", { class: "badge", x: -label.length * 4.6 - 10, y: 9, width: label.length * 9.2 + 20, height: 23, rx: 11 }),
@@ -212,7 +216,7 @@ class Street {
   #layout() {
     this.#scale = this.#canvas.clientHeight / 300;
     const houses = [...this.#houses.values()];
-    const narrowest = 120 + houses.reduce((sum, house) => sum + house.width + 34, 0) + 130;
+    const narrowest = 120 + houses.reduce((sum, house) => sum + house.span + 34, 0) + 130;
     const width = Math.max(narrowest, this.#walk.clientWidth / this.#scale);
     const gap = Math.min(34 + (width - narrowest) / (houses.length + 1), 96);
     furnish(this.#canvas, { viewBox: `0 0 ${width} 300`, width: width * this.#scale }, []);
@@ -221,9 +225,9 @@ class Street {
     this.#knots = [{ x: exchange + 1, y: WIRE + 2 }];
     for (const house of houses) {
       this.#knots.push({ x: x + gap / 2, y: WIRE });
-      house.x = x + gap + house.width / 2;
+      house.x = x + gap + house.span / 2;
       house.element.setAttribute("transform", `translate(${house.x} ${GROUND})`);
-      x = house.x + house.width / 2;
+      x = house.x + house.span / 2;
       house.says?.remove();
     }
     this.#paint(width, exchange, x + 30 + gap / 2);
@@ -235,7 +239,8 @@ class Street {
     scenery.replaceChildren();
     for (let i = 0; i * 53 < width; i++) {
       const seed = fingerprint(`star ${i}`);
-      scenery.append(svg("circle", { class: "star", cx: i * 53 + (seed % 40), cy: 8 + ((seed >>> 8) % 110), r: 0.8 + ((seed >>> 16) % 3) * 0.4 }));
+      const [cx, cy, r] = [i * 53 + (seed % 40), 8 + ((seed >>> 8) % 110), 0.8 + ((seed >>> 16) % 3) * 0.4];
+      scenery.append(svg("circle", { class: "star", cx, cy, r }));
       if (i % 7 === 2) scenery.append(svg("path", { class: "cloud", d: `M${i * 53} ${40 + (seed % 30)} q4 -14 20 -12 q10 -16 28 -8 q16 -4 20 10 q14 0 12 10z` }));
     }
     for (let x = 0; x < width; x += 800) scenery.append(use(`backdrop-${this.#place.key}`, x, 0));
@@ -356,7 +361,9 @@ class Exchange {
     find("connections").textContent = count(town.connections);
     find("sockets").textContent = count(town.sockets);
     find("records").textContent = count(town.records);
-    find("sends").textContent = town.sends_per_frame.toFixed(2);
+    const sends = Number(town.sends_per_frame) || 0;
+    find("sends").textContent = sends.toFixed(2);
+    find("frames").textContent = sends > 0 && sends < 1 ? `${(1 / sends).toFixed(1)} per send` : "";
     find("machine").textContent = `${town.driver} on ${town.cores} ${town.cores === 1 ? "core" : "cores"}, up ${this.#uptime(town.uptime_s)}`;
     this.#history = [...this.#history, town.deliveries_per_second].slice(-SPARK_SECONDS);
     this.#draw();
@@ -388,7 +395,7 @@ class Visit {
     Object.assign(this, { place, wanted });
     this.#socket = client.of(place.namespace);
     this.#socket.on("connect", () => this.#walk());
-    this.#socket.on("disconnect", () => this.#outside());
+    this.#socket.on("disconnect", (reason) => this.#outside(reason));
     this.#socket.on("connect_error", ({ message }) => notice(`The neighbourhood is closed: ${message}`));
     this.#socket.on("any", (event, ...args) => this.#over || this.#hear(event, args.filter((arg) => typeof arg !== "function")));
   }
@@ -441,8 +448,9 @@ class Visit {
     return answer;
   }
 
-  #outside() {
+  #outside(reason) {
     if (this.#over) return;
+    if (reason === "server disconnected us") notice("The server has shown us out. Reload the page to come back.");
     this.room = null; // `wanted` stays: we go back in when the lights are on again
     arrived(this, 0);
   }
@@ -470,11 +478,11 @@ function tell(visit, town) {
   street.update(town.rooms);
   street.beat();
   exchange.update(town);
-  if (visit.room) showMembers(street.membersOf(visit.room));
+  if (visit.room) showMembers(visit.place, street.membersOf(visit.room));
 }
 
-function showMembers(n) {
-  find("club-members").textContent = `${n === 1 ? "Only you are here" : `${count(n)} are here`} · ${visit.place.title}`;
+function showMembers(place, n) {
+  find("club-members").textContent = `${n === 1 ? "Only you are here" : `${count(n)} are here`} · ${place.title}`;
 }
 
 /** The visitor stands in another clubhouse, or on the street. */
@@ -483,12 +491,12 @@ function arrived(visit, members) {
   street.enter(room, members, visit.name);
   find("club-name").textContent = room ?? "On the street";
   find("club-members").textContent = "Choose a clubhouse, or open one.";
-  if (room) showMembers(members);
+  if (room) showMembers(place, members);
   find("leave").hidden = room === null;
   for (const control of find("say").elements) control.disabled = room === null;
   find("say-text").placeholder = room ? `Say something to ${room}` : "Go into a clubhouse to speak";
   if (room) words.step(`You went into ${room}, ${place.title}.`);
-  if (document.documentElement.dataset.connection === "open") history.replaceState(null, "", `#${place.key}${room ? `/${encodeURIComponent(room)}` : ""}`);
+  history.replaceState(null, "", `#${place.key}${visit.wanted ? `/${encodeURIComponent(visit.wanted)}` : ""}`);
   showCommand(place, room);
 }
 
@@ -529,7 +537,7 @@ function showStatus({ state, transport, retryMs }) {
   document.documentElement.dataset.connection = state;
   find("status-words").textContent =
     state === "open"
-      ? `connected over ${transport === "websocket" ? "WebSocket" : "long-polling"}`
+      ? (transport === "websocket" ? "WebSocket" : "long-polling") // after "connected over", or "over" on a phone
       : state === "waiting"
         ? `the lights are out; trying again in ${Math.ceil(retryMs / 1000)} s`
         : "finding the way to town";
@@ -592,4 +600,5 @@ addEventListener("hashchange", () => {
   if (place !== visit.place) moveTo(place, room);
   else if (room) visit.go(room);
 });
+document.querySelector("details").open = innerWidth > 760 && innerHeight >= 1000; // where there is room for it
 moveTo(...address());

@@ -287,7 +287,8 @@ impl Selector<'_> {
         }
     }
 
-    fn record(&self, nsp: NspId, bytes: &[u8], frames: u32) -> Record {
+    /// The same for other cores, with the bytes.
+    pub fn record(&self, nsp: NspId, bytes: &[u8], frames: u32) -> Record {
         let names = |names: &[Cow<'_, str>]| names.iter().map(|name| Box::from(&**name)).collect();
         Record {
             nsp,

@@ -213,8 +213,13 @@ mod tests {
         write_eio(&mut out, &eio::Packet::Pong("probe"));
         write_eio(&mut out, &eio::Packet::Noop);
         assert_eq!(out, b"\x81\x012\x81\x063probe\x81\x016");
-        let handshake =
-            eio::Handshake { sid: "a", upgrades: &[], ping_interval_ms: 1, ping_timeout_ms: 2, max_payload: 3 };
+        let handshake = eio::Handshake {
+            sid: "a",
+            upgrades: &[],
+            ping_interval_ms: 1,
+            ping_timeout_ms: 2,
+            max_payload: 3,
+        };
         out.clear();
         write_handshake(&mut out, &handshake);
         assert_eq!(out[..3], [0x81, out.len() as u8 - 2, b'0']);

@@ -1,4 +1,5 @@
-//! Every bound on what a peer may make the decoders hold or do, with its reason and what happens when it is met.
+//! Every bound on what a peer may make the decoders hold or do, with its reason and what happens when it is
+//! met.
 //!
 //! Not configuration: limits that an application chooses (the size of a message, say) are arguments of the
 //! decoders. These are the ones nobody has a reason to change.
@@ -25,7 +26,8 @@ pub const CHUNK_DIGITS_MAX: u32 = 16;
 /// Nobody uses extensions; without a bound, one-byte chunks with long extensions are work without a body.
 pub const CHUNK_EXTENSION_BYTES_MAX: u32 = 4 * 1024;
 
-/// Bytes of all trailer lines of one body together, line ends included. More answers 400. They are skipped, never stored.
+/// Bytes of all trailer lines of one body together, line ends included. More answers 400. They are skipped,
+/// never stored.
 pub const TRAILER_BYTES_MAX: u32 = 4 * 1024;
 
 // WebSocket -------------------------------------------------------------------------------------------------
@@ -57,12 +59,14 @@ pub const PAYLOAD_PACKETS_MAX: usize = 16_384;
 
 /// Levels of nesting in a packet's JSON. More closes the connection.
 ///
-/// Handlers read arguments with readers that recurse or stop at this depth; 200,000 levels would be fatal to them.
+/// Handlers read arguments with readers that recurse or stop at this depth; 200,000 levels would be fatal to
+/// them.
 pub const JSON_DEPTH_MAX: u32 = 128;
 
 /// Elements of an event's or acknowledgement's array. More closes the connection.
 ///
-/// Each is two bytes on the wire and eight of span here; this many are half a mebibyte, while the packet is read.
+/// Each is two bytes on the wire and eight of span here; this many are half a mebibyte, while the packet is
+/// read.
 pub const ARGUMENTS_MAX: usize = 65_536;
 
 /// Binary attachments of one packet (CVE-2026-33151). More closes the connection. The reference's default.

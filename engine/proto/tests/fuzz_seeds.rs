@@ -1,10 +1,11 @@
 //! Replays the fuzz targets over the seeds in `fuzz/corpus/TARGET/` and over deterministic mutations of them.
 //!
-//! Not a replacement for fuzzing: it is the part of it that runs on a stable compiler in a second, on every change.
+//! Not a replacement for fuzzing: it is the part of it that runs on a stable compiler in a second, on every
+//! change.
 
 use std::path::Path;
 
-use socketville_proto::fuzzing::wire;
+use socketville_proto::fuzzing::{packets, wire};
 
 /// Mutated inputs per target.
 const MUTATIONS: usize = 2_000;
@@ -26,6 +27,26 @@ fn ws() {
     replay("ws", wire::ws);
 }
 
+#[test]
+fn eio_packet() {
+    replay("eio_packet", packets::eio_packet);
+}
+
+#[test]
+fn eio_payload() {
+    replay("eio_payload", packets::eio_payload);
+}
+
+#[test]
+fn sio_packet() {
+    replay("sio_packet", packets::sio_packet);
+}
+
+#[test]
+fn json() {
+    replay("json", packets::json);
+}
+
 /// Runs `target` over the empty input, every seed, and `MUTATIONS` mutations of random seeds.
 fn replay(name: &str, target: fn(&[u8])) {
     let seeds = seeds(name);
@@ -41,8 +62,10 @@ fn replay(name: &str, target: fn(&[u8])) {
 /// The corpus of one target, in the order of file names, so that mutations are the same on every machine.
 fn seeds(name: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
-    let mut files: Vec<_> =
-        std::fs::read_dir(&folder).expect("corpus folder").map(|entry| entry.expect("entry").path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .expect("corpus folder")
+        .map(|entry| entry.expect("entry").path())
+        .collect();
     files.sort();
     files.iter().map(|file| std::fs::read(file).expect("seed")).collect()
 }
@@ -62,7 +85,8 @@ impl Random {
         (self.next() % bound.max(1) as u64) as usize
     }
 
-    /// A seed after one to four edits: a bit flipped, a byte replaced, a range cut or doubled, another seed's tail.
+    /// A seed after one to four edits: a bit flipped, a byte replaced, a range cut or doubled, another seed's
+    /// tail.
     fn mutation(&mut self, seeds: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = seeds[self.below(seeds.len())].clone();
         for _ in 0..=self.below(4) {

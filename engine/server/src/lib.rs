@@ -1,1 +1,76 @@
-//! Placeholder.
+//! A broadcast engine that speaks Socket.IO, as a Rust library.
+//!
+//! The official clients connect to it unchanged. One pinned thread per core; sockets never leave their core; every broadcast is encoded
+//! once, and every flush is one send per socket. Handlers read like the Socket.IO documentation:
+//!
+//! ```no_run
+//! use socketville::{Ack, Server, Socket};
+//!
+//! fn main() -> socketville::Result<()> {
+//!     let io = Server::builder();
+//!     io.of("/chat")
+//!         .on_connect(|socket: Socket| socket.join("lobby"))
+//!         .on("say", |socket: Socket, text: String| socket.to("lobby").emit("said", &text))
+//!         .on("add", |a: i64, b: i64, ack: Ack| ack.send(a + b));
+//!     io.listen("0.0.0.0:3000")?.run()
+//! }
+//! ```
+//!
+//! Handlers run on their socket's core. A plain closure runs to its end within a turn of the loop; an async one becomes a task of its
+//! core, may await [`sleep`] and clients built on tokio, and never holds up the loop. From other threads an [`Emitter`] speaks.
+
+mod ack;
+mod app;
+mod args;
+mod binary;
+mod builder;
+mod core;
+mod dispatch;
+mod emitter;
+mod error;
+mod executor;
+mod extract;
+mod handler;
+mod http;
+pub mod limits;
+#[doc(hidden)]
+pub mod machine;
+mod mailbox;
+mod metrics;
+mod operator;
+mod server;
+mod sleep;
+mod socket;
+mod town;
+mod turn;
+
+pub use socketville_hub::{Cors, JoinError, Transports};
+pub use socketville_proto::http::Method;
+pub use socketville_sys::Preference as Driver;
+
+pub use ack::{Ack, AckError};
+pub use args::EncodeError;
+pub use binary::{Attachments, Binary};
+pub use builder::{Builder, Namespace};
+pub use emitter::{Emitter, Posting};
+pub use error::{EmitError, Error, Result};
+pub use extract::ArgumentError;
+pub use handler::{EventContext, FromEvent, Handler, HandlerResult, Outcome, RawArgs};
+pub use http::{HttpRequest, HttpResponse};
+pub use metrics::{CoreCounters, CoreReport, render as render_metrics, sends_per_frame};
+pub use operator::{Broadcast, IntoRooms};
+pub use server::Server;
+pub use sleep::{Sleep, sleep, yield_now};
+pub use socket::Socket;
+
+impl FromEvent for Socket {
+    fn from_event(event: &mut EventContext<'_>) -> std::result::Result<Self, ArgumentError> {
+        Ok(event.socket.clone())
+    }
+}
+
+impl FromEvent for Ack {
+    fn from_event(event: &mut EventContext<'_>) -> std::result::Result<Self, ArgumentError> {
+        Ok(event.ack.take().unwrap_or_else(|| Self::new(event.socket.clone(), None)))
+    }
+}

@@ -62,7 +62,8 @@ impl Epoll {
     fn control(&self, operation: i32, descriptor: RawFd, interest: i32, data: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events: interest as u32, u64: data };
         // SAFETY: the kernel reads one event from the pointer; `event` is one and outlives the call.
-        check(unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, descriptor, &raw mut event) }).map(drop)
+        check(unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, descriptor, &raw mut event) })
+            .map(drop)
     }
 
     /// Sleeps once and turns the events into reports.
@@ -72,7 +73,8 @@ impl Epoll {
         let room = self.events.spare_capacity_mut();
         let (pointer, length) = (room.as_mut_ptr().cast(), room.len() as i32);
         // SAFETY: the kernel writes at most `length` events to the pointer; that many fit in the spare capacity.
-        let result = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), pointer, length, timeout_ms(timeout)) };
+        let result =
+            unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), pointer, length, timeout_ms(timeout)) };
         let found = match check(result) {
             Ok(found) => usize::try_from(found).unwrap_or(0),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
@@ -112,7 +114,7 @@ impl Epoll {
         if is_writable {
             slot.flags.is_full = false;
         }
-        let is_awaited = is_writable && std::mem::replace(&mut slot.flags.is_watched, slot.flags.is_full);
+        let is_awaited = is_writable && std::mem::take(&mut slot.flags.is_watched);
         if is_broken || events & (libc::EPOLLIN | libc::EPOLLRDHUP) != 0 {
             self.slots.queue_readable(token);
         }
@@ -252,7 +254,8 @@ impl Driver for Epoll {
         loop {
             self.accept_again();
             let is_due = is_over || self.slots.has_pending();
-            let sleep = if is_due { Some(Duration::ZERO) } else { sleep_time(deadline, self.backoff.until()) };
+            let sleep =
+                if is_due { Some(Duration::ZERO) } else { sleep_time(deadline, self.backoff.until()) };
             self.look(sleep)?;
             self.slots.report(ready);
             if ready.len() > before || is_over {

@@ -105,7 +105,10 @@ mod tests {
             Ok(listener) => assert!(listener.local_addr().expect("it has one").is_ipv6()),
             Err(error) => {
                 let known = [libc::EADDRNOTAVAIL, libc::EAFNOSUPPORT];
-                assert!(known.contains(&error.raw_os_error().unwrap_or(0)), "a machine without IPv6 says so: {error}");
+                assert!(
+                    known.contains(&error.raw_os_error().unwrap_or(0)),
+                    "a machine without IPv6 says so: {error}"
+                );
             }
         }
     }

@@ -123,7 +123,8 @@ impl Probe {
         }
         let params = ring.params();
         let is_complete = params.is_feature_nodrop() && params.is_feature_skip_cqe_on_success();
-        (!is_complete).then(|| format!("the io_uring of kernel {} lacks features of its version", self.kernel))
+        (!is_complete)
+            .then(|| format!("the io_uring of kernel {} lacks features of its version", self.kernel))
     }
 }
 
@@ -142,9 +143,11 @@ fn choice(driver: DriverKind, reason: String) -> Choice {
 /// The usual refusals in words an operator can act on.
 fn refusal(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) => "io_uring is forbidden here, by the container's seccomp profile or by \
+        Some(libc::EPERM | libc::EACCES) => {
+            "io_uring is forbidden here, by the container's seccomp profile or by \
              the sysctl kernel.io_uring_disabled"
-            .into(),
+                .into()
+        }
         Some(libc::ENOSYS) => "this kernel has no io_uring, or a sandbox hides it".into(),
         Some(libc::ENOMEM) => "there is not enough lockable memory for a ring (ulimit -l)".into(),
         Some(libc::EMFILE | libc::ENFILE) => "there are no descriptors left for a ring (ulimit -n)".into(),

@@ -121,7 +121,6 @@ impl Slots {
             },
         }
     }
-
 }
 
 impl Slot {

@@ -34,7 +34,8 @@ pub(crate) fn abort_on_close(socket: BorrowedFd<'_>) {
     let length = size_of::<libc::linger>() as libc::socklen_t;
     let value = (&raw const ABORT).cast();
     // SAFETY: the kernel reads `length` bytes from the pointer; ABORT is a static of that size.
-    let _refused = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, value, length) };
+    let _refused =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, value, length) };
 }
 
 /// Switches an option on.
@@ -42,7 +43,8 @@ pub(crate) fn enable(socket: BorrowedFd<'_>, level: i32, option: i32) -> io::Res
     let on: libc::c_int = 1;
     let length = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the kernel reads `length` bytes from the pointer; `on` has that size and outlives the call.
-    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), length) }).map(drop)
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), length) })
+        .map(drop)
 }
 
 /// The peer's address.

@@ -43,8 +43,12 @@ pub(crate) fn run(command: &mut Command, limit: Option<Duration>) -> Result<Fini
 /// Whether a program is there and answers: `["cargo", "deny", "--version"]`.
 pub(crate) fn answers(words: &[&str]) -> bool {
     let Some((program, arguments)) = words.split_first() else { return false };
-    let status =
-        Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let status = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     status.is_ok_and(|status| status.success())
 }
 

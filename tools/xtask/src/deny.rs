@@ -84,7 +84,10 @@ fn read_packages(metadata: &Value) -> Result<Vec<Package>> {
 fn faults(packages: &[Package], allow: &[String], root: &Path) -> Vec<String> {
     let judged = packages.iter().flat_map(|package| {
         let faults = [licence_fault(package, allow), source_fault(package, root)];
-        faults.into_iter().flatten().map(move |fault| format!("{} {}: {fault}", package.name, package.version))
+        faults
+            .into_iter()
+            .flatten()
+            .map(move |fault| format!("{} {}: {fault}", package.name, package.version))
     });
     judged.collect()
 }
@@ -133,7 +136,13 @@ mod tests {
     fn package(name: &str, version: &str, licence: Option<&str>, source: Option<&str>) -> Package {
         let [name, version] = [name, version].map(String::from);
         let manifest = "/checkout/engine/Cargo.toml".into();
-        Package { name, version, licence: licence.map(String::from), source: source.map(String::from), manifest }
+        Package {
+            name,
+            version,
+            licence: licence.map(String::from),
+            source: source.map(String::from),
+            manifest,
+        }
     }
 
     fn judged(package: Package) -> Vec<String> {

@@ -73,7 +73,9 @@ mod tests {
 
     #[test]
     fn one_allowed_choice_is_enough_and_every_condition_is_needed() {
-        for met in ["MIT", "Unlicense OR MIT", "MIT/Apache-2.0", "(MIT OR GPL-3.0) AND Unicode-3.0", "((MIT))"] {
+        for met in
+            ["MIT", "Unlicense OR MIT", "MIT/Apache-2.0", "(MIT OR GPL-3.0) AND Unicode-3.0", "((MIT))"]
+        {
             assert_eq!(verdict(met), Some(true), "{met}");
         }
         for unmet in ["GPL-3.0", "MIT AND GPL-3.0", "GPL-3.0 OR MIT AND AGPL-3.0", "MIT-0"] {

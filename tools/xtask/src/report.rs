@@ -67,7 +67,8 @@ pub(crate) fn total(rows: &[Row]) -> Tally {
 
 /// One line a step: counts, seconds, and a remark where a step did not run.
 pub(crate) fn table(rows: &[Row]) -> String {
-    let mut text = format!("\n{:<12} {:>7} {:>7} {:>8} {:>8}\n", "step", "passed", "failed", "skipped", "seconds");
+    let mut text =
+        format!("\n{:<12} {:>7} {:>7} {:>8} {:>8}\n", "step", "passed", "failed", "skipped", "seconds");
     for row in rows {
         let Tally { passed, failed, skipped } = row.verdict.tally();
         let seconds = row.took.as_secs_f64();

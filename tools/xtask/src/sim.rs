@@ -16,5 +16,7 @@ pub(crate) fn replay(workspace: &Workspace) -> Result<Outcome> {
     let mut program = workspace.command(workspace.program("socketville-sim")?);
     let finished = workspace.run(program.args(["--seeds", &workspace.seeds.to_string()]))?;
     let tally = Tally::of_closing_line(&finished.output);
-    Ok(Outcome::Ran(tally.context("the simulation closed without `N passed, N failed`")?.checked(finished.ok)))
+    Ok(Outcome::Ran(
+        tally.context("the simulation closed without `N passed, N failed`")?.checked(finished.ok),
+    ))
 }

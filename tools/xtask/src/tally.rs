@@ -124,15 +124,20 @@ mod tests {
 
     #[test]
     fn node_is_read_from_both_reporters() {
-        let tap = "ok 1 - a\n# tests 4\n# suites 0\n# pass 2\n# fail 1\n# cancelled 1\n# skipped 1\n# todo 0\n";
+        let tap =
+            "ok 1 - a\n# tests 4\n# suites 0\n# pass 2\n# fail 1\n# cancelled 1\n# skipped 1\n# todo 0\n";
         assert_eq!(Tally::of_node_test(tap), tally(2, 2, 1));
-        let spec = "✔ a (1.2ms)\nℹ tests 5\nℹ pass 5\nℹ fail 0\nℹ cancelled 0\nℹ skipped 0\nℹ duration_ms 77.1\n";
+        let spec =
+            "✔ a (1.2ms)\nℹ tests 5\nℹ pass 5\nℹ fail 0\nℹ cancelled 0\nℹ skipped 0\nℹ duration_ms 77.1\n";
         assert_eq!(Tally::of_node_test(spec), tally(5, 0, 0));
     }
 
     #[test]
     fn node_talk_that_looks_like_a_summary_is_not_one() {
-        assert_eq!(Tally::of_node_test("pass 3\n# pass the ball\n# passengers 3\n- fail 1\n"), tally(0, 0, 0));
+        assert_eq!(
+            Tally::of_node_test("pass 3\n# pass the ball\n# passengers 3\n- fail 1\n"),
+            tally(0, 0, 0)
+        );
     }
 
     #[test]
@@ -140,7 +145,9 @@ mod tests {
         let output = "seed 1\n1 passed, 0 failed\nseed 2\n199 passed, 1 failed\nreplay with --seed 2\n";
         assert_eq!(Tally::of_closing_line(output), Some(tally(199, 1, 0)));
         assert_eq!(Tally::of_closing_line("5 passed, 0 failed, 2 skipped"), Some(tally(5, 0, 2)));
-        for other in ["", "5 passed", "five passed, 0 failed", "5 failed, 5 passed", "5 passed, 0 failed, or so"] {
+        for other in
+            ["", "5 passed", "five passed, 0 failed", "5 failed, 5 passed", "5 passed, 0 failed, or so"]
+        {
             assert_eq!(Tally::of_closing_line(other), None, "{other}");
         }
     }

@@ -30,7 +30,8 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Finds the checkout from what cargo tells the program it runs.
     pub(crate) fn discover(seeds: u32) -> Result<Self> {
-        let crate_dir = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
+        let crate_dir =
+            std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
         let root = Path::new(&crate_dir).ancestors().nth(2).context("tools/xtask lies two folders deep")?;
         let ci = std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
         // TARGET/debug/xtask: the same settings that placed this program place the others.

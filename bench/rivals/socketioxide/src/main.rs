@@ -60,7 +60,7 @@ async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
         .max_buffer_size(SEND_QUEUE_PACKETS)
         .transports([TransportType::Websocket])
         .build_layer();
-    io.ns("/", connected).await?;
+    io.ns("/", connected);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });

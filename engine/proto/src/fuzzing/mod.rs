@@ -2,4 +2,5 @@
 //!
 //! Not an API: the fuzz targets and the seed replay in `tests/fuzz_seeds.rs` call these same functions.
 
+pub mod packets;
 pub mod wire;

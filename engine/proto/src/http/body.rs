@@ -1,7 +1,7 @@
 //! The decoder of chunked bodies (RFC 9112 section 7.1).
 //!
-//! Not a buffer: decoded bytes are appended to the caller's, and only they are kept. Extensions and trailers are skipped
-//! and counted against a bound.
+//! Not a buffer: decoded bytes are appended to the caller's, and only they are kept. Extensions and trailers
+//! are skipped and counted against a bound.
 //!
 //! ```text
 //! Size -> Extension -> SizeEnd -> Data -> DataReturn -> DataEnd -> Size ...
@@ -59,14 +59,15 @@ impl Chunked {
     }
 
     /// Appends the decoded bytes of `input` to `out`. Returns how many input bytes were consumed and whether
-    /// the body is complete; what follows the body is not consumed. Without completion all of `input` is consumed.
+    /// the body is complete; what follows the body is not consumed. Without completion all of `input` is
+    /// consumed.
     ///
     /// `body_max` bounds the decoded bytes of the whole body, whatever else is in `out`.
     ///
     /// # Errors
     ///
-    /// [`BodyError::TooLarge`] as soon as a chunk announces more than `body_max` allows, without waiting for its bytes;
-    /// [`BodyError::Malformed`] at the first byte that cannot be part of a chunked body.
+    /// [`BodyError::TooLarge`] as soon as a chunk announces more than `body_max` allows, without waiting for
+    /// its bytes; [`BodyError::Malformed`] at the first byte that cannot be part of a chunked body.
     pub fn decode(
         &mut self,
         input: &[u8],

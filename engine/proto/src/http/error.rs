@@ -9,7 +9,8 @@ use crate::limits;
 /// Why a request head was refused. The connection cannot be read any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadError {
-    /// More than [`limits::HEAD_BYTES_MAX`] bytes or [`limits::HEADERS_MAX`] header lines (RFC 6585 section 5).
+    /// More than [`limits::HEAD_BYTES_MAX`] bytes or [`limits::HEADERS_MAX`] header lines (RFC 6585 section
+    /// 5).
     TooLarge,
     /// Not a request head (RFC 9112 sections 2.2, 3 and 5).
     Malformed(Malformed),

@@ -50,7 +50,8 @@ pub struct Head<'a> {
     pub method: Method,
     /// The target as it was sent.
     pub target: &'a str,
-    /// The path, still percent-encoded: without query, and without scheme and authority if the target had them.
+    /// The path, still percent-encoded: without query, and without scheme and authority if the target had
+    /// them.
     pub path: &'a str,
     /// The query, still encoded, without its `?`; empty if there is none.
     pub query: &'a str,
@@ -143,7 +144,8 @@ mod tests {
     /// RFC 9110 section 5.6.1: one list, however many lines it is spread over.
     #[test]
     fn tokens_are_found_in_lists_and_across_lines() {
-        let head = head(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive ,Upgrade\r\nConnection: x\r\n\r\n");
+        let head =
+            head(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive ,Upgrade\r\nConnection: x\r\n\r\n");
         assert!(head.has_token("connection", "upgrade"));
         assert!(head.has_token("Connection", "X"));
         assert!(!head.has_token("Connection", "keep"));

@@ -1,4 +1,5 @@
-//! HTTP/1.1 as far as a broadcast engine needs it: request heads, bodies with a length or in chunks, responses.
+//! HTTP/1.1 as far as a broadcast engine needs it: request heads, bodies with a length or in chunks,
+//! responses.
 //!
 //! Not a web server's HTTP: no obsolete line folding, no bare line feeds, no guessing. Whatever two readers
 //! could understand differently is refused (RFC 9112 section 11.2), and after an error the connection closes.

@@ -1,9 +1,9 @@
 //! The parser of request heads: strict, bounded, and called again from the start when more bytes came.
 //!
-//! Not incremental, and need not be: what is repeated for each received piece is only a search for line feeds, at
-//! memory speed over at most 16 KiB. The lines themselves are parsed when the head is complete, and, so that
-//! nonsense is refused early, when the bytes so far end with a complete line; the number of lines is bounded,
-//! so the work is too, even for a peer that sends single bytes.
+//! Not incremental, and need not be: what is repeated for each received piece is only a search for line
+//! feeds, at memory speed over at most 16 KiB. The lines themselves are parsed when the head is complete,
+//! and, so that nonsense is refused early, when the bytes so far end with a complete line; the number of
+//! lines is bounded, so the work is too, even for a peer that sends single bytes.
 
 use super::error::{Framing, HeadError, Malformed};
 use super::head::{Body, Head, Headers, Method};
@@ -11,8 +11,8 @@ use crate::limits;
 
 /// Parses a request head at the front of `buf` (RFC 9112 sections 2 to 6).
 ///
-/// `Ok(None)`: more bytes are needed; call again with all of them. `Ok(Some((head, head_len)))`: the body, or the
-/// next request, starts at `head_len`. One empty line before the request line is skipped (section 2.2).
+/// `Ok(None)`: more bytes are needed; call again with all of them. `Ok(Some((head, head_len)))`: the body, or
+/// the next request, starts at `head_len`. One empty line before the request line is skipped (section 2.2).
 ///
 /// # Errors
 ///
@@ -93,11 +93,14 @@ fn refusal(error: httparse::Error, lines: &[u8]) -> HeadError {
     }
 }
 
-/// Whether the first line ends in `HTTP/digit.digit`: a version, if not one of ours (RFC 9112 section 2.3).
+/// Whether the first line is `method target HTTP/digit.digit`: a version, if not one of ours (RFC 9112
+/// section 2.3).
 fn names_a_version(lines: &[u8]) -> bool {
     let line = lines.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-    matches!(version, [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
+    let mut words = line.split(|&byte| byte == b' ').skip(2);
+    let is_version =
+        |word: &[u8]| matches!(word, [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']);
+    words.next().is_some_and(is_version) && words.next().is_none()
 }
 
 /// The path and the query of a target (RFC 9112 section 3.2).
@@ -148,9 +151,7 @@ fn body(head: &Head<'_>) -> Result<Body, HeadError> {
         (false, None) => Ok(Body::None),
         (false, Some(_)) if lengths.next().is_some() => Err(HeadError::Framing(Framing::Lengths)),
         (false, Some(value)) if value.contains(&b',') => Err(HeadError::Framing(Framing::Lengths)),
-        (false, Some(value)) => {
-            decimal(value).map(Body::Length).ok_or(HeadError::Framing(Framing::Length))
-        }
+        (false, Some(value)) => decimal(value).map(Body::Length).ok_or(HeadError::Framing(Framing::Length)),
     }
 }
 
@@ -265,7 +266,8 @@ mod tests {
 
     #[test]
     fn header_lines_are_counted() {
-        let head = |count: usize| format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(count - 1));
+        let head =
+            |count: usize| format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(count - 1));
         assert!(parse_head(head(limits::HEADERS_MAX).as_bytes()).expect("within").is_some());
         assert_eq!(error(head(limits::HEADERS_MAX + 1).as_bytes()), HeadError::TooLarge);
     }

@@ -1,6 +1,7 @@
 //! Parameters of a query string, decoded as the URL standard's `application/x-www-form-urlencoded` has it.
 //!
-//! Not a map: a request is asked for five or six names once, so walking the string is cheaper than building one.
+//! Not a map: a request is asked for five or six names once, so walking the string is cheaper than building
+//! one.
 
 use std::borrow::Cow;
 
@@ -33,7 +34,9 @@ fn decode(text: &str) -> Cow<'_, str> {
         bytes.push(byte);
         rest = rest.get(taken..).unwrap_or_default();
     }
-    Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+    Cow::Owned(
+        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()),
+    )
 }
 
 /// The value of a hexadecimal digit.

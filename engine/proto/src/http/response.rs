@@ -1,7 +1,7 @@
 //! Responses as bytes: status line, headers, Content-Length, body.
 //!
-//! Not a place for decisions: which headers a response carries (dates, CORS, cookies) is the caller's. What it does
-//! ensure is that no text it is given can end a line.
+//! Not a place for decisions: which headers a response carries (dates, CORS, cookies) is the caller's. What
+//! it does ensure is that no text it is given can end a line.
 
 use std::io::Write;
 
@@ -36,8 +36,9 @@ pub fn write_response(
 
 /// Appends the head of a response whose body of `length` bytes follows elsewhere, or, for HEAD, does not.
 ///
-/// `Content-Length` is written here, except for the statuses that have no body (RFC 9110 section 8.6): 1xx, 204 and 304.
-/// Control bytes in a value are replaced by blanks, bytes in a name that no name holds by hyphens.
+/// `Content-Length` is written here, except for the statuses that have no body (RFC 9110 section 8.6): 1xx,
+/// 204 and 304. Control bytes in a value are replaced by blanks, bytes in a name that no name holds by
+/// hyphens.
 pub fn write_response_head(
     out: &mut Vec<u8>,
     status: u16,
@@ -95,7 +96,9 @@ pub(crate) fn write_headers(out: &mut Vec<u8>, headers: &[(&str, &str)]) {
     for (name, value) in headers {
         out.extend(name.bytes().map(|byte| if is_token(byte) { byte } else { b'-' }));
         out.extend_from_slice(b": ");
-        out.extend(value.bytes().map(|byte| if byte.is_ascii_control() && byte != b'\t' { b' ' } else { byte }));
+        out.extend(
+            value.bytes().map(|byte| if byte.is_ascii_control() && byte != b'\t' { b' ' } else { byte }),
+        );
         out.extend_from_slice(b"\r\n");
     }
 }

@@ -29,11 +29,7 @@ impl Pending {
     /// # Errors
     /// [`Error::UnexpectedAttachment`] if none is due, [`Error::PacketBytes`] if text and attachments would have more
     /// than `bytes_max` bytes together. Nothing is taken then.
-    pub fn push(
-        &mut self,
-        bytes: impl AsRef<[u8]> + Into<Vec<u8>>,
-        bytes_max: usize,
-    ) -> Result<bool, Error> {
+    pub fn push(&mut self, bytes: impl AsRef<[u8]> + Into<Vec<u8>>, bytes_max: usize) -> Result<bool, Error> {
         if self.is_complete() {
             return Err(Error::UnexpectedAttachment);
         }
@@ -110,13 +106,10 @@ impl Placeholders {
 
 impl Visitor for Placeholders {
     fn key(&mut self, raw: &str) {
-        let is = |name: &str| json::unescape(raw).is_some_and(|key| key == name);
-        self.key = if is("_placeholder") {
-            Key::Placeholder
-        } else if is("num") {
-            Key::Num
-        } else {
-            Key::Other
+        self.key = match json::unescape(raw).as_deref() {
+            Some("_placeholder") => Key::Placeholder,
+            Some("num") => Key::Num,
+            _ => Key::Other,
         };
     }
 
@@ -163,7 +156,9 @@ mod tests {
         for good in ["0", "1", "9"] {
             assert!(is_accepted(&format!(r#"[{{"_placeholder":true,"num":{good}}}]"#), 10), "{good}");
         }
-        for bad in ["10", "-1", "-0", "1.0", "1e0", "999999999999", "\"0\"", "\"splice\"", "null", "[0]", "{}"] {
+        for bad in
+            ["10", "-1", "-0", "1.0", "1e0", "999999999999", "\"0\"", "\"splice\"", "null", "[0]", "{}"]
+        {
             assert!(!is_accepted(&format!(r#"[{{"_placeholder":true,"num":{bad}}}]"#), 10), "{bad}");
         }
     }
@@ -175,7 +170,10 @@ mod tests {
         assert!(!is_accepted(deep, 3));
         assert!(!is_accepted(r#"[{"_placeholder":true}]"#, 1));
         assert!(!is_accepted(r#"[{"_pl\u0061ceholder":true,"num":1}]"#, 1));
-        assert!(!is_accepted(r#"[{"a":{"num":0},"_placeholder":true}]"#, 1), "num belongs to the inner object");
+        assert!(
+            !is_accepted(r#"[{"a":{"num":0},"_placeholder":true}]"#, 1),
+            "num belongs to the inner object"
+        );
     }
 
     #[test]

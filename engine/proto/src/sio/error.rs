@@ -21,7 +21,8 @@ pub enum Error {
     AttachmentDash,
     /// Expected a namespace of at most [`limits::NAMESPACE_BYTES_MAX`] bytes, found this many.
     NamespaceBytes(usize),
-    /// Expected an ack id of at most [`limits::ACK_ID_MAX`] in at most [`limits::ACK_ID_DIGITS_MAX`] digits, found more.
+    /// Expected an ack id of at most [`limits::ACK_ID_MAX`], in at most [`limits::ACK_ID_DIGITS_MAX`] digits, found
+    /// more.
     AckId,
     /// Expected no ack id in a CONNECT or a DISCONNECT, found this one.
     UnexpectedAckId(u64),
@@ -65,14 +66,20 @@ impl fmt::Display for Error {
             Error::Type(found) => write!(f, "expected a packet type 0 to 6, found {found:?}"),
             Error::ConnectError => f.write_str("expected a packet that clients send, found a CONNECT_ERROR"),
             Error::AttachmentCount => {
-                write!(f, "expected 1 to {} attachments in digits, found something else", limits::ATTACHMENTS_MAX)
+                write!(
+                    f,
+                    "expected 1 to {} attachments in digits, found something else",
+                    limits::ATTACHMENTS_MAX
+                )
             }
             Error::AttachmentDash => f.write_str("expected a dash after the attachment count, found none"),
             Error::NamespaceBytes(found) => {
                 let max = limits::NAMESPACE_BYTES_MAX;
                 write!(f, "expected a namespace of at most {max} bytes, found {found}")
             }
-            Error::AckId => write!(f, "expected an ack id of at most {}, found a larger one", limits::ACK_ID_MAX),
+            Error::AckId => {
+                write!(f, "expected an ack id of at most {}, found a larger one", limits::ACK_ID_MAX)
+            }
             Error::UnexpectedAckId(found) => write!(f, "expected no ack id in this packet, found {found}"),
             Error::UnexpectedPayload(found) => {
                 write!(f, "expected no payload in a DISCONNECT, found {found} bytes")
@@ -86,7 +93,9 @@ impl fmt::Display for Error {
             Error::EventName => {
                 f.write_str("expected an event name that is Unicode text or a number, found something else")
             }
-            Error::ReservedEventName => f.write_str("expected an event name of the user, found a reserved one"),
+            Error::ReservedEventName => {
+                f.write_str("expected an event name of the user, found a reserved one")
+            }
             Error::Placeholder => {
                 f.write_str("expected a placeholder's num below the attachment count, found another")
             }

@@ -1,9 +1,9 @@
 //! The decoder of what a client sends: frames in, whole messages out.
 //!
-//! Not a reader and not a queue: it takes bytes from the front of the caller's buffer and stops at each message. Cost, for a
-//! frame that lies whole in the buffer, which is nearly every one: a header of 6 to 14 bytes, one pass to unmask, one
-//! to validate text; no copy, no allocation. A message whose bytes come in several reads or fragments is collected
-//! behind one pointer, which is all that an idle connection holds.
+//! Not a reader and not a queue: it takes bytes from the front of the caller's buffer and stops at each
+//! message. Cost, for a frame that lies whole in the buffer, which is nearly every one: a header of 6 to 14
+//! bytes, one pass to unmask, one to validate text; no copy, no allocation. A message whose bytes come in
+//! several reads or fragments is collected behind one pointer, which is all that an idle connection holds.
 //!
 //! ```text
 //!            header whole, payload whole, no fragments
@@ -54,16 +54,19 @@ impl Decoder {
         Self { partial: None }
     }
 
-    /// Takes bytes from the front of `input`, unmasking in place. Returns how many, and a message as soon as one is complete.
+    /// Takes bytes from the front of `input`, unmasking in place. Returns how many, and a message as soon as
+    /// one is complete.
     ///
-    /// Without a message all of `input` was taken. With one, call again with the rest, even if that is
-    /// empty: only the next call lets go of a message that had to be collected. `message_max` bounds the payload of a message
-    /// in bytes, summed over its fragments; control frames have their own limit. The message borrows from `input` or from the decoder.
+    /// Without a message all of `input` was taken. With one, call again with the rest, even if that is empty:
+    /// only the next call lets go of a message that had to be collected. `message_max` bounds the payload of
+    /// a message in bytes, summed over its fragments; control frames have their own limit. The message
+    /// borrows from `input` or from the decoder.
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Errors are found as soon as the bytes that prove them are there, before any payload; they are
-    /// final, and the decoder is of no use afterwards. Messages before the faulty frame are returned first.
+    /// See [`Error`]. Errors are found as soon as the bytes that prove them are there, before any payload;
+    /// they are final, and the decoder is of no use afterwards. Messages before the faulty frame are returned
+    /// first.
     pub fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
@@ -85,8 +88,12 @@ impl Decoder {
                 self.release();
                 (opcode, &input[start..end])
             }
-            Ready::Message(opcode) => (opcode, self.partial.as_ref().map_or(&[][..], |partial| partial.message())),
-            Ready::Control(opcode) => (opcode, self.partial.as_ref().map_or(&[][..], |partial| partial.control())),
+            Ready::Message(opcode) => {
+                (opcode, self.partial.as_ref().map_or(&[][..], |partial| partial.message()))
+            }
+            Ready::Control(opcode) => {
+                (opcode, self.partial.as_ref().map_or(&[][..], |partial| partial.control()))
+            }
         };
         Ok((at, Some(message(opcode, payload)?)))
     }
@@ -150,7 +157,8 @@ impl Decoder {
         Ok(parsed.map(|(frame, header_len)| (frame, header_len - stashed)))
     }
 
-    /// Reads and judges a header, each part as soon as it is there, so that errors do not depend on how bytes are split.
+    /// Reads and judges a header, each part as soon as it is there, so that errors do not depend on how bytes
+    /// are split.
     #[inline]
     fn parse_header(&self, header: &[u8], message_max: usize) -> Result<Option<(Frame, usize)>, Error> {
         let Some(start) = Start::parse(header)? else { return Ok(None) };
@@ -170,7 +178,9 @@ impl Decoder {
     fn check_sequence(&self, start: Start) -> Result<(), Error> {
         match (start.opcode, self.message_opcode()) {
             (Opcode::Continuation, None) => Err(Error::UnexpectedContinuation),
-            (Opcode::Continuation, Some(_)) if self.fragments() == limits::FRAGMENTS_MAX => Err(Error::Fragments),
+            (Opcode::Continuation, Some(_)) if self.fragments() == limits::FRAGMENTS_MAX => {
+                Err(Error::Fragments)
+            }
             (Opcode::Text | Opcode::Binary, Some(_)) => Err(Error::ExpectedContinuation(start.opcode)),
             _ => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! The frames we send: unmasked, final, without extensions (RFC 6455 section 5.2).
 //!
-//! Not the payloads: the encoder of packets writes those behind the header. Also the way back, for the bytes that we wrote
-//! ourselves and that polling must carry without their headers.
+//! Not the payloads: the encoder of packets writes those behind the header. Also the way back, for the bytes
+//! that we wrote ourselves and that polling must carry without their headers.
 
 use super::Opcode;
 use crate::limits;
@@ -38,10 +38,16 @@ pub fn write_close(out: &mut Vec<u8>, code: Option<u16>, reason: &str) {
     let Some(code) = code else {
         return write_header(out, Opcode::Close, 0);
     };
-    let reason = &reason[..reason.floor_char_boundary(limits::CLOSE_REASON_BYTES_MAX)];
+    let reason = cut(reason, limits::CLOSE_REASON_BYTES_MAX);
     write_header(out, Opcode::Close, 2 + reason.len());
     out.extend_from_slice(&code.to_be_bytes());
     out.extend_from_slice(reason.as_bytes());
+}
+
+/// As many whole characters from the front of `text` as `max` bytes hold.
+fn cut(text: &str, max: usize) -> &str {
+    let end = (0..=max.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or(0)]
 }
 
 /// Walks frames that [`write_header`] began, in order: their opcodes and payloads.

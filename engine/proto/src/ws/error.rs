@@ -68,18 +68,24 @@ impl fmt::Display for Error {
             Self::Unmasked => f.write_str("expected a masked frame, found an unmasked one"),
             Self::Reserved(bits) => write!(f, "expected no reserved bits, found {bits:#04x}"),
             Self::UnknownOpcode(code) => write!(f, "expected an opcode of RFC 6455, found {code:#x}"),
-            Self::ControlFragmented(opcode) => write!(f, "expected a final {opcode:?} frame, found a fragment"),
+            Self::ControlFragmented(opcode) => {
+                write!(f, "expected a final {opcode:?} frame, found a fragment")
+            }
             Self::ControlTooLong(opcode) => write!(
                 f,
                 "expected at most {} bytes in a {opcode:?} frame, found more",
                 limits::CONTROL_PAYLOAD_MAX
             ),
             Self::UnexpectedContinuation => f.write_str("expected a new message, found a continuation"),
-            Self::ExpectedContinuation(opcode) => write!(f, "expected a continuation, found a {opcode:?} frame"),
+            Self::ExpectedContinuation(opcode) => {
+                write!(f, "expected a continuation, found a {opcode:?} frame")
+            }
             Self::CloseLength => f.write_str("expected a close payload of none or at least 2 bytes, found 1"),
             Self::CloseCode(code) => write!(f, "expected a close code for the wire, found {code}"),
             Self::Utf8 => f.write_str("expected UTF-8, found other bytes"),
-            Self::TooLarge { len, max } => write!(f, "expected a message of at most {max} bytes, found {len}"),
+            Self::TooLarge { len, max } => {
+                write!(f, "expected a message of at most {max} bytes, found {len}")
+            }
             Self::Fragments => {
                 write!(f, "expected a message of at most {} frames, found more", limits::FRAGMENTS_MAX)
             }

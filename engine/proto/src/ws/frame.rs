@@ -1,7 +1,7 @@
 //! Opcodes, and the parts of a client's frame header (RFC 6455 section 5.2).
 //!
-//! Not the rules about a sequence of frames, which are the decoder's: here a header is read part by part, so that each
-//! part can be judged before the next one arrives.
+//! Not the rules about a sequence of frames, which are the decoder's: here a header is read part by part, so
+//! that each part can be judged before the next one arrives.
 
 use super::Error;
 use crate::limits;
@@ -91,8 +91,8 @@ impl Start {
 
     /// The payload's length and where the masking key begins; `None` if the length has not arrived.
     ///
-    /// A length in more bytes than it needs is accepted, as other servers do: some small clients always use the
-    /// long form, and nothing else reads the same bytes.
+    /// A length in more bytes than it needs is accepted, as other servers do: some small clients always use
+    /// the long form, and nothing else reads the same bytes.
     #[inline]
     pub(super) fn length(&self, header: &[u8]) -> Option<(u64, usize)> {
         match (self.length, header) {

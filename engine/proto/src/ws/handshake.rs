@@ -159,7 +159,11 @@ mod tests {
     #[test]
     fn the_response_switches_and_its_extra_headers_cannot_break_it() {
         let mut out = Vec::new();
-        write_switching_protocols(&mut out, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", &[("Set-Cookie", "io=a\r\nX: y")]);
+        write_switching_protocols(
+            &mut out,
+            b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+            &[("Set-Cookie", "io=a\r\nX: y")],
+        );
         assert_eq!(
             String::from_utf8(out).expect("text"),
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

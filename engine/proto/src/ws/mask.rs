@@ -1,7 +1,7 @@
 //! The masking of client payloads (RFC 6455 section 5.3), in place.
 //!
-//! Not security: the key is in the frame. It is the only pass over a payload that the receive path makes besides
-//! UTF-8 validation, so it goes by words, which the compiler turns into vectors.
+//! Not security: the key is in the frame. It is the only pass over a payload that the receive path makes
+//! besides UTF-8 validation, so it goes by words, which the compiler turns into vectors.
 
 /// Exclusive-ors `payload` with the repeated key; the first byte meets the key's first.
 pub(super) fn apply(payload: &mut [u8], key: [u8; 4]) {

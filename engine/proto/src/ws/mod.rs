@@ -1,7 +1,7 @@
 //! WebSocket (RFC 6455) from the server's side: the opening handshake, what clients send, the frames we send.
 //!
-//! Not a connection: nobody here answers a ping or closes anything. The decoder says what arrived or why it must not,
-//! the writers say which bytes to send. No extension is negotiated, so reserved bits are errors.
+//! Not a connection: nobody here answers a ping or closes anything. The decoder says what arrived or why it
+//! must not, the writers say which bytes to send. No extension is negotiated, so reserved bits are errors.
 
 mod close;
 mod decode;

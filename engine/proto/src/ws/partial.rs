@@ -1,7 +1,8 @@
 //! What is kept of a frame or a message that has not completely arrived.
 //!
-//! Not there for most connections most of the time: the decoder boxes it when a read ends inside a message, and drops it with the
-//! message. Buffers grow with the bytes that came, never with a length that a peer only declared.
+//! Not there for most connections most of the time: the decoder boxes it when a read ends inside a message,
+//! and drops it with the message. Buffers grow with the bytes that came, never with a length that a peer only
+//! declared.
 
 use super::frame::Frame;
 use super::{Error, Opcode, mask};

@@ -187,10 +187,56 @@ mod tests {
     #[test]
     fn what_is_no_value_is_refused() {
         let bad = [
-            "", " ", "nul", "nulll", "True", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1", "NaN", "Infinity", "'a'",
-            "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12g4\"", "\"\\u12\"", "\"\n\"", "\"\u{1f}\"", "[", "]", "[1", "[1,",
-            "[1,]", "[,1]", "[1 2]", "[1}", "{", "}", "{]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:1}",
-            "{\"a\":1]", "{\"a\" 1}", "{,}", "1 1", "[]]", "{}x", "\u{feff}1", "\u{a0}1", "/**/1", "[1]//",
+            "",
+            " ",
+            "nul",
+            "nulll",
+            "True",
+            "01",
+            "-",
+            "+1",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "0x1",
+            "NaN",
+            "Infinity",
+            "'a'",
+            "\"",
+            "\"a",
+            "\"\\",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "\"\\u12\"",
+            "\"\n\"",
+            "\"\u{1f}\"",
+            "[",
+            "]",
+            "[1",
+            "[1,",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "[1}",
+            "{",
+            "}",
+            "{]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{1:1}",
+            "{\"a\":1]",
+            "{\"a\" 1}",
+            "{,}",
+            "1 1",
+            "[]]",
+            "{}x",
+            "\u{feff}1",
+            "\u{a0}1",
+            "/**/1",
+            "[1]//",
         ];
         for text in bad {
             assert!(validate(text).is_err(), "{text:?}");
@@ -207,7 +253,8 @@ mod tests {
 
     #[test]
     fn depth_is_limited_exactly() {
-        let nested = |open: &str, close: &str, depth: usize| open.repeat(depth) + close.repeat(depth).as_str();
+        let nested =
+            |open: &str, close: &str, depth: usize| open.repeat(depth) + close.repeat(depth).as_str();
         let max = limits::JSON_DEPTH_MAX as usize;
         assert_eq!(validate(&nested("[", "]", max)), Ok(Kind::Array));
         assert_eq!(validate(&nested("[", "]", max + 1)), Err(Error::Depth(max)));
@@ -215,13 +262,19 @@ mod tests {
         assert!(validate(&format!("{}1{}", "{\"a\":".repeat(max + 1), "}".repeat(max + 1))).is_err());
         assert_eq!(validate(&"[".repeat(1_000_000)), Err(Error::Depth(max)));
         assert!(validate(&nested("[{\"a\":", "}]", max / 2)).is_err(), "an empty value where one is due");
-        assert!(validate(&format!("[{}]", vec!["[[]]"; 200].join(","))).is_ok(), "depth is not the number of arrays");
+        assert!(
+            validate(&format!("[{}]", vec!["[[]]"; 200].join(","))).is_ok(),
+            "depth is not the number of arrays"
+        );
     }
 
     #[test]
     fn the_number_of_elements_is_limited_exactly() {
         let array = |count: usize| format!("[{}]", vec!["1"; count].join(","));
-        assert_eq!(scan_array(&array(limits::ARGUMENTS_MAX)).map(|spans| spans.len()), Ok(limits::ARGUMENTS_MAX));
+        assert_eq!(
+            scan_array(&array(limits::ARGUMENTS_MAX)).map(|spans| spans.len()),
+            Ok(limits::ARGUMENTS_MAX)
+        );
         let more = limits::ARGUMENTS_MAX + 1;
         assert_eq!(scan_array(&array(more)), Err(Error::Elements(more)));
     }

@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(scan(r#" [{"a" : [] , "b":-1}, "é\"" ]"#, &mut log), Ok(Kind::Array));
         let expected = concat!(
             "0 open 1; 1 open 2; key \"a\"; 2 open 9; 2 close 11; key \"b\"; 2 scalar 18 -1; 1 close 21; ",
-            "1 scalar 23 \"é\\\"\"; 0 close 30; "
+            "1 scalar 23 \"é\\\"\"; 0 close 31; "
         );
         assert_eq!(log.0, expected);
     }

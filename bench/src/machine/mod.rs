@@ -1,0 +1,10 @@
+//! What the operating system says about a run: who ran where, for how long, with how much memory. It reads `/proc` and
+//! calls `taskset` and `prlimit`; it makes no system call of its own, so that this crate needs no unsafe code.
+
+mod place;
+mod process;
+mod slab;
+
+pub use place::{pin_self, pinned, raise_descriptor_limit};
+pub use process::{Process, own_thread_cpu_ns};
+pub use slab::{Growth, Slab};

@@ -1,0 +1,182 @@
+//! The figures of one run, their verdict, and how they are shown. It measures nothing.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::swarm::Faults;
+
+/// Whether a run may be quoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every client got everything, once, in order, and the server was the busier side.
+    Valid,
+    /// The generator was busier than the server: rates and latencies are the generator's, not the server's.
+    Void,
+    /// Something was lost, repeated, out of order or malformed.
+    Failed,
+}
+
+/// The figures of one run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The server's name.
+    pub name: String,
+    /// The scenario in words.
+    pub scenario: String,
+    /// Clients in the swarm.
+    pub clients: usize,
+    /// Bytes of a payload.
+    pub bytes: usize,
+    /// Messages that came to clients in the measured part.
+    pub deliveries: u64,
+    /// Length of the measured part, s.
+    pub wall_s: f64,
+    /// CPU of the server in the measured part, all threads, s; `None` if its process is not known.
+    pub server_cpu_s: Option<f64>,
+    /// CPU of the generator's thread, s.
+    pub swarm_cpu_s: f64,
+    /// Median age of a message on arrival, us, from when it was due.
+    pub p50_us: f64,
+    /// 99 of 100 were not older than this, us.
+    pub p99_us: f64,
+    /// Sends per frame by the server's own account.
+    pub sends_per_frame: Option<f64>,
+    /// How long connecting all clients took, s.
+    pub connect_s: f64,
+    /// What was wrong, over the whole run.
+    pub faults: Faults,
+}
+
+impl Outcome {
+    /// CPU of the server per delivery, us: the figure everything is about.
+    #[must_use]
+    pub fn cpu_us(&self) -> Option<f64> {
+        self.server_cpu_s.filter(|_| self.deliveries > 0).map(|cpu| cpu * 1e6 / self.deliveries as f64)
+    }
+
+    /// Deliveries per second of wall time.
+    #[must_use]
+    pub fn deliveries_per_s(&self) -> f64 {
+        self.deliveries as f64 / self.wall_s.max(f64::EPSILON)
+    }
+
+    /// Share of the time the server was on a CPU (above 1: on several).
+    #[must_use]
+    pub fn server_busy(&self) -> Option<f64> {
+        self.server_cpu_s.map(|cpu| cpu / self.wall_s.max(f64::EPSILON))
+    }
+
+    /// Share of the time the generator was on its CPU.
+    #[must_use]
+    pub fn swarm_busy(&self) -> f64 {
+        self.swarm_cpu_s / self.wall_s.max(f64::EPSILON)
+    }
+
+    /// Whether the run may be quoted.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if !self.faults.is_none() || self.deliveries == 0 {
+            Verdict::Failed
+        } else if self.server_busy().is_some_and(|busy| busy < self.swarm_busy()) {
+            Verdict::Void
+        } else {
+            Verdict::Valid
+        }
+    }
+
+    /// One JSON object.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "name": self.name, "scenario": self.scenario, "clients": self.clients, "bytes": self.bytes,
+            "verdict": format!("{:?}", self.verdict()).to_lowercase(),
+            "cpu_us_per_delivery": self.cpu_us().map(rounded),
+            "deliveries_per_s": rounded(self.deliveries_per_s()),
+            "deliveries": self.deliveries, "wall_s": rounded(self.wall_s),
+            "p50_us": rounded(self.p50_us), "p99_us": rounded(self.p99_us),
+            "server_busy": self.server_busy().map(rounded), "swarm_busy": rounded(self.swarm_busy()),
+            "sends_per_frame": self.sends_per_frame.map(rounded),
+            "connect_s": rounded(self.connect_s),
+            "faults": {
+                "lost": self.faults.lost, "repeated": self.faults.repeated, "disordered": self.faults.disordered,
+                "malformed": self.faults.malformed, "disconnected": self.faults.disconnected,
+            },
+        })
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {} clients, {} B, {}", self.name, self.clients, self.bytes, self.scenario)?;
+        writeln!(f, "  server CPU per delivery   {} us", shown(self.cpu_us(), 3))?;
+        writeln!(f, "  deliveries                {} in {:.2} s = {:.0}/s", self.deliveries, self.wall_s, self.deliveries_per_s())?;
+        writeln!(f, "  latency                   p50 {:.0} us, p99 {:.0} us", self.p50_us, self.p99_us)?;
+        writeln!(f, "  busy                      server {}, generator {:.2}", shown(self.server_busy(), 2), self.swarm_busy())?;
+        writeln!(f, "  sends per frame           {}", shown(self.sends_per_frame, 4))?;
+        write!(f, "  verdict                   {}", self.verdict_in_words())
+    }
+}
+
+impl Outcome {
+    fn verdict_in_words(&self) -> String {
+        match self.verdict() {
+            Verdict::Valid => "valid: everything came once and in order".to_owned(),
+            Verdict::Void => "VOID: the generator was busier than the server".to_owned(),
+            Verdict::Failed => format!("FAILED: {}", self.faults),
+        }
+    }
+}
+
+fn shown(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "unknown".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+/// To four digits after the point: more is noise.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome() -> Outcome {
+        Outcome {
+            name: "x".to_owned(),
+            scenario: "paced".to_owned(),
+            clients: 10,
+            bytes: 128,
+            deliveries: 1000,
+            wall_s: 2.0,
+            server_cpu_s: Some(0.01),
+            swarm_cpu_s: 0.001,
+            p50_us: 1.0,
+            p99_us: 2.0,
+            sends_per_frame: None,
+            connect_s: 0.1,
+            faults: Faults::default(),
+        }
+    }
+
+    #[test]
+    fn figures_follow_from_the_counts() {
+        let outcome = outcome();
+        assert_eq!(outcome.cpu_us().map(rounded), Some(10.0));
+        assert_eq!(rounded(outcome.deliveries_per_s()), 500.0);
+        assert_eq!(outcome.verdict(), Verdict::Valid);
+        assert_eq!(outcome.to_json()["verdict"], "valid");
+    }
+
+    #[test]
+    fn a_generator_busier_than_the_server_voids_the_run() {
+        assert_eq!(Outcome { swarm_cpu_s: 0.02, ..outcome() }.verdict(), Verdict::Void);
+    }
+
+    #[test]
+    fn any_fault_fails_it_and_so_does_silence() {
+        let faults = Faults { repeated: 1, ..Faults::default() };
+        assert_eq!(Outcome { faults, ..outcome() }.verdict(), Verdict::Failed);
+        assert_eq!(Outcome { deliveries: 0, ..outcome() }.verdict(), Verdict::Failed);
+    }
+}

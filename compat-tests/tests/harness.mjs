@@ -1,0 +1,207 @@
+// The matrix of servers and transports that every test runs over, and clients that remember all they heard.
+// Nothing here sleeps: every wait is for an event, and bounded.
+
+import { after, before, describe, test as nodeTest } from "node:test";
+import { io } from "socket.io-client";
+import { startServer } from "./server.mjs";
+
+/** The longest wait for one event; only a failure ever takes this long. */
+export const WAIT_MS_MAX = 5000;
+/** The longest one test may take, whatever it waits for. */
+const TEST_MS_MAX = 30_000;
+/** Time between two looks at something that announces itself by no event. */
+const LOOK_MS = 10;
+
+/** What a client is told about transports; `upgrade` starts with polling and is handed out once upgraded. */
+export const TRANSPORTS = {
+  websocket: ["websocket"],
+  polling: ["polling"],
+  upgrade: ["polling", "websocket"],
+};
+export const ALL_TRANSPORTS = Object.keys(TRANSPORTS);
+
+/** The servers to run against: SOCKETVILLE_CORES times SOCKETVILLE_DRIVERS. */
+export function serverCells() {
+  const cores = listFrom("SOCKETVILLE_CORES", "1,2");
+  const drivers = listFrom("SOCKETVILLE_DRIVERS", "io_uring,epoll");
+  return drivers.flatMap((driver) => cores.map((n) => [`cores=${n}`, `driver=${driver}`]));
+}
+
+function listFrom(variable, otherwise) {
+  return (process.env[variable] ?? otherwise).split(",").filter(Boolean);
+}
+
+/** Describes `name` once per server of the matrix; `body({ test, server })` registers the tests. */
+export function onEachServer(name, body, cells = serverCells()) {
+  for (const options of cells) {
+    describe(`${name} [${options.join(" ")}]`, () => {
+      const held = {};
+      before(async () => (held.server = await startServer({ options })));
+      after(() => held.server?.stop());
+      body({ test: testWith(held) });
+    });
+  }
+}
+
+/** Like `onEachServer`, and for each of the transports; clients of a test use that transport unless they ask for another. */
+export function onEachTransport(name, body, transports = ALL_TRANSPORTS) {
+  onEachServer(name, ({ test }) => {
+    for (const transport of transports) {
+      body({ test: (what, run) => test(`${transport}: ${what}`, run, transport), transport });
+    }
+  });
+}
+
+function testWith(held) {
+  return (name, run, transport = "websocket") =>
+    nodeTest(name, { timeout: TEST_MS_MAX }, async (t) => {
+      const clients = [];
+      t.after(() => clients.forEach((client) => client.close()));
+      const connect = async (options = {}) => {
+        const client = new Client(held.server.url, { transport, ...options });
+        clients.push(client);
+        if (options.ready !== false) await client.ready();
+        return client;
+      };
+      await run({ connect, server: held.server, t });
+    });
+}
+
+/** An official client together with everything it was sent, in order. */
+export class Client {
+  #heard = [];
+  #waiting = [];
+  #transport;
+
+  constructor(url, { transport, nsp = "/", manager, ready, ...options }) {
+    this.#transport = transport;
+    this.socket = manager
+      ? manager.socket(nsp, options)
+      : io(url + nsp, { transports: TRANSPORTS[transport], forceNew: true, reconnection: false, ...options });
+    const keep = (name) => (...args) => this.#hear({ name, args });
+    this.socket.onAny((name, ...args) => this.#hear({ name, args }));
+    this.socket.on("connect", keep("connect"));
+    this.socket.on("connect_error", keep("connect_error"));
+    this.socket.on("disconnect", keep("disconnect"));
+  }
+
+  get id() {
+    return this.socket.id;
+  }
+
+  get manager() {
+    return this.socket.io;
+  }
+
+  /** Resolves when the namespace is joined and, for `upgrade`, the WebSocket has taken over. */
+  async ready() {
+    await this.next("connect");
+    const { engine } = this.manager;
+    if (this.#transport !== "upgrade" || engine.transport.name === "websocket") return;
+    await within("the upgrade", (done) => engine.once("upgrade", done));
+  }
+
+  /** The arguments of the next event of that name that nobody has taken, waiting for it if need be. */
+  next(name) {
+    const at = this.#heard.findIndex((event) => event.name === name && !event.taken);
+    if (at >= 0) {
+      this.#heard[at].taken = true;
+      return Promise.resolve(this.#heard[at].args);
+    }
+    let waiter;
+    return within(
+      `"${name}" at a client`,
+      (resolve, reject) => this.#waiting.push((waiter = { name, resolve, reject })),
+    ).finally(() => (this.#waiting = this.#waiting.filter((other) => other !== waiter)));
+  }
+
+  /** The next `count` untaken events of that name. */
+  async take(name, count) {
+    const events = [];
+    while (events.length < count) events.push(await this.next(name));
+    return events;
+  }
+
+  /** The arguments of all events of that name so far. */
+  all(name) {
+    return this.#heard.filter((event) => event.name === name).map((event) => event.args);
+  }
+
+  /** Emits and resolves with all arguments of the acknowledgement. */
+  ask(...event) {
+    return within(`the acknowledgement of "${event[0]}"`, (done) => this.socket.emit(...event, (...args) => done(args)));
+  }
+
+  /** Emits and resolves with the first argument of the acknowledgement. */
+  async call(...event) {
+    return (await this.ask(...event))[0];
+  }
+
+  /**
+   * Resolves when whatever was sent to this client before has arrived. Twice, because a core collects from other cores
+   * once per turn: what the first question overtakes is there before the second is answered.
+   */
+  async settle() {
+    await this.call("message-with-ack", "settle");
+    await this.call("message-with-ack", "settle");
+  }
+
+  close() {
+    this.manager.reconnection(false);
+    this.socket.disconnect();
+    this.manager.engine?.close();
+  }
+
+  #hear(event) {
+    const waiter = this.#waiting.find(({ name }) => name === event.name);
+    event.taken = waiter !== undefined;
+    this.#heard.push(event);
+    if (waiter) {
+      this.#waiting = this.#waiting.filter((other) => other !== waiter);
+      return waiter.resolve(event.args);
+    }
+    if (event.name === "disconnect") this.#giveUp(`disconnected: ${event.args[0]}`);
+    if (event.name === "connect_error") this.#giveUp(`refused: ${event.args[0].message}`);
+  }
+
+  #giveUp(why) {
+    for (const { name, reject } of this.#waiting.splice(0)) {
+      reject(new Error(`a client waited for "${name}" and was ${why}`));
+    }
+  }
+}
+
+/** A promise that fails by name when its event does not come in time. */
+export function within(what, start, ms = WAIT_MS_MAX) {
+  let timer;
+  return new Promise((resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} did not come within ${ms} ms`)), ms);
+    start(resolve, reject);
+  }).finally(() => clearTimeout(timer));
+}
+
+/** Looks again and again until `look` returns something, and resolves with it. */
+export function until(what, look) {
+  let isOver = false;
+  return within(what, async (resolve, reject) => {
+    try {
+      while (!isOver) {
+        const found = await look();
+        if (found) return resolve(found);
+        await new Promise((again) => setTimeout(again, LOOK_MS));
+      }
+    } catch (error) {
+      reject(error);
+    }
+  }).finally(() => (isOver = true));
+}
+
+/** The numbers 0 to n - 1. */
+export function upTo(n) {
+  return Array.from({ length: n }, (_, i) => i);
+}
+
+/** A name that no other test uses, for rooms and tags. */
+export function unique(word) {
+  return `${word}-${process.pid}-${(unique.count = (unique.count ?? 0) + 1)}`;
+}

@@ -1,0 +1,140 @@
+//! Acknowledgements, both ways: the one a client waits for, and the one it owes us.
+//!
+//! Not ids on the wire: they are the socket's business.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::binary::Attachments;
+use crate::error::{EmitError, report};
+use crate::extract::{ArgumentError, read_argument, read_missing};
+use crate::sleep::sleep;
+use crate::socket::Socket;
+
+/// The answer that a client waits for. Dropping it answers nothing.
+///
+/// ```
+/// use socketville::{Ack, Server};
+///
+/// Server::builder().on("add", |a: i64, b: i64, ack: Ack| ack.send(a + b));
+/// ```
+#[derive(Debug)]
+pub struct Ack {
+    socket: Socket,
+    id: Option<u64>,
+}
+
+impl Ack {
+    pub(crate) const fn new(socket: Socket, id: Option<u64>) -> Self {
+        Self { socket, id }
+    }
+
+    /// Whether the client asked for an answer; without, [`Ack::send`] does nothing.
+    pub const fn is_wanted(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// Answers. A tuple spreads into several arguments, `()` is none.
+    pub fn send(self, args: impl Serialize) {
+        report("ack", self.try_send(args));
+    }
+
+    /// As [`Ack::send`].
+    ///
+    /// # Errors
+    /// If the arguments cannot be written as JSON.
+    pub fn try_send(self, args: impl Serialize) -> Result<(), EmitError> {
+        self.id.map_or(Ok(()), |id| self.socket.acknowledge(id, &args))
+    }
+}
+
+/// Why there is no answer of a client.
+#[derive(Debug)]
+pub enum AckError {
+    /// None came in time.
+    Timeout,
+    /// The client left.
+    Disconnected,
+    /// The client owes [`ACKS_PER_SOCKET_MAX`](crate::limits::ACKS_PER_SOCKET_MAX) answers already.
+    TooMany,
+    /// It came, but is not what was expected.
+    Argument(ArgumentError),
+    /// The event could not be sent.
+    Emit(EmitError),
+}
+
+impl fmt::Display for AckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => write!(f, "no acknowledgement came in time"),
+            Self::Disconnected => write!(f, "the client left before it acknowledged"),
+            Self::TooMany => write!(f, "the client owes too many acknowledgements"),
+            Self::Argument(error) => write!(f, "acknowledgement: {error}"),
+            Self::Emit(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AckError {}
+
+/// A client's answer: the arguments as they came.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) args: Vec<String>,
+    pub(crate) attachments: Attachments,
+}
+
+impl Answer {
+    pub(crate) fn read<T: DeserializeOwned>(&self, index: usize) -> Result<T, AckError> {
+        let value = match self.args.get(index) {
+            Some(raw) => read_argument(raw, index + 1, &self.attachments),
+            None => read_missing(index + 1),
+        };
+        value.map_err(AckError::Argument)
+    }
+}
+
+/// Where an answer arrives, once.
+#[derive(Default)]
+pub(crate) struct AckSlot {
+    state: RefCell<SlotState>,
+}
+
+#[derive(Default)]
+struct SlotState {
+    answer: Option<Result<Answer, AckError>>,
+    waker: Option<Waker>,
+}
+
+impl AckSlot {
+    pub(crate) fn fill(&self, answer: Result<Answer, AckError>) {
+        let mut state = self.state.borrow_mut();
+        if state.answer.is_none() {
+            state.answer = Some(answer);
+            if let Some(waker) = state.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    pub(crate) async fn answer_within(self: &Rc<Self>, timeout: Duration) -> Result<Answer, AckError> {
+        let mut sleep = std::pin::pin!(sleep(timeout));
+        poll_fn(|context| {
+            let mut state = self.state.borrow_mut();
+            if let Some(answer) = state.answer.take() {
+                return Poll::Ready(answer);
+            }
+            state.waker = Some(context.waker().clone());
+            drop(state);
+            sleep.as_mut().poll(context).map(|()| Err(AckError::Timeout))
+        })
+        .await
+    }
+}

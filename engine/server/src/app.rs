@@ -1,0 +1,32 @@
+//! The application: namespaces with their handlers, HTTP routes, options. Built once, then read by every core.
+
+use std::collections::HashMap;
+
+use socketville_hub::Config;
+
+use crate::handler::BoxedHandler;
+use crate::http::Route;
+
+#[derive(Default)]
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) namespaces: Vec<NamespaceApp>,
+    pub(crate) routes: Vec<Route>,
+    /// Runs once on each core before its first connection.
+    pub(crate) on_start: Vec<BoxedStart>,
+}
+
+pub(crate) type BoxedStart = Box<dyn Fn(crate::Emitter) + Send + Sync>;
+
+/// Sees every event: socket, name, and the whole packet's JSON array.
+pub(crate) type BoxedAny = Box<dyn Fn(&crate::Socket, &str, &str) + Send + Sync>;
+
+#[derive(Default)]
+pub(crate) struct NamespaceApp {
+    pub(crate) name: String,
+    pub(crate) on_connect: Vec<BoxedHandler>,
+    pub(crate) on_disconnecting: Vec<BoxedHandler>,
+    pub(crate) on_disconnect: Vec<BoxedHandler>,
+    pub(crate) events: HashMap<String, BoxedHandler>,
+    pub(crate) on_any: Vec<BoxedAny>,
+}

@@ -1,0 +1,402 @@
+//! The arguments of an outgoing packet, serialized once: a value of Rust becomes the JSON array that follows the packet's header.
+//! It is deliberately not a JSON writer (serde_json is) and knows no packet types, namespaces or frames.
+//!
+//! The rule of spreading, which is how `emit("name", a, b)` of the original is said in Rust:
+//!
+//! ```text
+//! ()                                  no argument            ["event"]
+//! (a, b)   [a, b] of fixed length     one argument each      ["event",a,b]
+//! anything else: Vec, slice, struct,  one argument           ["event",[1,2]]
+//!   tuple struct, map, Option, text
+//! ```
+//!
+//! The rule holds at the top level only, and references and boxes are looked through, with one exception: `Value::Null` of serde_json presents
+//! itself as a unit too, and is an argument. So the type that was passed is asked for its name, once per emit and only for units: `()`
+//! behind any number of references is nothing, every other unit a `null`. A serializer sees tuples and fixed arrays by the same
+//! call and slices by another, so the rule costs nothing: the outermost call is answered here, the rest by serde_json, and no
+//! intermediate value is built.
+
+use std::any::type_name_of_val;
+use std::fmt;
+
+use serde::Serialize;
+use serde::ser::{SerializeTuple, Serializer};
+
+use crate::binary::{ATTACHMENTS_MAX, with_attachments_out};
+
+/// Writes `["event",arg,...]` to the end of `out`; the bytes of every [`Binary`](crate::Binary) in `args` go to the end of `attachments`.
+///
+/// # Errors
+/// [`EncodeError`]; `out` and `attachments` are then as they were.
+pub(crate) fn write_event(
+    out: &mut Vec<u8>,
+    event: &str,
+    args: &(impl Serialize + ?Sized),
+    attachments: &mut Vec<Vec<u8>>,
+) -> Result<(), EncodeError> {
+    write_array(out, Some(event), args, attachments)
+}
+
+/// Writes `[arg,...]`, the payload of an ack, to the end of `out`; binary goes to the end of `attachments`.
+///
+/// # Errors
+/// [`EncodeError`]; `out` and `attachments` are then as they were.
+pub(crate) fn write_args(
+    out: &mut Vec<u8>,
+    args: &(impl Serialize + ?Sized),
+    attachments: &mut Vec<Vec<u8>>,
+) -> Result<(), EncodeError> {
+    write_array(out, None, args, attachments)
+}
+
+/// Why arguments could not be turned into a packet.
+#[derive(Debug)]
+pub enum EncodeError {
+    /// A `Serialize` implementation failed, or the value has no JSON form (a map whose keys are not text, for example).
+    Json(serde_json::Error),
+    /// More binary values than receivers accept in one packet.
+    TooManyAttachments {
+        /// The limit, in attachments.
+        max: usize,
+        /// What the arguments hold.
+        found: usize,
+    },
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(error) => write!(f, "expected arguments that have a JSON form: {error}"),
+            Self::TooManyAttachments { max, found } => {
+                write!(f, "expected at most {max} binary attachments in a packet, found {found}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for EncodeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Json(error) => Some(error),
+            Self::TooManyAttachments { .. } => None,
+        }
+    }
+}
+
+fn write_array(
+    out: &mut Vec<u8>,
+    event: Option<&str>,
+    args: &(impl Serialize + ?Sized),
+    attachments: &mut Vec<Vec<u8>>,
+) -> Result<(), EncodeError> {
+    let (out_start, attachments_start) = (out.len(), attachments.len());
+    let written = with_attachments_out(attachments, || write_elements(out, event, args));
+    let written = written.map_err(EncodeError::Json).and(match attachments.len() {
+        found if found > ATTACHMENTS_MAX => {
+            Err(EncodeError::TooManyAttachments { max: ATTACHMENTS_MAX, found })
+        }
+        _ => Ok(()),
+    });
+    if written.is_err() {
+        out.truncate(out_start);
+        attachments.truncate(attachments_start);
+    }
+    written
+}
+
+fn write_elements(
+    out: &mut Vec<u8>,
+    event: Option<&str>,
+    args: &(impl Serialize + ?Sized),
+) -> Result<(), serde_json::Error> {
+    out.push(b'[');
+    if let Some(event) = event {
+        Json::new(&mut *out).serialize_str(event)?;
+    }
+    args.serialize(Spread {
+        out,
+        json: &mut None,
+        is_first: event.is_none(),
+        type_name: type_name_of_val(args),
+    })?;
+    out.push(b']');
+    Ok(())
+}
+
+/// serde_json's serializer over our bytes.
+type Json<'w> = serde_json::Serializer<&'w mut Vec<u8>>;
+type Delegate<'s, 'w> = &'s mut Json<'w>;
+
+/// Answers the outermost call of a value's `serialize`: spreads tuples, hands everything else to serde_json as one argument.
+struct Spread<'s, 'w> {
+    out: &'w mut Vec<u8>,
+    /// Where the delegate lives when it must outlast the call (sequences, maps, structs).
+    json: &'s mut Option<Json<'w>>,
+    /// No element precedes: the next one takes no comma.
+    is_first: bool,
+    /// The type of the whole value, to tell `()` from a null.
+    type_name: &'static str,
+}
+
+impl<'s, 'w> Spread<'s, 'w> {
+    /// The delegate, after the comma before this one argument.
+    fn one(self) -> Delegate<'s, 'w> {
+        if !self.is_first {
+            self.out.push(b',');
+        }
+        self.json.insert(Json::new(self.out))
+    }
+}
+
+/// A tuple at the top level: every element is an argument.
+struct SpreadTuple<'w> {
+    out: &'w mut Vec<u8>,
+    is_first: bool,
+}
+
+impl SerializeTuple for SpreadTuple<'_> {
+    type Ok = ();
+    type Error = serde_json::Error;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Self::Error> {
+        if !std::mem::take(&mut self.is_first) {
+            self.out.push(b',');
+        }
+        value.serialize(&mut Json::new(&mut *self.out))
+    }
+
+    fn end(self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+/// Methods that take one plain value and are one argument.
+macro_rules! one_argument {
+    ($($method:ident($type:ty)),* $(,)?) => {
+        $(fn $method(self, value: $type) -> Result<(), Self::Error> {
+            self.one().$method(value)
+        })*
+    };
+}
+
+impl<'s, 'w> Serializer for Spread<'s, 'w> {
+    type Ok = ();
+    type Error = serde_json::Error;
+    type SerializeSeq = <Delegate<'s, 'w> as Serializer>::SerializeSeq;
+    type SerializeTuple = SpreadTuple<'w>;
+    type SerializeTupleStruct = <Delegate<'s, 'w> as Serializer>::SerializeTupleStruct;
+    type SerializeTupleVariant = <Delegate<'s, 'w> as Serializer>::SerializeTupleVariant;
+    type SerializeMap = <Delegate<'s, 'w> as Serializer>::SerializeMap;
+    type SerializeStruct = <Delegate<'s, 'w> as Serializer>::SerializeStruct;
+    type SerializeStructVariant = <Delegate<'s, 'w> as Serializer>::SerializeStructVariant;
+
+    one_argument! {
+        serialize_bool(bool), serialize_char(char), serialize_str(&str), serialize_bytes(&[u8]),
+        serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64), serialize_i128(i128),
+        serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64), serialize_u128(u128),
+        serialize_f32(f32), serialize_f64(f64), serialize_unit_struct(&'static str),
+    }
+
+    fn serialize_unit(self) -> Result<(), Self::Error> {
+        match self.type_name.trim_start_matches('&') {
+            "()" => Ok(()),
+            _ => self.one().serialize_unit(),
+        }
+    }
+
+    fn serialize_none(self) -> Result<(), Self::Error> {
+        self.one().serialize_none()
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Self::Error> {
+        self.one().serialize_some(value)
+    }
+
+    fn serialize_unit_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+    ) -> Result<(), Self::Error> {
+        self.one().serialize_unit_variant(name, index, variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Self::Error> {
+        self.one().serialize_newtype_struct(name, value)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Self::Error> {
+        self.one().serialize_newtype_variant(name, index, variant, value)
+    }
+
+    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, Self::Error> {
+        self.one().serialize_seq(len)
+    }
+
+    fn serialize_tuple(self, _len: usize) -> Result<SpreadTuple<'w>, Self::Error> {
+        Ok(SpreadTuple { out: self.out, is_first: self.is_first })
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeTupleStruct, Self::Error> {
+        self.one().serialize_tuple_struct(name, len)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeTupleVariant, Self::Error> {
+        self.one().serialize_tuple_variant(name, index, variant, len)
+    }
+
+    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, Self::Error> {
+        self.one().serialize_map(len)
+    }
+
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeStruct, Self::Error> {
+        self.one().serialize_struct(name, len)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeStructVariant, Self::Error> {
+        self.one().serialize_struct_variant(name, index, variant, len)
+    }
+
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Self::Error> {
+        self.one().collect_str(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::Binary;
+
+    #[derive(Serialize)]
+    struct Point {
+        x: i32,
+        y: i32,
+    }
+    #[derive(Serialize)]
+    struct Pair(i32, i32);
+    #[derive(Serialize)]
+    struct Wrapper((i32, i32));
+    #[derive(Serialize)]
+    struct Unit;
+    #[derive(Serialize)]
+    enum Shape {
+        Empty,
+        Circle(f32),
+        Line(i32, i32),
+        Square { side: u8 },
+    }
+
+    fn event(args: &(impl Serialize + ?Sized)) -> String {
+        let mut out = Vec::new();
+        write_event(&mut out, "e", args, &mut Vec::new()).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn tuples_and_fixed_arrays_spread() {
+        assert_eq!(event(&()), r#"["e"]"#);
+        assert_eq!(event(&&&()), r#"["e"]"#);
+        assert_eq!(event(&("a",)), r#"["e","a"]"#);
+        assert_eq!(event(&(1, "b", (2, 3))), r#"["e",1,"b",[2,3]]"#);
+        assert_eq!(event(&[1, 2]), r#"["e",1,2]"#);
+        assert_eq!(event(&Box::new((1, 2))), r#"["e",1,2]"#);
+        assert_eq!(event(&[0u8; 0]), r#"["e"]"#);
+    }
+
+    #[test]
+    fn everything_else_is_one_argument() {
+        assert_eq!(event("text"), r#"["e","text"]"#);
+        assert_eq!(event(&vec![1, 2]), r#"["e",[1,2]]"#);
+        assert_eq!(event(&[1, 2][..]), r#"["e",[1,2]]"#);
+        assert_eq!(event(&Point { x: 1, y: -2 }), r#"["e",{"x":1,"y":-2}]"#);
+        assert_eq!(event(&Pair(1, 2)), r#"["e",[1,2]]"#);
+        assert_eq!(event(&Wrapper((1, 2))), r#"["e",[1,2]]"#);
+        assert_eq!(event(&Unit), r#"["e",null]"#);
+        assert_eq!(event(&Some((1, 2))), r#"["e",[1,2]]"#);
+        assert_eq!(event(&None::<i32>), r#"["e",null]"#);
+        assert_eq!(event(&BTreeMap::from([("k", 1)])), r#"["e",{"k":1}]"#);
+        assert_eq!(event(&json!([1, {"a": null}])), r#"["e",[1,{"a":null}]]"#);
+        assert_eq!(event(&(true, 'c', 1.5f64, f64::NAN)), r#"["e",true,"c",1.5,null]"#);
+        assert_eq!(event(&Value::Null), r#"["e",null]"#);
+        assert_eq!(event(&&Value::Null), r#"["e",null]"#);
+        assert_eq!(event(&u64::MAX), r#"["e",18446744073709551615]"#);
+    }
+
+    #[test]
+    fn variants_are_one_argument() {
+        assert_eq!(event(&Shape::Empty), r#"["e","Empty"]"#);
+        assert_eq!(event(&Shape::Circle(0.5)), r#"["e",{"Circle":0.5}]"#);
+        assert_eq!(event(&Shape::Line(1, 2)), r#"["e",{"Line":[1,2]}]"#);
+        assert_eq!(event(&Shape::Square { side: 3 }), r#"["e",{"Square":{"side":3}}]"#);
+    }
+
+    #[test]
+    fn acks_have_no_name_and_names_are_escaped() {
+        let mut out = b"430".to_vec();
+        write_args(&mut out, &("ok", 1), &mut Vec::new()).unwrap();
+        assert_eq!(out, br#"430["ok",1]"#);
+        for (args, expected) in [(json!(null), "[null]"), (json!([]), "[[]]")] {
+            let mut out = Vec::new();
+            write_args(&mut out, &args, &mut Vec::new()).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+        let mut out = Vec::new();
+        write_args(&mut out, &(), &mut Vec::new()).unwrap();
+        write_event(&mut out, "a\"\n", &(), &mut Vec::new()).unwrap();
+        assert_eq!(out, br#"[]["a\"\n"]"#);
+    }
+
+    /// Socket.IO protocol 5, "Packet encoding": a binary value is a placeholder, its bytes follow in order.
+    #[test]
+    fn binary_becomes_placeholders_in_order() {
+        let (mut out, mut attachments) = (Vec::new(), Vec::new());
+        let args = (Binary(vec![1]), vec![Binary(vec![2, 3])], Some(Binary(vec![])));
+        write_event(&mut out, "e", &args, &mut attachments).unwrap();
+        let written: Value = serde_json::from_slice(&out).unwrap();
+        let place = |num: u32| json!({"_placeholder": true, "num": num});
+        assert_eq!(written, json!(["e", place(0), [place(1)], place(2)]));
+        assert_eq!(attachments, [vec![1], vec![2, 3], vec![]]);
+    }
+
+    #[test]
+    fn failures_leave_no_trace() {
+        let (mut out, mut attachments) = (b"x".to_vec(), vec![vec![9]]);
+        let keys_that_are_no_text = (Binary(vec![1]), BTreeMap::from([((1, 2), 3)]));
+        let error = write_event(&mut out, "e", &keys_that_are_no_text, &mut attachments).unwrap_err();
+        assert!(matches!(error, EncodeError::Json(_)), "{error}");
+        let many = vec![Binary(vec![1]); ATTACHMENTS_MAX];
+        let error = write_event(&mut out, "e", &many, &mut attachments).unwrap_err();
+        assert!(matches!(error, EncodeError::TooManyAttachments { max: 10, found: 11 }), "{error}");
+        assert_eq!((out, attachments), (b"x".to_vec(), vec![vec![9]]));
+    }
+}

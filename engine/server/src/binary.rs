@@ -1,0 +1,320 @@
+//! Binary arguments: bytes that travel beside the JSON of a packet, in attachments of their own.
+//! It is deliberately not the wire: which frames carry the attachments is the encoder's business, their count the decoder's.
+//!
+//! serde has no word for "put this elsewhere", so the elsewhere is a scope of the thread. While a packet is written, a [`Binary`] adds its
+//! bytes to the scope's list and writes `{"_placeholder":true,"num":N}`; while an argument is read, it finds such an object and takes
+//! a copy of attachment N. Scopes are set by a guard around one serialization, restore what was there before (also
+//! in a panic), and therefore nest. The scope makes binary work at any depth and inside enums, flattened structs and the like.
+//!
+//! A `serde_json::Value` knows nothing of scopes: reading one yields the placeholder objects as they are, and writing them is
+//! plain JSON without attachments. What relays packets unread must relay them raw.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::thread::LocalKey;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+/// Attachments of one packet, at most: what the official parsers accept by default (socket.io-parser 4.2.6, CVE-2026-33151).
+pub(crate) const ATTACHMENTS_MAX: usize = 10;
+
+/// Elements that are set aside for a byte array before its first element is read: its length is a peer's claim.
+const BYTES_RESERVED_MAX: usize = 4096;
+
+/// Bytes as an argument of an event or an ack: a `Buffer`, `ArrayBuffer` or `Blob` of the original.
+///
+/// It may stand anywhere in an argument and travels as an attachment. In JSON that is not part of a packet it is an array of numbers.
+///
+/// ```
+/// use socketville::Binary;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Upload {
+///     name: String,
+///     content: Binary,
+/// }
+/// let upload = Upload { name: "a.txt".into(), content: Binary::from(&b"abc"[..]) };
+/// assert_eq!(upload.content.len(), 3);
+/// assert_eq!(serde_json::to_string(&upload).unwrap(), r#"{"name":"a.txt","content":[97,98,99]}"#);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Binary(pub Vec<u8>);
+
+impl Deref for Binary {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Binary {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Binary {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<&[u8]> for Binary {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl From<Binary> for Vec<u8> {
+    fn from(binary: Binary) -> Self {
+        binary.0
+    }
+}
+
+impl fmt::Debug for Binary {
+    /// The size only: a log is no place for a payload.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Binary({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Binary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(num) = collect(&self.0) else {
+            return serializer.serialize_bytes(&self.0);
+        };
+        let mut placeholder = serializer.serialize_struct("Binary", 2)?;
+        placeholder.serialize_field("_placeholder", &true)?;
+        placeholder.serialize_field("num", &num)?;
+        placeholder.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Binary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(BinaryVisitor)
+        } else {
+            deserializer.deserialize_byte_buf(BinaryVisitor)
+        }
+    }
+}
+
+/// The attachments of one incoming packet, shared by the arguments that are read from it; cloning is cheap.
+#[derive(Clone, Debug, Default)]
+pub struct Attachments(Option<Rc<Vec<Vec<u8>>>>);
+
+impl From<Vec<Vec<u8>>> for Attachments {
+    fn from(attachments: Vec<Vec<u8>>) -> Self {
+        Self((!attachments.is_empty()).then(|| Rc::new(attachments)))
+    }
+}
+
+impl Deref for Attachments {
+    type Target = [Vec<u8>];
+
+    fn deref(&self) -> &[Vec<u8>] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Runs `f` with `attachments` as the source of every [`Binary`] that is read in it.
+pub(crate) fn with_attachments_in<R>(attachments: &Attachments, f: impl FnOnce() -> R) -> R {
+    let _scope = Scope::enter(&INCOMING, attachments.clone());
+    f()
+}
+
+/// Runs `f` and adds the bytes of every [`Binary`] that is written in it to the end of `attachments`; placeholders count from the start
+/// of that list.
+pub(crate) fn with_attachments_out<R>(attachments: &mut Vec<Vec<u8>>, f: impl FnOnce() -> R) -> R {
+    let _scope = Scope::enter(&OUTGOING, std::mem::take(attachments));
+    let result = f();
+    *attachments = OUTGOING.take().unwrap_or_default();
+    result
+}
+
+thread_local! {
+    static OUTGOING: RefCell<Option<Vec<Vec<u8>>>> = const { RefCell::new(None) };
+    static INCOMING: RefCell<Option<Attachments>> = const { RefCell::new(None) };
+}
+
+/// Puts a value into a thread's cell and, when dropped, the one before it back.
+struct Scope<T: 'static> {
+    cell: &'static LocalKey<RefCell<Option<T>>>,
+    outer: Option<T>,
+}
+
+impl<T> Scope<T> {
+    fn enter(cell: &'static LocalKey<RefCell<Option<T>>>, value: T) -> Self {
+        Self { cell, outer: cell.replace(Some(value)) }
+    }
+}
+
+impl<T> Drop for Scope<T> {
+    fn drop(&mut self) {
+        self.cell.set(self.outer.take());
+    }
+}
+
+/// Adds bytes to the scope's list and gives their number; `None` outside a scope.
+fn collect(bytes: &[u8]) -> Option<usize> {
+    OUTGOING.with_borrow_mut(|list| {
+        let list = list.as_mut()?;
+        list.push(bytes.to_vec());
+        Some(list.len() - 1)
+    })
+}
+
+/// What a placeholder says; unknown members are ignored, as the original does.
+#[derive(serde::Deserialize)]
+struct Placeholder {
+    #[serde(rename = "_placeholder")]
+    is_placeholder: bool,
+    num: u64,
+}
+
+impl Placeholder {
+    fn take<E: de::Error>(self) -> Result<Binary, E> {
+        if !self.is_placeholder {
+            return Err(E::invalid_value(de::Unexpected::Bool(false), &"a placeholder"));
+        }
+        let found = INCOMING.with_borrow(|scope| {
+            let index = usize::try_from(self.num).ok()?;
+            scope.as_ref()?.get(index).cloned()
+        });
+        found.map(Binary).ok_or_else(|| {
+            E::invalid_value(
+                de::Unexpected::Unsigned(self.num),
+                &"the number of an attachment of this packet",
+            )
+        })
+    }
+}
+
+struct BinaryVisitor;
+
+impl<'de> Visitor<'de> for BinaryVisitor {
+    type Value = Binary;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("binary data")
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Binary, E> {
+        Ok(Binary(bytes.to_vec()))
+    }
+
+    fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Binary, E> {
+        Ok(Binary(bytes))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Binary, A::Error> {
+        let reserved = elements.size_hint().unwrap_or(0).min(BYTES_RESERVED_MAX);
+        let mut bytes = Vec::with_capacity(reserved);
+        while let Some(byte) = elements.next_element()? {
+            bytes.push(byte);
+        }
+        Ok(Binary(bytes))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Binary, A::Error> {
+        Placeholder::deserialize(MapAccessDeserializer::new(members))?.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(text: &str, attachments: Vec<Vec<u8>>) -> Result<Binary, serde_json::Error> {
+        with_attachments_in(&Attachments::from(attachments), || serde_json::from_str(text))
+    }
+
+    #[test]
+    fn outside_a_packet_it_is_an_array() {
+        let text = serde_json::to_string(&Binary(vec![0, 255])).unwrap();
+        assert_eq!(text, "[0,255]");
+        assert_eq!(serde_json::from_str::<Binary>(&text).unwrap(), Binary(vec![0, 255]));
+        assert!(serde_json::from_str::<Binary>("[256]").is_err());
+        assert!(serde_json::from_str::<Binary>(r#"{"_placeholder":true,"num":0}"#).is_err());
+    }
+
+    #[test]
+    fn placeholders_take_their_attachment_as_often_as_they_ask() {
+        let attachments = vec![vec![1], vec![2, 2]];
+        let text = r#"{"_placeholder":true,"num":1}"#;
+        assert_eq!(read(text, attachments.clone()).unwrap(), Binary(vec![2, 2]));
+        let twice = format!("[{text},{text}]");
+        let both: (Binary, Binary) =
+            with_attachments_in(&attachments.into(), || serde_json::from_str(&twice)).unwrap();
+        assert_eq!(both.0, both.1);
+    }
+
+    /// Socket.IO protocol 5, "Packet encoding": `num` is an index into the attachments; anything else is an error, never a panic.
+    #[test]
+    fn bad_placeholders_are_errors() {
+        for num in ["2", "-1", "\"0\"", "1.5", "null", "18446744073709551615", "1e3", "[]"] {
+            let text = format!(r#"{{"_placeholder":true,"num":{num}}}"#);
+            assert!(read(&text, vec![vec![1], vec![2]]).is_err(), "{num}");
+        }
+        for text in [
+            r#"{"_placeholder":true}"#,
+            r#"{"_placeholder":false,"num":0}"#,
+            r#"{"num":0}"#,
+            "{}",
+            "\"\"",
+            "null",
+        ] {
+            assert!(read(text, vec![vec![1]]).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn enums_that_try_several_shapes_find_the_attachment_each_time() {
+        #[derive(serde::Deserialize, Debug, PartialEq)]
+        #[serde(untagged)]
+        enum Content {
+            Sized { data: Binary, size: u32 },
+            Named { data: Binary, name: String },
+        }
+        let text = r#"{"data":{"_placeholder":true,"num":0},"name":"a"}"#;
+        let content: Content =
+            with_attachments_in(&vec![vec![7]].into(), || serde_json::from_str(text)).unwrap();
+        assert_eq!(content, Content::Named { data: Binary(vec![7]), name: "a".into() });
+    }
+
+    #[test]
+    fn values_carry_placeholders_as_they_are() {
+        let text = r#"{"_placeholder":true,"num":0}"#;
+        let value: Value = with_attachments_in(&vec![vec![7]].into(), || serde_json::from_str(text)).unwrap();
+        assert_eq!(value, json!({"_placeholder": true, "num": 0}));
+        let mut attachments = Vec::new();
+        let again = with_attachments_out(&mut attachments, || serde_json::to_string(&value)).unwrap();
+        assert_eq!((again.as_str(), attachments.len()), (text, 0));
+    }
+
+    #[test]
+    fn scopes_nest_and_survive_panics() {
+        let (mut outer, mut inner) = (vec![], vec![]);
+        with_attachments_out(&mut outer, || {
+            serde_json::to_string(&Binary(vec![1])).unwrap();
+            with_attachments_out(&mut inner, || serde_json::to_string(&Binary(vec![2])).unwrap());
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                with_attachments_out(&mut Vec::new(), || panic!("a Serialize of the user's"))
+            }));
+            assert!(panicked.is_err());
+            serde_json::to_string(&Binary(vec![3])).unwrap();
+        });
+        assert_eq!((outer, inner), (vec![vec![1], vec![3]], vec![vec![2]]));
+        assert_eq!(serde_json::to_string(&Binary(vec![4])).unwrap(), "[4]");
+    }
+}

@@ -1,0 +1,229 @@
+//! Putting a server together: options, namespaces, handlers, routes. The order does not matter.
+//!
+//! Not running it: [`Builder::listen`] gives a [`Server`].
+
+use std::cell::RefCell;
+use std::net::ToSocketAddrs;
+use std::time::Duration;
+
+use socketville_hub::Config;
+use socketville_proto::http::Method;
+use socketville_sys::Preference;
+
+use crate::app::{App, NamespaceApp};
+use crate::error::{Error, Result};
+use crate::handler::{Handler, boxed};
+use crate::http::{HttpRequest, HttpResponse, Route};
+use crate::server::Server;
+use crate::{Cors, Emitter, Socket, Transports};
+
+/// A server being put together. Options have the reference's names and defaults.
+#[derive(Default)]
+pub struct Builder {
+    app: RefCell<App>,
+    start: RefCell<Start>,
+}
+
+/// How to run, apart from what to run.
+#[derive(Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) cores: Option<usize>,
+    pub(crate) driver: Preference,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self { cores: None, driver: Preference::Auto }
+    }
+}
+
+/// A namespace being put together.
+pub struct Namespace<'a> {
+    builder: &'a Builder,
+    index: usize,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        let builder = Self::default();
+        builder.of("/");
+        builder
+    }
+
+    /// A namespace; made if it is new. A missing slash is added. Source: `io.of`.
+    pub fn of(&self, name: &str) -> Namespace<'_> {
+        let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
+        let namespaces = &mut self.app.borrow_mut().namespaces;
+        let index = namespaces.iter().position(|namespace| namespace.name == name).unwrap_or_else(|| {
+            namespaces.push(NamespaceApp { name, ..NamespaceApp::default() });
+            namespaces.len() - 1
+        });
+        Namespace { builder: self, index }
+    }
+
+    /// A handler of new clients of `/`; see [`Namespace::on_connect`].
+    pub fn on_connect<M>(&self, handler: impl Handler<M>) -> Namespace<'_> {
+        self.of("/").on_connect(handler)
+    }
+
+    /// A handler of an event in `/`; see [`Namespace::on`].
+    pub fn on<M>(&self, event: &str, handler: impl Handler<M>) -> Namespace<'_> {
+        self.of("/").on(event, handler)
+    }
+
+    /// Answers HTTP requests to an exact path outside the engine's. `HEAD` is answered by `GET`'s handler.
+    ///
+    /// ```
+    /// use socketville::{HttpRequest, HttpResponse, Method, Server};
+    ///
+    /// Server::builder().route(Method::Get, "/healthz", async |_request: HttpRequest| HttpResponse::text(200, "ok\n"));
+    /// ```
+    pub fn route<F, Fut>(&self, method: Method, path: &str, handler: F) -> &Self
+    where
+        F: Fn(HttpRequest) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = HttpResponse> + 'static,
+    {
+        self.app.borrow_mut().routes.push(Route::new(method, path, handler));
+        self
+    }
+
+    /// Calls this once, when all cores listen, on the first core's thread.
+    pub fn on_start(&self, start: impl Fn(Emitter) + Send + Sync + 'static) -> &Self {
+        self.app.borrow_mut().on_start.push(Box::new(start));
+        self
+    }
+
+    /// The engine's path. Source: `path`, default `/socket.io/`.
+    pub fn path(&self, path: &str) -> &Self {
+        let path = format!("/{}/", path.trim_matches('/'));
+        self.with(|config| config.path = if path == "//" { "/".into() } else { path })
+    }
+
+    /// Time between a pong and the next ping. Source: `pingInterval`, default 25 s.
+    pub fn ping_interval(&self, interval: Duration) -> &Self {
+        self.with(|config| config.ping_interval_ms = interval.as_millis() as u64)
+    }
+
+    /// Time that a pong may take. Source: `pingTimeout`, default 20 s.
+    pub fn ping_timeout(&self, timeout: Duration) -> &Self {
+        self.with(|config| config.ping_timeout_ms = timeout.as_millis() as u64)
+    }
+
+    /// Time that an upgrade may take. Source: `upgradeTimeout`, default 10 s.
+    pub fn upgrade_timeout(&self, timeout: Duration) -> &Self {
+        self.with(|config| config.upgrade_timeout_ms = timeout.as_millis() as u64)
+    }
+
+    /// Time until a client must have joined a namespace. Source: `connectTimeout`, default 45 s.
+    pub fn connect_timeout(&self, timeout: Duration) -> &Self {
+        self.with(|config| config.connect_timeout_ms = timeout.as_millis() as u64)
+    }
+
+    /// Bytes of a message or request body from a client. Source: `maxHttpBufferSize`, default 1 000 000.
+    pub fn max_http_buffer_size(&self, bytes: usize) -> &Self {
+        self.with(|config| config.message_bytes_max = bytes)
+    }
+
+    /// Bytes that a slow client may owe before it is cut; default 1 MiB. The reference has no such limit.
+    pub fn backlog_max(&self, bytes: usize) -> &Self {
+        self.with(|config| config.backlog_bytes_max = bytes)
+    }
+
+    /// Connections of each core; more are closed at once. Default: what the kernel allows.
+    pub fn connections_max(&self, connections: usize) -> &Self {
+        self.with(|config| config.connections_max = connections)
+    }
+
+    /// The transports that may be opened. Source: `transports`, default both.
+    pub fn transports(&self, transports: Transports) -> &Self {
+        self.with(|config| config.transports = transports)
+    }
+
+    /// Cross-origin requests. Source: `cors`, default off.
+    pub fn cors(&self, cors: Cors) -> &Self {
+        self.with(|config| config.cors = cors)
+    }
+
+    /// Cores to run on; default: all that this process may use.
+    pub fn cores(&self, cores: usize) -> &Self {
+        self.start.borrow_mut().cores = Some(cores);
+        self
+    }
+
+    /// io_uring, epoll, or whichever the kernel allows (the default).
+    pub fn driver(&self, driver: Preference) -> &Self {
+        self.start.borrow_mut().driver = driver;
+        self
+    }
+
+    /// Binds the address on every core. Port 0 is any free one: see [`Server::local_addr`].
+    ///
+    /// # Errors
+    /// An address that cannot be read or listened on, a driver that cannot be had, a number of cores out of range.
+    pub fn listen(&self, address: &str) -> Result<Server> {
+        let found = address.to_socket_addrs().ok().and_then(|mut found| found.next());
+        let socket_address = found.ok_or_else(|| Error::Address(address.to_owned()))?;
+        Server::bind(self.app.take(), *self.start.borrow(), socket_address)
+    }
+
+    /// The application alone, for a loop that is not a thread.
+    pub(crate) fn into_app(self) -> App {
+        self.app.into_inner()
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Config)) -> &Self {
+        change(&mut self.app.borrow_mut().config);
+        self
+    }
+}
+
+impl Namespace<'_> {
+    /// Calls the handler for each client that joins. Its typed argument, if it has one, is the handshake's `auth`. Source: `connection`.
+    ///
+    /// ```
+    /// use serde::Deserialize;
+    /// use socketville::{Server, Socket};
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Auth { room: Option<String> }
+    ///
+    /// Server::builder().on_connect(|socket: Socket, auth: Auth| socket.join(auth.room.as_deref().unwrap_or("lobby")));
+    /// ```
+    pub fn on_connect<M>(self, handler: impl Handler<M>) -> Self {
+        self.with(|namespace| namespace.on_connect.push(boxed(handler)))
+    }
+
+    /// Calls the handler for each event of this name: typed arguments in order, `Socket` and `Ack` anywhere. The last handler of a
+    /// name replaces the others. Source: `socket.on`.
+    pub fn on<M>(self, event: &str, handler: impl Handler<M>) -> Self {
+        self.with(|namespace| {
+            namespace.events.insert(event.to_owned(), boxed(handler));
+        })
+    }
+
+    /// Calls the function for every event: socket, name, and the packet's JSON array. Source: `socket.onAny`.
+    pub fn on_any(self, see: impl Fn(&Socket, &str, &str) + Send + Sync + 'static) -> Self {
+        self.with(|namespace| namespace.on_any.push(Box::new(see)))
+    }
+
+    /// Calls the handler when a client is about to leave and is still in its rooms; its argument is the reason. Source: `disconnecting`.
+    pub fn on_disconnecting<M>(self, handler: impl Handler<M>) -> Self {
+        self.with(|namespace| namespace.on_disconnecting.push(boxed(handler)))
+    }
+
+    /// Calls the handler when a client has left; its argument is the reason. Source: `disconnect`.
+    ///
+    /// ```
+    /// use socketville::{Server, Socket};
+    ///
+    /// Server::builder().of("/").on_disconnect(|socket: Socket, reason: String| println!("{} left: {reason}", socket.id()));
+    /// ```
+    pub fn on_disconnect<M>(self, handler: impl Handler<M>) -> Self {
+        self.with(|namespace| namespace.on_disconnect.push(boxed(handler)))
+    }
+
+    fn with(self, change: impl FnOnce(&mut NamespaceApp)) -> Self {
+        change(&mut self.builder.app.borrow_mut().namespaces[self.index]);
+        self
+    }
+}

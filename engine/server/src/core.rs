@@ -1,0 +1,196 @@
+//! One core's world as handlers see it: the hub, its sockets, its tasks.
+//!
+//! Not the loop: nothing here knows a driver. All borrows are short, none lasts over a handler, so a handler may call anything.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde::Serialize;
+use socketville_hub::{Delivery, Effect, Hub, Id, NspId, Record, Selector, SocketKey};
+use socketville_proto::encode;
+
+use crate::args::{write_args, write_event};
+use crate::error::EmitError;
+use crate::executor::Executor;
+use crate::limits::TASKS_MAX;
+use crate::metrics::{CoreCounters, CoreReport};
+use crate::sleep::{self, Timers};
+use crate::socket::{Shared, Socket};
+use crate::town::Town;
+
+pub(crate) struct Core {
+    pub(crate) index: u16,
+    pub(crate) town: Arc<Town>,
+    pub(crate) hub: RefCell<Hub>,
+    pub(crate) now_ms: Cell<u64>,
+    pub(crate) executor: Executor,
+    pub(crate) timers: Rc<Timers>,
+    pub(crate) counters: RefCell<CoreCounters>,
+    /// By the socket's slot.
+    sockets: RefCell<Vec<Option<Rc<Shared>>>>,
+    /// Records for the other cores.
+    pub(crate) outgoing: RefCell<VecDeque<Arc<Record>>>,
+    /// What only the loop can do.
+    pub(crate) errands: RefCell<VecDeque<Effect>>,
+    /// JSON and attachments of the packet being written; kept, so that an emit does not allocate.
+    scratch: RefCell<(Vec<u8>, Vec<Vec<u8>>)>,
+}
+
+/// A packet's way out, as an operator knows it.
+#[derive(Clone, Copy)]
+pub(crate) enum Recipients<'a> {
+    Socket(SocketKey, Urgency),
+    Rooms(NspId, &'a Selector<'a>),
+}
+
+/// Whether a busy transport drops a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Urgency {
+    Reliable,
+    Volatile,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
+}
+
+impl Core {
+    pub(crate) fn new(index: u16, town: Arc<Town>, seed: [u8; 32]) -> Rc<Self> {
+        let cores = town.mailboxes.len() as u16;
+        let mut hub = Hub::new(town.app.config.clone(), index, cores, seed);
+        for namespace in &town.app.namespaces {
+            hub.add_namespace(&namespace.name);
+        }
+        let bell = Arc::clone(&town);
+        let ring: Arc<dyn Fn() + Send + Sync> =
+            Arc::new(move || bell.mailboxes[usize::from(index)].bell().ring());
+        Rc::new(Self {
+            index,
+            town,
+            hub: RefCell::new(hub),
+            now_ms: Cell::new(0),
+            executor: Executor::new(TASKS_MAX, ring),
+            timers: Timers::new(0),
+            counters: RefCell::default(),
+            sockets: RefCell::default(),
+            outgoing: RefCell::default(),
+            errands: RefCell::default(),
+            scratch: RefCell::default(),
+        })
+    }
+
+    /// The core whose thread this is, if it is one.
+    pub(crate) fn current() -> Option<Rc<Self>> {
+        CURRENT.with_borrow(Option::clone)
+    }
+
+    /// Makes this the current core while `run` runs; a simulation has several on one thread.
+    pub(crate) fn enter<R>(self: &Rc<Self>, run: impl FnOnce() -> R) -> R {
+        let before = CURRENT.replace(Some(Rc::clone(self)));
+        let _timers = sleep::enter(&self.timers);
+        let result = run();
+        CURRENT.set(before);
+        result
+    }
+
+    /// A handle of a socket that is here.
+    pub(crate) fn socket(&self, key: SocketKey) -> Option<Socket> {
+        let sockets = self.sockets.borrow();
+        let shared = sockets.get(key.index as usize)?.as_ref().filter(|shared| shared.key == key)?;
+        Some(Socket::of(Rc::clone(shared)))
+    }
+
+    pub(crate) fn add_socket(self: &Rc<Self>, key: SocketKey, id: Id, nsp: NspId) -> Socket {
+        let shared = Rc::new(Shared::new(Rc::clone(self), key, id, nsp));
+        let mut sockets = self.sockets.borrow_mut();
+        let index = key.index as usize;
+        if sockets.len() <= index {
+            sockets.resize(index + 1, None);
+        }
+        sockets[index] = Some(Rc::clone(&shared));
+        Socket::of(shared)
+    }
+
+    pub(crate) fn remove_socket(&self, key: SocketKey) {
+        let mut sockets = self.sockets.borrow_mut();
+        if let Some(slot) = sockets.get_mut(key.index as usize) {
+            if slot.as_ref().is_some_and(|shared| shared.key == key) {
+                *slot = None;
+            }
+        }
+        drop(sockets);
+        self.hub.borrow_mut().forget_socket(key);
+    }
+
+    /// What this core has done and holds.
+    pub(crate) fn report(&self) -> CoreReport {
+        let hub = self.hub.borrow();
+        CoreReport {
+            core: self.index,
+            gauges: hub.gauges(),
+            hub: hub.counters,
+            turns: *self.counters.borrow(),
+        }
+    }
+
+    /// Emits an event; how many sockets of this core it became due to.
+    pub(crate) fn emit(
+        &self,
+        recipients: Recipients<'_>,
+        id: Option<u64>,
+        event: &str,
+        args: &(impl Serialize + ?Sized),
+    ) -> Result<usize, EmitError> {
+        self.with_scratch(|json, attachments| {
+            write_event(json, event, args, attachments)?;
+            Ok(self.send(recipients, encode::Kind::Event, id, json, attachments))
+        })
+    }
+
+    /// Answers an event.
+    pub(crate) fn acknowledge(
+        &self,
+        key: SocketKey,
+        id: u64,
+        args: &(impl Serialize + ?Sized),
+    ) -> Result<usize, EmitError> {
+        self.with_scratch(|json, attachments| {
+            write_args(json, args, attachments)?;
+            let to = Recipients::Socket(key, Urgency::Reliable);
+            Ok(self.send(to, encode::Kind::Ack, Some(id), json, attachments))
+        })
+    }
+
+    fn with_scratch<R>(&self, run: impl FnOnce(&mut Vec<u8>, &mut Vec<Vec<u8>>) -> R) -> R {
+        // Taken out, so that a `Serialize` that emits finds an empty one instead of a borrowed one.
+        let (mut json, mut attachments) = self.scratch.take();
+        json.clear();
+        attachments.clear();
+        let result = run(&mut json, &mut attachments);
+        self.scratch.replace((json, attachments));
+        result
+    }
+
+    fn send(
+        &self,
+        recipients: Recipients<'_>,
+        kind: encode::Kind,
+        id: Option<u64>,
+        json: &[u8],
+        attachments: &[Vec<u8>],
+    ) -> usize {
+        let mut hub = self.hub.borrow_mut();
+        match recipients {
+            Recipients::Socket(key, urgency) => {
+                usize::from(hub.send(key, kind, id, json, attachments, urgency == Urgency::Volatile))
+            }
+            Recipients::Rooms(nsp, selector) => {
+                let Delivery { sockets, record } = hub.broadcast(nsp, selector, kind, json, attachments);
+                self.outgoing.borrow_mut().extend(record);
+                sockets
+            }
+        }
+    }
+}

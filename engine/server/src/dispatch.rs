@@ -1,0 +1,258 @@
+//! From what the hub found in a packet to the application's handlers.
+//!
+//! Not the hub's rules, which have been checked when something arrives here. A handler's panic closes its socket, not the core.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use socketville_hub::{
+    ConnId, Effect, Ending, Incoming, Intake, NspId, Progress, Reason, SessionKey, SocketKey, Text,
+};
+use socketville_proto::{eio, sio, ws};
+
+use crate::ack::{Ack, Answer};
+use crate::app::NamespaceApp;
+use crate::binary::Attachments;
+use crate::core::Core;
+use crate::handler::{BoxedHandler, EventContext, Outcome, RawArgs};
+use crate::http;
+use crate::socket::Socket;
+
+impl Core {
+    /// Bytes of a connection, after those that were held.
+    pub(crate) fn handle_bytes(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
+        self.hub.borrow_mut().counters.bytes_in += bytes.len() as u64;
+        let held = self.hub.borrow_mut().take_held(conn);
+        match held {
+            Some(mut held) => {
+                held.extend_from_slice(bytes);
+                self.read(conn, &mut held);
+            }
+            None => self.read(conn, bytes),
+        }
+    }
+
+    fn read(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
+        let mut at = 0;
+        loop {
+            let intake = self.hub.borrow_mut().intake(conn);
+            match intake {
+                Intake::Deaf => return,
+                Intake::WebSocket(decoder) => return self.read_websocket(conn, decoder, &mut bytes[at..]),
+                Intake::Http => {
+                    let (taken, progress) =
+                        self.hub.borrow_mut().handle_http(self.now_ms.get(), conn, &bytes[at..]);
+                    at += taken;
+                    match progress {
+                        Progress::Wait => return self.run_effects(),
+                        Progress::Again => {}
+                        Progress::Payload(session, body) => self.read_payload(conn, session, &body),
+                    }
+                    self.run_effects();
+                    if at == bytes.len() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_websocket(self: &Rc<Self>, conn: ConnId, mut decoder: ws::Decoder, bytes: &mut [u8]) {
+        let message_max = self.hub.borrow().config().message_bytes_max;
+        let mut at = 0;
+        loop {
+            match decoder.decode(&mut bytes[at..], message_max) {
+                Ok((_, None)) => break,
+                Ok((taken, Some(message))) => {
+                    at += taken;
+                    let incoming = self.hub.borrow_mut().handle_message(self.now_ms.get(), conn, message);
+                    self.dispatch(incoming);
+                }
+                Err(error) => {
+                    self.hub.borrow_mut().handle_ws_error(self.now_ms.get(), conn, &error);
+                    return self.run_effects();
+                }
+            }
+        }
+        self.hub.borrow_mut().return_decoder(conn, decoder);
+    }
+
+    fn read_payload(self: &Rc<Self>, conn: ConnId, session: SessionKey, body: &[u8]) {
+        let now_ms = self.now_ms.get();
+        let Ok(text) = std::str::from_utf8(body) else {
+            self.hub.borrow_mut().reject(now_ms, session);
+            return self.hub.borrow_mut().finish_post(now_ms, conn);
+        };
+        for item in eio::payload(text) {
+            let incoming = match item {
+                Ok(eio::PayloadItem::Packet(packet)) => {
+                    self.hub.borrow_mut().handle_packet(now_ms, session, packet)
+                }
+                Ok(eio::PayloadItem::Binary(bytes)) => {
+                    self.hub.borrow_mut().handle_attachment(now_ms, session, bytes)
+                }
+                Err(_) => {
+                    self.hub.borrow_mut().reject(now_ms, session);
+                    None
+                }
+            };
+            self.dispatch(incoming);
+        }
+        self.hub.borrow_mut().finish_post(now_ms, conn);
+    }
+
+    fn dispatch(self: &Rc<Self>, incoming: Option<Incoming<'_>>) {
+        match incoming {
+            None => {}
+            Some(Incoming::Connect { session, nsp, auth }) => self.connect(session, nsp, auth),
+            Some(Incoming::Event { socket, id, args, attachments }) => {
+                with_args(&args, |args| self.handle_event(socket, id, args, &attachments.into()));
+            }
+            Some(Incoming::Ack { socket, id, args, attachments }) => {
+                if let Some(socket) = self.socket(socket) {
+                    let args =
+                        with_args(&args, |args| args.iter().map(str::to_owned).collect()).unwrap_or_default();
+                    socket.answer(id, Answer { args, attachments: attachments.into() });
+                }
+            }
+        }
+        self.run_effects();
+    }
+
+    fn connect(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {
+        let admitted = self.hub.borrow_mut().admit(session, nsp);
+        let Some((key, id)) = admitted else { return };
+        let socket = self.add_socket(key, id, nsp);
+        let handlers = self.namespace(nsp).map_or(&[][..], |namespace| &namespace.on_connect);
+        self.call_each(handlers, &socket, auth.unwrap_or("{}"));
+    }
+
+    fn handle_event(
+        self: &Rc<Self>,
+        key: SocketKey,
+        id: Option<u64>,
+        args: &sio::Args<'_>,
+        attachments: &Attachments,
+    ) {
+        let (Some(socket), Some(name)) = (self.socket(key), args.event_name()) else { return };
+        let Some(namespace) = self.namespace(socket.nsp_id()) else { return };
+        let event = |ack| EventContext {
+            args: RawArgs::new(args.json(), args.spans()),
+            attachments,
+            socket: &socket,
+            ack,
+        };
+        for handler in &namespace.on_any {
+            handler(&socket, &name, args.json());
+        }
+        match namespace.events.get(&*name) {
+            Some(handler) => self.call(handler, &mut event(Some(Ack::new(socket.clone(), id)))),
+            None => self.counters.borrow_mut().events_unhandled += 1,
+        }
+    }
+
+    /// Calls the handlers of a moment in a socket's life with one argument.
+    fn call_each(self: &Rc<Self>, handlers: &[BoxedHandler], socket: &Socket, argument: &str) {
+        let (attachments, spans) = (Attachments::default(), [(0, 0), (0, argument.len() as u32)]);
+        for handler in handlers {
+            let args = RawArgs::new(argument, &spans);
+            self.call(handler, &mut EventContext { args, attachments: &attachments, socket, ack: None });
+        }
+    }
+
+    fn namespace(&self, nsp: NspId) -> Option<&NamespaceApp> {
+        self.town.app.namespaces.get(usize::from(nsp.0))
+    }
+
+    /// Runs a handler to its first wait.
+    fn call(self: &Rc<Self>, handler: &BoxedHandler, context: &mut EventContext<'_>) {
+        let socket = context.socket.clone();
+        self.counters.borrow_mut().handlers_called += 1;
+        match catch_unwind(AssertUnwindSafe(|| handler(context))) {
+            Ok(Outcome::Done) => {}
+            Ok(Outcome::Failed(error)) => {
+                self.counters.borrow_mut().arguments_refused += 1;
+                tracing::debug!(%error, "an event's arguments do not fit its handler");
+            }
+            Ok(Outcome::Task(task)) => self.start(socket, task),
+            Err(_) => self.close_after_panic(&socket),
+        }
+    }
+
+    fn start(&self, socket: Socket, task: std::pin::Pin<Box<dyn Future<Output = ()>>>) {
+        let guarded = Guarded { socket, task };
+        if self.executor.start(guarded).is_err() {
+            self.counters.borrow_mut().tasks_refused += 1;
+            tracing::error!("too many handlers are waiting; an event was dropped");
+        }
+    }
+
+    fn close_after_panic(&self, socket: &Socket) {
+        self.counters.borrow_mut().handler_panics += 1;
+        tracing::error!(socket = socket.id(), "a handler panicked; its client is disconnected");
+        self.hub.borrow_mut().disconnect_socket(self.now_ms.get(), socket.key(), Ending::Connection);
+    }
+
+    /// Does what the hub asked for, but for what only the loop can do.
+    pub(crate) fn run_effects(self: &Rc<Self>) {
+        loop {
+            let effect = self.hub.borrow_mut().take_effect();
+            match effect {
+                None => return,
+                Some(Effect::Disconnecting(key, reason)) => self.disconnect(key, reason),
+                Some(Effect::Request(conn, request)) => http::serve(self, conn, *request),
+                Some(Effect::Resume(conn)) => {
+                    let held = self.hub.borrow_mut().take_held(conn);
+                    if let Some(mut held) = held {
+                        self.read(conn, &mut held);
+                    }
+                }
+                Some(effect @ (Effect::Close(_) | Effect::Pass(..))) => {
+                    self.errands.borrow_mut().push_back(effect)
+                }
+            }
+        }
+    }
+
+    /// `disconnecting` sees the rooms, `disconnect` does not.
+    fn disconnect(self: &Rc<Self>, key: SocketKey, reason: Reason) {
+        let Some(socket) = self.socket(key) else { return self.remove_socket(key) };
+        socket.abandon_acks();
+        let reason = format!("\"{}\"", reason.as_str());
+        let namespace = self.namespace(socket.nsp_id());
+        self.call_each(namespace.map_or(&[][..], |n| &n.on_disconnecting), &socket, &reason);
+        self.remove_socket(key);
+        self.call_each(namespace.map_or(&[][..], |n| &n.on_disconnect), &socket, &reason);
+    }
+}
+
+/// A handler's task whose panic closes its client.
+struct Guarded {
+    socket: Socket,
+    task: std::pin::Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl Future for Guarded {
+    type Output = ();
+
+    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        match catch_unwind(AssertUnwindSafe(|| self.task.as_mut().poll(context))) {
+            Ok(poll) => poll,
+            Err(_) => {
+                self.socket.core_rc().close_after_panic(&self.socket);
+                std::task::Poll::Ready(())
+            }
+        }
+    }
+}
+
+/// Arguments as they lie in the input, or in a text of their own after attachments.
+fn with_args<R>(text: &Text<'_>, read: impl FnOnce(&sio::Args<'_>) -> R) -> Option<R> {
+    match text {
+        Text::Borrowed(args) => Some(read(args)),
+        Text::Owned(text) => match sio::decode(text).ok()? {
+            sio::Packet::Event { args, .. } | sio::Packet::Ack { args, .. } => Some(read(&args)),
+            sio::Packet::Connect { .. } | sio::Packet::Disconnect { .. } => None,
+        },
+    }
+}

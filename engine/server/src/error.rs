@@ -1,0 +1,82 @@
+//! What can go wrong for a caller of the library, as small enums.
+
+use std::{fmt, io};
+
+use crate::args::EncodeError;
+
+/// The result of things that can fail at start.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a server does not start or run.
+#[derive(Debug)]
+pub enum Error {
+    /// The address is not one: expected `host:port`.
+    Address(String),
+    /// The address cannot be listened on.
+    Listen(String, io::Error),
+    /// io_uring was demanded and is not possible here.
+    Driver(String),
+    /// The number of cores is not 1 to [`CORES_MAX`](socketville_hub::limits::CORES_MAX).
+    Cores(usize),
+    /// A core's loop or the runtime of handlers could not start, or failed.
+    Core(io::Error),
+    /// The operating system gave no randomness.
+    Seed(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(found) => write!(f, "expected an address like 0.0.0.0:3000, found {found:?}"),
+            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Driver(obstacle) => {
+                write!(f, "io_uring was asked for, but {obstacle}; try the driver `auto`")
+            }
+            Self::Cores(found) => {
+                write!(f, "expected 1 to {} cores, found {found}", socketville_hub::limits::CORES_MAX)
+            }
+            Self::Core(error) => write!(f, "a core failed: {error}"),
+            Self::Seed(error) => write!(f, "no random seed from the operating system: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Why an event was not emitted.
+#[derive(Debug)]
+pub enum EmitError {
+    /// The arguments cannot be written as JSON.
+    Encode(EncodeError),
+    /// A core's mailbox is full: it is far behind.
+    Full,
+    /// There is no such namespace.
+    Namespace(String),
+}
+
+impl fmt::Display for EmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encode(error) => write!(f, "the arguments cannot be written as JSON: {error}"),
+            Self::Full => write!(f, "a core's mailbox is full"),
+            Self::Namespace(found) => {
+                write!(f, "expected a namespace that was declared with `of`, found {found:?}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for EmitError {}
+
+impl From<EncodeError> for EmitError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+/// Where an emit's error goes if the caller does not want it.
+pub(crate) fn report(event: &str, result: std::result::Result<(), EmitError>) {
+    if let Err(error) = result {
+        tracing::error!(event, %error, "an event was not emitted");
+    }
+}

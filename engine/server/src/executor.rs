@@ -1,0 +1,319 @@
+//! The local executor of one core: the tasks that async handlers become, polled in the core's turn.
+//! It is deliberately not a runtime: no reactor, no timers (see `sleep`), no threads; a task never leaves its core and need not be `Send`.
+//!
+//! ```text
+//!            spawn                 wake (any thread)              run_woken
+//!   Free ───────────▶ Idle, queued ◀───────────── Idle ◀─────────────────────┐
+//!    ▲                    │ popped                                           │ Pending
+//!    │                    ▼                                                  │
+//!    └── Ready, panic ── Polled ─────────────────────────────────────────────┘
+//!    └── Pending ─────── Cancelled (cancel during its own poll)
+//! ```
+//!
+//! A waker pushes its task's id to a lock-free queue unless it is queued already, then rings the core's bell. So a task is in the queue at most
+//! once and the queue is never longer than the table of tasks. An id carries its slot's generation: a stale wake is legal and touches
+//! nothing. Cost of a wake and its poll: two atomic swaps, one push, one pop. A spawn allocates the future; its waker is that of the
+//! slot's former task if nobody holds it any more.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use crossbeam_queue::SegQueue;
+
+/// A future that runs on one core.
+type LocalFuture = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Wakes the core if it sleeps; called from any thread.
+pub(crate) type Bell = Arc<dyn Fn() + Send + Sync>;
+
+/// Names one task for ever: its slot, and which of the slot's tasks it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TaskId {
+    slot: u32,
+    generation: u32,
+}
+
+/// The core has as many tasks as it may have; the future was dropped unpolled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full {
+    /// The limit, in tasks.
+    pub(crate) tasks_max: usize,
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected at most {} tasks on a core, found one more", self.tasks_max)
+    }
+}
+
+impl std::error::Error for Full {}
+
+/// The tasks of one core.
+pub(crate) struct Executor {
+    tasks: RefCell<Tasks>,
+    woken: Arc<Woken>,
+    panics: RefCell<Vec<(TaskId, String)>>,
+    is_running: Cell<bool>,
+}
+
+impl Executor {
+    /// An executor of at most `tasks_max` tasks at a time. `bell` is rung by every wake that queues a task.
+    pub(crate) fn new(tasks_max: usize, bell: Bell) -> Self {
+        assert!(u32::try_from(tasks_max).is_ok(), "slots are counted in 32 bits");
+        Self {
+            tasks: RefCell::new(Tasks { slots: Vec::new(), free: Vec::new(), tasks_max }),
+            woken: Arc::new(Woken { queue: SegQueue::new(), bell }),
+            panics: RefCell::new(Vec::new()),
+            is_running: Cell::new(false),
+        }
+    }
+
+    /// Adds a task; its first poll is in the next [`run_woken`](Self::run_woken), or in the current one. The bell is not rung: the caller is
+    /// the core.
+    ///
+    /// # Errors
+    /// [`Full`] at the limit.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Result<TaskId, Full> {
+        let id = self.tasks.borrow_mut().insert(Box::pin(future), &self.woken)?;
+        self.woken.queue.push(id);
+        Ok(id)
+    }
+
+    /// Adds a task and polls it once at once, so that what it does before its first wait happens in the caller's order.
+    ///
+    /// # Errors
+    /// [`Full`] at the limit.
+    pub(crate) fn start(&self, future: impl Future<Output = ()> + 'static) -> Result<TaskId, Full> {
+        let id = self.tasks.borrow_mut().insert(Box::pin(future), &self.woken)?;
+        self.run_task(id);
+        Ok(id)
+    }
+
+    /// Wakes that wait for a poll; the budget of a turn that leaves to the next one what is woken meanwhile.
+    pub(crate) fn queued(&self) -> usize {
+        self.woken.queue.len()
+    }
+
+    /// Polls tasks in the order of their wakes, at most `budget` polls, and gives the number of polls. What is woken meanwhile is
+    /// included. Called from inside a task it does nothing.
+    pub(crate) fn run_woken(&self, budget: usize) -> usize {
+        if self.is_running.replace(true) {
+            return 0;
+        }
+        let mut polls = 0;
+        while polls < budget
+            && let Some(id) = self.woken.queue.pop()
+        {
+            polls += usize::from(self.run_task(id));
+        }
+        self.is_running.set(false);
+        polls
+    }
+
+    /// Drops a task wherever it stands, also from inside its own poll (then at the end of that poll). `false` if it is gone already.
+    pub(crate) fn cancel(&self, id: TaskId) -> bool {
+        let cancelled = self.tasks.borrow_mut().cancel(id);
+        match cancelled {
+            State::Idle(future) => self.drop_future(id, future),
+            State::Polled => {}
+            State::Free | State::Cancelled => return false,
+        }
+        true
+    }
+
+    /// Takes what panicked since the last call, with the panic's message. Such a task is gone.
+    pub(crate) fn take_panics(&self) -> Vec<(TaskId, String)> {
+        self.panics.take()
+    }
+
+    /// Whether a task waits to be polled: then the core must not sleep.
+    pub(crate) fn has_woken(&self) -> bool {
+        !self.woken.queue.is_empty()
+    }
+
+    /// Tasks that are neither finished nor cancelled.
+    pub(crate) fn len(&self) -> usize {
+        self.tasks.borrow().len()
+    }
+
+    /// Polls one task; `false` if the wake was stale.
+    fn run_task(&self, id: TaskId) -> bool {
+        let taken = self.tasks.borrow_mut().take(id);
+        let Some((mut future, waker)) = taken else { return false };
+        let waker = Waker::from(waker);
+        let polled =
+            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
+        drop(waker);
+        let finished = match polled {
+            Ok(Poll::Pending) => self.tasks.borrow_mut().put_back(id, future),
+            Ok(Poll::Ready(())) => Some(self.finish(id, future)),
+            Err(panic) => {
+                self.panics.borrow_mut().push((id, message_of(&*panic)));
+                Some(self.finish(id, future))
+            }
+        };
+        if let Some(future) = finished {
+            self.drop_future(id, future);
+        }
+        true
+    }
+
+    fn finish(&self, id: TaskId, future: LocalFuture) -> LocalFuture {
+        self.tasks.borrow_mut().free(id);
+        future
+    }
+
+    /// Drops a future outside every borrow: what it owns may spawn, cancel, wake or panic.
+    fn drop_future(&self, id: TaskId, future: LocalFuture) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
+            self.panics.borrow_mut().push((id, message_of(&*panic)));
+        }
+    }
+}
+
+/// The slots of a core's tasks.
+struct Tasks {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    tasks_max: usize,
+}
+
+struct Slot {
+    waker: Arc<TaskWaker>,
+    state: State,
+}
+
+enum State {
+    Free,
+    Idle(LocalFuture),
+    /// Its future is on the stack of [`Executor::run_task`].
+    Polled,
+    /// As `Polled`, but it will not be put back.
+    Cancelled,
+}
+
+impl Tasks {
+    fn insert(&mut self, future: LocalFuture, woken: &Arc<Woken>) -> Result<TaskId, Full> {
+        if let Some(slot) = self.free.pop() {
+            return Ok(self.reuse(slot, future));
+        }
+        let tasks_max = self.tasks_max;
+        let slot = u32::try_from(self.slots.len()).map_err(|_| Full { tasks_max })?;
+        if self.slots.len() >= tasks_max {
+            return Err(Full { tasks_max });
+        }
+        let id = TaskId { slot, generation: 0 };
+        self.slots.push(Slot { waker: TaskWaker::queued(id, Arc::clone(woken)), state: State::Idle(future) });
+        Ok(id)
+    }
+
+    fn reuse(&mut self, slot: u32, future: LocalFuture) -> TaskId {
+        let slot = &mut self.slots[slot as usize];
+        debug_assert!(matches!(slot.state, State::Free), "a free slot is free");
+        let id = TaskId { generation: slot.waker.id.generation.wrapping_add(1), ..slot.waker.id };
+        match Arc::get_mut(&mut slot.waker) {
+            Some(waker) => waker.id = id,
+            None => slot.waker = TaskWaker::queued(id, Arc::clone(&slot.waker.woken)),
+        }
+        slot.state = State::Idle(future);
+        id
+    }
+
+    /// The future and waker of a task that is to be polled; its wakes count again from here.
+    fn take(&mut self, id: TaskId) -> Option<(LocalFuture, Arc<TaskWaker>)> {
+        let slot = self.slot(id)?;
+        let State::Idle(future) = std::mem::replace(&mut slot.state, State::Polled) else {
+            unreachable!("only idle tasks are queued: a poll ends before the next begins")
+        };
+        slot.waker.is_queued.swap(false, Ordering::AcqRel);
+        Some((future, Arc::clone(&slot.waker)))
+    }
+
+    /// After a poll that was pending; gives the future back if the task was cancelled meanwhile.
+    fn put_back(&mut self, id: TaskId, future: LocalFuture) -> Option<LocalFuture> {
+        let slot = self.slot(id)?;
+        if matches!(slot.state, State::Cancelled) {
+            self.free(id);
+            return Some(future);
+        }
+        slot.state = State::Idle(future);
+        None
+    }
+
+    /// What state the task was in; its future, if idle, is the caller's to drop.
+    fn cancel(&mut self, id: TaskId) -> State {
+        let Some(slot) = self.slot(id) else { return State::Free };
+        let before = std::mem::replace(&mut slot.state, State::Cancelled);
+        if matches!(before, State::Idle(_)) {
+            self.free(id);
+        }
+        before
+    }
+
+    fn free(&mut self, id: TaskId) {
+        let Some(slot) = self.slot(id) else { return };
+        slot.state = State::Free;
+        // From now on its wakers find it queued and stay silent.
+        slot.waker.is_queued.store(true, Ordering::Release);
+        self.free.push(id.slot);
+    }
+
+    fn slot(&mut self, id: TaskId) -> Option<&mut Slot> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        (slot.waker.id == id && !matches!(slot.state, State::Free)).then_some(slot)
+    }
+
+    fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+}
+
+/// What wakers of any thread share with the core.
+struct Woken {
+    queue: SegQueue<TaskId>,
+    bell: Bell,
+}
+
+struct TaskWaker {
+    id: TaskId,
+    is_queued: AtomicBool,
+    woken: Arc<Woken>,
+}
+
+impl TaskWaker {
+    /// The waker of a task that is in the queue already, as a new one is.
+    fn queued(id: TaskId, woken: Arc<Woken>) -> Arc<Self> {
+        Arc::new(Self { id, is_queued: AtomicBool::new(true), woken })
+    }
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_queued.swap(true, Ordering::AcqRel) {
+            self.woken.queue.push(self.id);
+            (self.woken.bell)();
+        }
+    }
+}
+
+/// The text of a panic, if it has one.
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").to_owned()
+}
+
+#[cfg(test)]
+#[path = "executor_tests.rs"]
+mod tests;

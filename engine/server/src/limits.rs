@@ -1,0 +1,34 @@
+//! Every limit of the loop in one place: the number, its reason and what happens when it is reached.
+//!
+//! Not here: limits on what peers send (`proto::limits`) and on what a core keeps (`hub::limits`).
+
+/// Letters in a core's mailbox; past it an outside thread's emit fails with `EmitError::Full`, and a core keeps its records and tries again.
+/// At 16 bytes a letter this is 1 MiB a core, and half a second of 128 000 records a second.
+pub const MAILBOX_LETTERS_MAX: usize = 1 << 16;
+
+/// Records that a core keeps for mailboxes that are full; past it the oldest is dropped and counted. A core so far
+/// behind has lost its clients' patience anyway.
+pub const RECORDS_WAITING_MAX: usize = 1 << 20;
+
+/// Connections on their way to a core; past it they are closed, and the client asks again.
+pub const PASSED_MAX: usize = 1 << 12;
+
+/// Sends of one turn: 2048 take about 9 ms of kernel time; then reads, pongs, accepts and timers have their turn.
+pub const SENDS_PER_TURN_MAX: usize = 2048;
+
+/// Sends handed to the kernel at once; 64 to 256 cost the same (research: a batch of 16 is as good), and the slices fit a stack frame.
+pub const SENDS_PER_BATCH: usize = 128;
+
+/// Letters collected in one turn, so that a flood from another core does not starve this one's clients.
+pub const LETTERS_PER_TURN_MAX: usize = 1024;
+
+/// Handler tasks polled in one turn.
+pub const TASKS_PER_TURN_MAX: usize = 4096;
+
+/// Handler tasks of one core; past it the event is dropped and counted. 64 K tasks that wait are a backend that does not answer.
+pub const TASKS_MAX: usize = 1 << 16;
+
+/// Acknowledgements that one socket may owe; past it `emit_with_ack` fails. A client that answers none must not fill memory.
+pub const ACKS_PER_SOCKET_MAX: usize = 256;
+
+const _: () = assert!(SENDS_PER_TURN_MAX.is_multiple_of(SENDS_PER_BATCH));

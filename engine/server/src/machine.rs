@@ -1,0 +1,70 @@
+//! A whole machine without threads: the real cores and turns, on drivers that somebody else makes.
+//!
+//! Not for users: simulations and benches of the loop use it. Time and seed are arguments, so that a run can be replayed.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socketville_sys::Driver;
+
+use crate::builder::Builder;
+use crate::core::Core;
+use crate::emitter::Emitter;
+use crate::metrics::CoreReport;
+use crate::town::Town;
+use crate::turn::{Next, Turn, crossings};
+
+/// Cores that are turned by hand, on one thread.
+pub struct Machine<D: Driver> {
+    town: Arc<Town>,
+    cores: Vec<(Rc<Core>, Turn<D>)>,
+}
+
+impl<D: Driver> Machine<D> {
+    /// One core per driver. `seed` decides ids and hash keys.
+    pub fn new(builder: Builder, drivers: Vec<D>, seed: u64) -> Self {
+        let town = Town::new(builder.into_app(), drivers.len() as u16);
+        let crossings = crossings::<D>(drivers.len());
+        let turn = |(index, driver): (usize, D)| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&seed.to_le_bytes());
+            bytes[8] = index as u8;
+            let core = Core::new(index as u16, Arc::clone(&town), bytes);
+            (Rc::clone(&core), Turn::new(driver, core, Arc::clone(&crossings)))
+        };
+        let cores = drivers.into_iter().enumerate().map(turn).collect();
+        Self { town, cores }
+    }
+
+    /// A handle as other threads have it.
+    pub fn emitter(&self) -> Emitter {
+        Emitter::new(Arc::clone(&self.town))
+    }
+
+    /// One turn of one core at this time, without sleep; false once the core has ended.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn turn(&mut self, core: usize, now_ms: u64) -> io::Result<bool> {
+        let (_, turn) = &mut self.cores[core];
+        turn.look()?;
+        Ok(turn.turn(now_ms) == Next::Turn)
+    }
+
+    /// How long a core would sleep now; `None` for ever.
+    pub fn timeout(&self, core: usize, now_ms: u64) -> Option<Duration> {
+        self.cores[core].1.timeout(now_ms)
+    }
+
+    /// What a core has done and holds.
+    pub fn report(&self, core: usize) -> CoreReport {
+        self.cores[core].0.report()
+    }
+
+    /// A core's driver.
+    pub fn driver_mut(&mut self, core: usize) -> &mut D {
+        self.cores[core].1.driver_mut()
+    }
+}

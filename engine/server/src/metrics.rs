@@ -1,0 +1,143 @@
+//! What each core has done and holds, and its text for Prometheus.
+//!
+//! Not kept anywhere: a scrape asks every core, so that counting costs a plain addition.
+
+use std::fmt::Write;
+
+use socketville_hub::{Counters, Gauges};
+
+/// Totals of one core's loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CoreCounters {
+    /// Turns of the loop.
+    pub turns: u64,
+    /// Nanoseconds of those turns, without sleep.
+    pub turn_ns: u64,
+    /// The longest turn in nanoseconds.
+    pub turn_ns_max: u64,
+    /// Sends handed to the kernel.
+    pub sends: u64,
+    /// Sends that the kernel did not take whole.
+    pub sends_refused: u64,
+    /// Bytes handed to the kernel.
+    pub bytes_out: u64,
+    /// Handlers called.
+    pub handlers_called: u64,
+    /// Handlers that panicked; each closed its client.
+    pub handler_panics: u64,
+    /// Events whose arguments did not fit their handler.
+    pub arguments_refused: u64,
+    /// Events without a handler.
+    pub events_unhandled: u64,
+    /// Async handlers not started since too many were waiting.
+    pub tasks_refused: u64,
+    /// Records not delivered to another core that was too far behind.
+    pub records_dropped: u64,
+    /// Connections that went to their session's core.
+    pub connections_passed: u64,
+}
+
+impl CoreCounters {
+    /// A turn has ended.
+    pub(crate) fn took(&mut self, time: std::time::Duration) {
+        let ns = time.as_nanos() as u64;
+        self.turn_ns += ns;
+        self.turn_ns_max = self.turn_ns_max.max(ns);
+    }
+}
+
+/// One core, at the moment of asking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CoreReport {
+    /// Which core.
+    pub core: u16,
+    /// What it holds.
+    pub gauges: Gauges,
+    /// What its hub has done.
+    pub hub: Counters,
+    /// What its loop has done.
+    pub turns: CoreCounters,
+}
+
+/// Name, kind, help and value of a metric.
+type Metric = (&'static str, &'static str, &'static str, fn(&CoreReport) -> f64);
+
+const METRICS: &[Metric] = &[
+    ("connections", "gauge", "TCP connections.", |r| r.gauges.connections as f64),
+    ("sessions", "gauge", "Engine.IO sessions.", |r| r.gauges.sessions as f64),
+    ("sockets", "gauge", "Socket.IO sockets.", |r| r.gauges.sockets as f64),
+    ("rooms", "gauge", "Rooms with at least one socket, own-id rooms not counted.", |r| {
+        r.gauges.rooms as f64
+    }),
+    ("arena_bytes", "gauge", "Bytes that wait for the flush.", |r| r.gauges.arena_bytes as f64),
+    ("connections_opened_total", "counter", "TCP connections opened.", |r| r.hub.connections_opened as f64),
+    ("connections_refused_total", "counter", "TCP connections over the limit.", |r| {
+        r.hub.connections_refused as f64
+    }),
+    ("connections_passed_total", "counter", "Connections that went to their session's core.", |r| {
+        r.turns.connections_passed as f64
+    }),
+    ("requests_total", "counter", "HTTP requests.", |r| r.hub.requests as f64),
+    ("upgrades_total", "counter", "Sessions that went from polling to WebSocket.", |r| r.hub.upgrades as f64),
+    ("packets_in_total", "counter", "Packets received.", |r| r.hub.packets_in as f64),
+    ("bytes_in_total", "counter", "Bytes received.", |r| r.hub.bytes_in as f64),
+    ("records_in_total", "counter", "Broadcasts of other cores received.", |r| r.hub.records_in as f64),
+    ("emits_total", "counter", "Emits.", |r| r.hub.emits as f64),
+    ("encodes_total", "counter", "Packets encoded; equals the emits.", |r| r.hub.encodes as f64),
+    ("frames_total", "counter", "Frames that became due to a socket.", |r| r.hub.frames_out as f64),
+    ("sends_total", "counter", "Sends handed to the kernel.", |r| r.turns.sends as f64),
+    ("sends_refused_total", "counter", "Sends that the kernel did not take whole.", |r| {
+        r.turns.sends_refused as f64
+    }),
+    ("bytes_out_total", "counter", "Bytes handed to the kernel.", |r| r.turns.bytes_out as f64),
+    ("volatile_dropped_total", "counter", "Volatile frames dropped.", |r| r.hub.volatile_dropped as f64),
+    ("slow_cut_total", "counter", "Connections cut since they did not read.", |r| r.hub.slow_cut as f64),
+    ("records_dropped_total", "counter", "Broadcasts dropped since a core was too far behind.", |r| {
+        r.turns.records_dropped as f64
+    }),
+    ("ping_timeouts_total", "counter", "Sessions ended without a pong.", |r| r.hub.ping_timeouts as f64),
+    ("protocol_errors_total", "counter", "Faults of peers.", |r| r.hub.protocol_errors as f64),
+    ("handler_panics_total", "counter", "Handlers that panicked.", |r| r.turns.handler_panics as f64),
+    ("events_unhandled_total", "counter", "Events without a handler.", |r| r.turns.events_unhandled as f64),
+    ("turns_total", "counter", "Turns of the loop.", |r| r.turns.turns as f64),
+    ("turn_seconds_total", "counter", "Time in turns, without sleep.", |r| r.turns.turn_ns as f64 / 1e9),
+    ("turn_seconds_max", "gauge", "The longest turn.", |r| r.turns.turn_ns_max as f64 / 1e9),
+];
+
+/// Text for Prometheus, one series a core, and sends per frame over all.
+pub fn render(reports: &[CoreReport]) -> String {
+    let mut out = String::with_capacity(8192);
+    for (name, kind, help, value) in METRICS {
+        let _ = writeln!(out, "# HELP socketville_{name} {help}\n# TYPE socketville_{name} {kind}");
+        for report in reports {
+            let _ = writeln!(out, "socketville_{name}{{core=\"{}\"}} {}", report.core, value(report));
+        }
+    }
+    let help = "Sends divided by frames since start; the smaller, the better frames were put together.";
+    let _ =
+        writeln!(out, "# HELP socketville_sends_per_frame {help}\n# TYPE socketville_sends_per_frame gauge");
+    let _ = writeln!(out, "socketville_sends_per_frame {}", sends_per_frame(reports));
+    out
+}
+
+/// Sends divided by frames, over all cores; 0 without frames.
+pub fn sends_per_frame(reports: &[CoreReport]) -> f64 {
+    let sends: u64 = reports.iter().map(|report| report.turns.sends).sum();
+    let frames: u64 = reports.iter().map(|report| report.hub.frames_out).sum();
+    if frames == 0 { 0.0 } else { sends as f64 / frames as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_help_kind_and_a_line_per_core() {
+        let reports = [CoreReport::default(), CoreReport { core: 1, ..CoreReport::default() }];
+        let text = render(&reports);
+        for (name, kind, ..) in METRICS {
+            assert!(text.contains(&format!("# TYPE socketville_{name} {kind}\n")));
+            assert!(text.contains(&format!("socketville_{name}{{core=\"1\"}} 0\n")));
+        }
+    }
+}

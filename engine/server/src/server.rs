@@ -1,0 +1,183 @@
+//! A bound server: one pinned thread per core, each with its listener, its driver and its turn.
+//!
+//! Not the loop itself (`turn`) and not the application (`app`).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use socketville_sys::{
+    Choice, Clock, Driver, DriverKind, Epoll, Listener, Ring, available_cores, pin_to_core, probe,
+    raise_descriptor_limit,
+};
+
+use crate::app::App;
+use crate::builder::{Builder, Start};
+use crate::core::Core;
+use crate::emitter::Emitter;
+use crate::error::{Error, Result};
+use crate::town::Town;
+use crate::turn::{Crossing, Next, Turn, crossings};
+
+/// A server that has its address and waits to run.
+pub struct Server {
+    town: Arc<Town>,
+    listeners: Vec<Listener>,
+    places: Vec<usize>,
+    address: SocketAddr,
+    choice: Choice,
+}
+
+impl Server {
+    /// Begins to put a server together.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn bind(app: App, start: Start, address: SocketAddr) -> Result<Self> {
+        let choice =
+            probe().choose(start.driver).map_err(|unavailable| Error::Driver(unavailable.obstacle))?;
+        let mut places = available_cores();
+        let cores = start.cores.unwrap_or(places.len());
+        if cores == 0 || cores > usize::from(socketville_hub::limits::CORES_MAX) {
+            return Err(Error::Cores(cores));
+        }
+        let there = places.len().max(1);
+        places = (0..cores).map(|core| places.get(core % there).copied().unwrap_or(core)).collect();
+        raise_descriptor_limit();
+        let listen =
+            |address| Listener::bind(address).map_err(|error| Error::Listen(address.to_string(), error));
+        let first = listen(address)?;
+        let address = first.local_addr().map_err(Error::Core)?;
+        let mut listeners = vec![first];
+        for _ in 1..cores {
+            listeners.push(listen(address)?);
+        }
+        Ok(Self { town: Town::new(app, cores as u16), listeners, places, address, choice })
+    }
+
+    /// The address, with the port that was chosen if it was 0.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The driver and the reason for it, as a sentence.
+    pub fn driver(&self) -> &str {
+        &self.choice.reason
+    }
+
+    /// `io_uring` or `epoll`.
+    pub const fn driver_name(&self) -> &'static str {
+        match self.choice.driver {
+            DriverKind::IoUring => "io_uring",
+            DriverKind::Epoll => "epoll",
+        }
+    }
+
+    /// The number of cores.
+    pub fn cores(&self) -> usize {
+        self.places.len()
+    }
+
+    /// A handle for other threads.
+    pub fn emitter(&self) -> Emitter {
+        Emitter::new(Arc::clone(&self.town))
+    }
+
+    /// Runs until [`Emitter::stop`] or a core fails.
+    ///
+    /// # Errors
+    /// A core whose thread, ring or runtime could not start, or whose driver broke.
+    pub fn run(self) -> Result<()> {
+        tracing::info!(address = %self.address, cores = self.places.len(), driver = %self.choice.reason, "listening");
+        match self.choice.driver {
+            DriverKind::IoUring => self.run_on(|listener| Ring::new(Some(listener))),
+            DriverKind::Epoll => self.run_on(|listener| Epoll::new(Some(listener))),
+        }
+    }
+
+    fn run_on<D: Driver + 'static>(self, make: fn(Listener) -> std::io::Result<D>) -> Result<()> {
+        let crossings = crossings::<D>(self.places.len());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("socketville-tokio")
+            .enable_all()
+            .build()
+            .map_err(Error::Core)?;
+        let mut threads = Vec::new();
+        for (index, (listener, place)) in self.listeners.into_iter().zip(self.places).enumerate() {
+            let thread = CoreThread {
+                index: index as u16,
+                place,
+                town: Arc::clone(&self.town),
+                crossings: Arc::clone(&crossings),
+                runtime: runtime.handle().clone(),
+                seed: seed()?,
+            };
+            let run = move || thread.run(listener, make);
+            let name = format!("socketville-{index}");
+            threads.push(thread::Builder::new().name(name).spawn(run).map_err(Error::Core)?);
+        }
+        let result = join(threads, &self.town);
+        runtime.shutdown_background();
+        result
+    }
+}
+
+/// What a core's thread starts with.
+struct CoreThread<D: Driver> {
+    index: u16,
+    place: usize,
+    town: Arc<Town>,
+    crossings: Arc<[Crossing<D>]>,
+    runtime: tokio::runtime::Handle,
+    seed: [u8; 32],
+}
+
+impl<D: Driver> CoreThread<D> {
+    fn run(self, listener: Listener, make: fn(Listener) -> std::io::Result<D>) -> Result<()> {
+        if let Err(error) = pin_to_core(self.place) {
+            tracing::warn!(core = self.index, place = self.place, %error, "not pinned");
+        }
+        let _context = self.runtime.enter();
+        let core = Core::new(self.index, Arc::clone(&self.town), self.seed);
+        let driver = make(listener).map_err(Error::Core)?;
+        let mut turn = Turn::new(driver, core.clone(), self.crossings);
+        if self.index == 0 {
+            let emitter = || Emitter::new(Arc::clone(&self.town));
+            core.enter(|| self.town.app.on_start.iter().for_each(|start| start(emitter())));
+        }
+        let clock = Clock::new();
+        loop {
+            turn.wait(clock.now_ms()).map_err(Error::Core)?;
+            let begun = Instant::now();
+            let next = turn.turn(clock.now_ms());
+            core.counters.borrow_mut().took(begun.elapsed());
+            if next == Next::Stop {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Waits for all; the first failure stops the others.
+fn join(threads: Vec<JoinHandle<Result<()>>>, town: &Town) -> Result<()> {
+    let mut result = Ok(());
+    for thread in threads {
+        let ended = thread.join().unwrap_or_else(|_| {
+            Err(Error::Core(std::io::Error::other("its thread panicked: this is a fault of the engine")))
+        });
+        if ended.is_err() && result.is_ok() {
+            town.stop();
+            result = ended;
+        }
+    }
+    result
+}
+
+fn seed() -> Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| Error::Seed(error.to_string()))?;
+    Ok(seed)
+}

@@ -1,0 +1,278 @@
+//! A handle of one client in one namespace.
+//!
+//! Not the client's state in the engine (that is the hub's): a key, what the application keeps with it, and the acknowledgements it owes.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use socketville_hub::{Ending, Id, JoinError, NspId, SocketKey};
+
+use crate::ack::{AckError, AckSlot, Answer};
+use crate::core::{Core, Recipients, Urgency};
+use crate::error::{EmitError, report};
+use crate::limits::ACKS_PER_SOCKET_MAX;
+use crate::operator::{Broadcast, IntoRooms};
+
+/// One client in one namespace. Cheap to clone; stays on its core, so it is not `Send`: other threads use an [`Emitter`](crate::Emitter).
+///
+/// A handle outlives its client safely: what is emitted then goes nowhere.
+///
+/// ```
+/// use socketville::{Server, Socket};
+///
+/// let io = Server::builder();
+/// io.on_connect(|socket: Socket| socket.join("lobby")).on("say", |socket: Socket, text: String| {
+///     socket.to("lobby").emit("said", &text);
+/// });
+/// ```
+#[derive(Clone)]
+pub struct Socket(Rc<Shared>);
+
+pub(crate) struct Shared {
+    core: Rc<Core>,
+    pub(crate) key: SocketKey,
+    id: Id,
+    nsp: NspId,
+    acks: RefCell<Vec<(u64, Rc<AckSlot>)>>,
+    next_ack: Cell<u64>,
+    data: RefCell<Option<Rc<dyn Any>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(core: Rc<Core>, key: SocketKey, id: Id, nsp: NspId) -> Self {
+        Self {
+            core,
+            key,
+            id,
+            nsp,
+            acks: RefCell::default(),
+            next_ack: Cell::new(0),
+            data: RefCell::default(),
+        }
+    }
+}
+
+impl Socket {
+    pub(crate) const fn of(shared: Rc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// The id, 20 URL-safe characters; also the name of a room of one's own. Source: `socket.id`.
+    pub fn id(&self) -> &str {
+        self.0.id.as_str()
+    }
+
+    /// The namespace with its slash. Source: `socket.nsp.name`.
+    pub fn namespace(&self) -> String {
+        self.0.core.hub.borrow().namespace_name(self.0.nsp).to_owned()
+    }
+
+    /// Whether the client is still in the namespace. Source: `socket.connected`.
+    pub fn is_connected(&self) -> bool {
+        self.0.core.hub.borrow().is_connected(self.0.key)
+    }
+
+    /// The transport in use, `polling` or `websocket`. Source: `socket.conn.transport.name`.
+    pub fn transport(&self) -> &'static str {
+        self.0.core.hub.borrow().transport_of(self.0.key)
+    }
+
+    /// The Engine.IO session's id. Source: `socket.conn.id`. Whoever knows it can speak as this client: keep it secret.
+    pub fn session_id(&self) -> String {
+        self.0
+            .core
+            .hub
+            .borrow()
+            .session_id_of(self.0.key)
+            .map_or_else(String::new, |id| id.as_str().to_owned())
+    }
+
+    /// The core it lives on.
+    pub fn core(&self) -> u16 {
+        self.0.core.index
+    }
+
+    /// Joins a room at once. Source: `socket.join`.
+    ///
+    /// # Errors
+    /// A limit ([`JoinError`]); being in the room already is none.
+    pub fn join(&self, room: impl AsRef<str>) -> Result<(), JoinError> {
+        self.0.core.hub.borrow_mut().join(self.0.key, room.as_ref())
+    }
+
+    /// Leaves a room at once; not being in is fine. Source: `socket.leave`.
+    pub fn leave(&self, room: impl AsRef<str>) {
+        self.0.core.hub.borrow_mut().leave(self.0.key, room.as_ref());
+    }
+
+    /// The rooms it is in, its own id first. Source: `socket.rooms`.
+    pub fn rooms(&self) -> Vec<String> {
+        self.0.core.hub.borrow().rooms_of(self.0.key)
+    }
+
+    /// Whether it is in a room. Source: `socket.rooms.has`.
+    pub fn is_in(&self, room: impl AsRef<str>) -> bool {
+        self.0.core.hub.borrow().is_in(self.0.key, room.as_ref())
+    }
+
+    /// Sends an event to this client. A tuple spreads into several arguments. Source: `socket.emit`.
+    ///
+    /// What cannot be written as JSON is logged and counted; [`Socket::try_emit`] returns it.
+    pub fn emit(&self, event: &str, args: impl Serialize) {
+        report(event, self.try_emit(event, args));
+    }
+
+    /// As [`Socket::emit`].
+    ///
+    /// # Errors
+    /// If the arguments cannot be written as JSON.
+    pub fn try_emit(&self, event: &str, args: impl Serialize) -> Result<(), EmitError> {
+        let to = Recipients::Socket(self.0.key, Urgency::Reliable);
+        self.0.core.emit(to, None, event, &args).map(drop)
+    }
+
+    /// Sends an event that may be dropped if the transport is busy. Source: `socket.volatile.emit`.
+    pub fn emit_volatile(&self, event: &str, args: impl Serialize) {
+        let to = Recipients::Socket(self.0.key, Urgency::Volatile);
+        report(event, self.0.core.emit(to, None, event, &args).map(drop));
+    }
+
+    /// To all others in a room, or in one of several. Source: `socket.to`.
+    pub fn to<'a>(&'a self, rooms: impl IntoRooms<'a>) -> Broadcast<'a> {
+        self.broadcast().to(rooms)
+    }
+
+    /// To all others in the namespace but those in a room. Source: `socket.except`.
+    pub fn except<'a>(&'a self, rooms: impl IntoRooms<'a>) -> Broadcast<'a> {
+        self.broadcast().except(rooms)
+    }
+
+    /// To all others in the namespace. Source: `socket.broadcast`.
+    pub fn broadcast(&self) -> Broadcast<'_> {
+        Broadcast::new(&self.0.core, self.0.nsp).skip(self.0.id)
+    }
+
+    /// To all in the namespace, this one included. Source: `socket.nsp`.
+    pub fn nsp(&self) -> Broadcast<'_> {
+        Broadcast::new(&self.0.core, self.0.nsp)
+    }
+
+    /// Sends an event and waits for the client's answer: its first argument. Source: `socket.timeout(ms).emitWithAck`.
+    ///
+    /// # Errors
+    /// No answer in time, the client left, the answer is not a `T`, or too many answers are owed ([`AckError`]).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use socketville::{Server, Socket};
+    ///
+    /// Server::builder().on("quiz", async |socket: Socket| {
+    ///     match socket.emit_with_ack::<u32>("answer?", "6 x 7", Duration::from_secs(5)).await {
+    ///         Ok(42) => socket.emit("right", ()),
+    ///         Ok(other) => socket.emit("wrong", other),
+    ///         Err(error) => socket.emit("too late", error.to_string()),
+    ///     }
+    /// });
+    /// ```
+    pub async fn emit_with_ack<T: DeserializeOwned>(
+        &self,
+        event: &str,
+        args: impl Serialize,
+        timeout: Duration,
+    ) -> Result<T, AckError> {
+        let (id, slot) = self.owe_ack()?;
+        let to = Recipients::Socket(self.0.key, Urgency::Reliable);
+        let sent = self.0.core.emit(to, Some(id), event, &args);
+        let answer = match sent {
+            Ok(0) => Err(AckError::Disconnected),
+            Ok(_) => slot.answer_within(timeout).await,
+            Err(error) => Err(AckError::Emit(error)),
+        };
+        self.0.acks.borrow_mut().retain(|(other, _)| *other != id);
+        answer?.read(0)
+    }
+
+    fn owe_ack(&self) -> Result<(u64, Rc<AckSlot>), AckError> {
+        let mut acks = self.0.acks.borrow_mut();
+        if acks.len() >= ACKS_PER_SOCKET_MAX {
+            return Err(AckError::TooMany);
+        }
+        let id = self.0.next_ack.replace(self.0.next_ack.get() + 1);
+        let slot = Rc::new(AckSlot::default());
+        acks.push((id, Rc::clone(&slot)));
+        Ok((id, slot))
+    }
+
+    /// The client has answered; unknown ids are ignored, and an answer counts once.
+    pub(crate) fn answer(&self, id: u64, answer: Answer) {
+        let slot =
+            self.0.acks.borrow().iter().find(|(other, _)| *other == id).map(|(_, slot)| Rc::clone(slot));
+        if let Some(slot) = slot {
+            slot.fill(Ok(answer));
+        }
+    }
+
+    /// The client has left: nobody will answer.
+    pub(crate) fn abandon_acks(&self) {
+        for (_, slot) in self.0.acks.take() {
+            slot.fill(Err(AckError::Disconnected));
+        }
+    }
+
+    pub(crate) fn key(&self) -> SocketKey {
+        self.0.key
+    }
+
+    pub(crate) fn nsp_id(&self) -> NspId {
+        self.0.nsp
+    }
+
+    pub(crate) fn core_rc(&self) -> &Rc<Core> {
+        &self.0.core
+    }
+
+    pub(crate) fn acknowledge(&self, id: u64, args: &(impl Serialize + ?Sized)) -> Result<(), EmitError> {
+        self.0.core.acknowledge(self.0.key, id, args).map(drop)
+    }
+
+    /// Keeps a value with the client. Source: `socket.data`.
+    pub fn set_data<T: 'static>(&self, data: T) {
+        self.0.data.replace(Some(Rc::new(data)));
+    }
+
+    /// The value kept with the client, if it is a `T`.
+    pub fn data<T: 'static>(&self) -> Option<Rc<T>> {
+        self.0.data.borrow().clone()?.downcast().ok()
+    }
+
+    /// Makes the client leave the namespace. Source: `socket.disconnect()`.
+    pub fn disconnect(&self) {
+        self.end(Ending::Namespace);
+    }
+
+    /// Makes the client leave all namespaces and closes its connection. Source: `socket.disconnect(true)`.
+    pub fn disconnect_all(&self) {
+        self.end(Ending::Connection);
+    }
+
+    fn end(&self, ending: Ending) {
+        let core = &self.0.core;
+        core.hub.borrow_mut().disconnect_socket(core.now_ms.get(), self.0.key, ending);
+    }
+}
+
+impl PartialEq for Socket {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Socket").field("id", &self.0.id).finish_non_exhaustive()
+    }
+}

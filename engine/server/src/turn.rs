@@ -1,0 +1,313 @@
+//! The turn: one loop, once per core, over any driver.
+//!
+//! ```text
+//! wait      sleep until completion, wake-up or timer
+//! now       the only time of the turn
+//! reap      completions -> hub -> handlers          handlers emit: bytes become due, nothing is sent
+//! poll      handler tasks that were woken
+//! expire    due timers
+//! collect   mailbox: records, errands, connections from other cores
+//! publish   our new records to every other core
+//! flush     each dirty connection: one send of one slice, in batches, within a budget
+//! ```
+//!
+//! Not a place for rules: those of the protocol are the hub's, those of the kernel the driver's. A flush that runs out of its budget goes
+//! on in the next turn; what is emitted meanwhile joins the connections that still wait, so load makes sends fuller, not more.
+
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_queue::ArrayQueue;
+use smallvec::SmallVec;
+use socketville_hub::{Batch, ConnId, Effect, Reason, Record, Refusal, Response, Settled};
+use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent};
+
+use crate::core::Core;
+use crate::limits::{
+    LETTERS_PER_TURN_MAX, PASSED_MAX, RECORDS_WAITING_MAX, SENDS_PER_BATCH, SENDS_PER_TURN_MAX,
+    TASKS_PER_TURN_MAX,
+};
+use crate::mailbox::Letter;
+
+/// Connections on their way to a core, with what was read of them.
+pub(crate) type Crossing<D> = ArrayQueue<(<D as Driver>::Passed, Vec<u8>)>;
+
+/// One core's loop.
+pub(crate) struct Turn<D: Driver> {
+    driver: D,
+    core: Rc<Core>,
+    /// By core; ours is where we collect.
+    crossings: Arc<[Crossing<D>]>,
+    ready: Vec<Ready>,
+    readable: Vec<Token>,
+    batch: Batch,
+    unsent: Vec<Unsent>,
+    refusals: Vec<(usize, Refusal)>,
+    settled: Settled,
+    /// Records that a full mailbox did not take, by core.
+    waiting: Vec<VecDeque<Arc<Record>>>,
+    is_stopping: bool,
+}
+
+/// Whether the loop goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Next {
+    Turn,
+    Stop,
+}
+
+pub(crate) fn crossings<D: Driver>(cores: usize) -> Arc<[Crossing<D>]> {
+    (0..cores).map(|_| ArrayQueue::new(PASSED_MAX)).collect()
+}
+
+impl<D: Driver> Turn<D> {
+    pub(crate) fn new(driver: D, core: Rc<Core>, crossings: Arc<[Crossing<D>]>) -> Self {
+        core.town.mailboxes[usize::from(core.index)].bell().hang(driver.waker());
+        let waiting = crossings.iter().map(|_| VecDeque::new()).collect();
+        Self {
+            driver,
+            core,
+            crossings,
+            ready: Vec::new(),
+            readable: Vec::new(),
+            batch: Batch::default(),
+            unsent: Vec::new(),
+            refusals: Vec::new(),
+            settled: Settled::default(),
+            waiting,
+            is_stopping: false,
+        }
+    }
+
+    /// Sleeps until there is something to do.
+    pub(crate) fn wait(&mut self, now_ms: u64) -> io::Result<()> {
+        let core = Rc::clone(&self.core);
+        let bell = core.town.mailboxes[usize::from(core.index)].bell();
+        bell.doze();
+        let timeout = self.timeout(now_ms);
+        let waited = self.driver.wait(timeout, &mut self.ready);
+        bell.rise();
+        waited
+    }
+
+    /// How long the loop may sleep.
+    pub(crate) fn timeout(&self, now_ms: u64) -> Option<Duration> {
+        let core = &self.core;
+        let hub = core.hub.borrow();
+        let is_busy = hub.outbox.is_dirty()
+            || core.executor.has_woken()
+            || !core.town.mailboxes[usize::from(core.index)].is_empty()
+            || !self.crossings[usize::from(core.index)].is_empty()
+            || !core.errands.borrow().is_empty()
+            || !core.outgoing.borrow().is_empty();
+        if is_busy {
+            return Some(Duration::ZERO);
+        }
+        let is_waiting = self.waiting.iter().any(|records| !records.is_empty());
+        let retry_ms = is_waiting.then_some(now_ms + 1);
+        let next_ms =
+            [hub.next_timer_ms(), core.timers.next_deadline(), retry_ms].into_iter().flatten().min();
+        next_ms.map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms)))
+    }
+
+    /// One turn at this time.
+    pub(crate) fn turn(&mut self, now_ms: u64) -> Next {
+        let core = Rc::clone(&self.core);
+        core.now_ms.set(now_ms);
+        core.enter(|| {
+            self.reap(now_ms);
+            self.poll_tasks();
+            core.timers.advance(now_ms);
+            core.hub.borrow_mut().handle_timers(now_ms);
+            core.run_effects();
+            self.collect(now_ms);
+            self.publish();
+            self.flush(now_ms);
+            self.run_errands(now_ms);
+        });
+        core.counters.borrow_mut().turns += 1;
+        if self.is_stopping && !core.hub.borrow().outbox.is_dirty() { Next::Stop } else { Next::Turn }
+    }
+
+    fn reap(&mut self, now_ms: u64) {
+        self.readable.clear();
+        for ready in self.ready.drain(..) {
+            match ready {
+                Ready::Accepted(token) => self.core.hub.borrow_mut().open(now_ms, conn_of(token)),
+                Ready::Readable(token) => self.readable.push(token),
+                Ready::Writable(token) => self.core.hub.borrow_mut().outbox.handle_writable(conn_of(token)),
+                Ready::Woken => {}
+            }
+        }
+        let core = &self.core;
+        self.driver.receive(&self.readable, &mut |token, received| match received {
+            Received::Bytes(bytes) => core.handle_bytes(conn_of(token), bytes),
+            Received::Empty => {}
+            Received::Eof | Received::Failed(_) => {
+                core.hub.borrow_mut().handle_end(conn_of(token), Reason::TransportClose);
+                core.run_effects();
+            }
+        });
+    }
+
+    /// Polls what was woken before; a task that yields goes on in the next turn, after what it emitted has left.
+    fn poll_tasks(&self) {
+        let core = &self.core;
+        core.executor.run_woken(core.executor.queued().min(TASKS_PER_TURN_MAX));
+        for (_, message) in core.executor.take_panics() {
+            core.counters.borrow_mut().handler_panics += 1;
+            tracing::error!(message, "a task panicked");
+        }
+        core.run_effects();
+    }
+
+    fn collect(&mut self, now_ms: u64) {
+        let core = Rc::clone(&self.core);
+        let index = usize::from(core.index);
+        for _ in 0..LETTERS_PER_TURN_MAX {
+            if core.hub.borrow().outbox.is_full() {
+                break;
+            }
+            match core.town.mailboxes[index].take() {
+                None => break,
+                Some(Letter::Record(record)) => {
+                    core.hub.borrow_mut().deliver_record(&record);
+                }
+                Some(Letter::Errand(errand)) => errand(&core),
+                Some(Letter::Stop) => {
+                    self.is_stopping = true;
+                    core.hub.borrow_mut().close_all(now_ms);
+                    core.run_effects();
+                }
+            }
+        }
+        while let Some((passed, mut bytes)) = self.crossings[index].pop() {
+            if let Ok(token) = self.driver.adopt(passed) {
+                core.hub.borrow_mut().open(now_ms, conn_of(token));
+                core.handle_bytes(conn_of(token), &mut bytes);
+            }
+        }
+    }
+
+    /// To the other cores before our own flush, so that they work while we send.
+    fn publish(&mut self) {
+        let core = &self.core;
+        while let Some(record) = core.outgoing.borrow_mut().pop_front() {
+            for (index, waiting) in self.waiting.iter_mut().enumerate() {
+                if index != usize::from(core.index) {
+                    waiting.push_back(Arc::clone(&record));
+                }
+            }
+        }
+        for (mailbox, waiting) in core.town.mailboxes.iter().zip(&mut self.waiting) {
+            while let Some(record) = waiting.pop_front() {
+                if let Err(Letter::Record(record)) = mailbox.post(Letter::Record(record)) {
+                    waiting.push_front(record);
+                    break;
+                }
+            }
+            while waiting.len() > RECORDS_WAITING_MAX {
+                waiting.pop_front();
+                core.counters.borrow_mut().records_dropped += 1;
+            }
+        }
+    }
+
+    fn flush(&mut self, now_ms: u64) {
+        self.core.hub.borrow_mut().settle_polls(now_ms);
+        for _ in 0..SENDS_PER_TURN_MAX / SENDS_PER_BATCH {
+            self.flush_batch();
+            if self.batch.is_empty() {
+                break;
+            }
+        }
+        self.core.hub.borrow_mut().cut_slow();
+        self.core.run_effects();
+    }
+
+    /// The only place that sends.
+    fn flush_batch(&mut self) {
+        let mut hub = self.core.hub.borrow_mut();
+        let mut counters = self.core.counters.borrow_mut();
+        hub.outbox.take_batch(&mut self.batch, SENDS_PER_BATCH);
+        self.unsent.clear();
+        let mut outgoing: SmallVec<[Outgoing<'_>; SENDS_PER_BATCH]> = SmallVec::new();
+        for (conn, bytes) in hub.outbox.slices(&self.batch) {
+            counters.bytes_out += bytes.len() as u64;
+            outgoing.push(Outgoing { token: token_of(conn), bytes });
+        }
+        counters.sends += outgoing.len() as u64;
+        self.driver.send(&outgoing, &mut self.unsent);
+        drop(outgoing);
+        self.refusals.clear();
+        self.refusals.extend(self.unsent.iter().map(|unsent| match unsent.outcome {
+            Outcome::Partial(count) => (unsent.position, Refusal::Took(count)),
+            Outcome::Failed(_) => (unsent.position, Refusal::Broken),
+        }));
+        counters.sends_refused += self.refusals.len() as u64;
+        drop(counters);
+        self.settled.clear();
+        hub.outbox.settle(&self.batch, &self.refusals, &mut self.settled);
+        self.settled.blocked.iter().for_each(|conn| self.driver.watch_writable(token_of(*conn)));
+        self.settled.broken.iter().for_each(|conn| hub.handle_end(*conn, Reason::TransportClose));
+        for conn in &self.settled.drained {
+            self.driver.close(token_of(*conn));
+            hub.forget(*conn);
+        }
+    }
+
+    fn run_errands(&mut self, now_ms: u64) {
+        let core = Rc::clone(&self.core);
+        while let Some(effect) = { core.errands.borrow_mut().pop_front() } {
+            match effect {
+                Effect::Close(conn) => {
+                    self.driver.close(token_of(conn));
+                    core.hub.borrow_mut().forget(conn);
+                }
+                Effect::Pass(conn, to, bytes) => self.pass(now_ms, conn, to, bytes),
+                Effect::Request(..) | Effect::Resume(_) | Effect::Disconnecting(..) => {}
+            }
+        }
+    }
+
+    fn pass(&mut self, now_ms: u64, conn: ConnId, to: u16, bytes: Vec<u8>) {
+        match self.driver.pass(token_of(conn)) {
+            Ok(passed) => {
+                self.core.hub.borrow_mut().forget(conn);
+                // A full queue drops, and so closes, the connection: its client tries again.
+                if self.crossings[usize::from(to)].push((passed, bytes)).is_ok() {
+                    self.core.town.mailboxes[usize::from(to)].bell().ring();
+                }
+                self.core.counters.borrow_mut().connections_passed += 1;
+            }
+            Err(_) => {
+                let busy = Response {
+                    status: 503,
+                    headers: vec![("Retry-After".into(), "1".into())],
+                    body: Vec::new(),
+                };
+                self.core.hub.borrow_mut().respond(now_ms, conn, &busy);
+            }
+        }
+    }
+
+    /// What is ready already, for a loop that does not sleep.
+    pub(crate) fn look(&mut self) -> io::Result<()> {
+        self.driver.wait(Some(Duration::ZERO), &mut self.ready)
+    }
+
+    pub(crate) fn driver_mut(&mut self) -> &mut D {
+        &mut self.driver
+    }
+}
+
+fn conn_of(token: Token) -> ConnId {
+    ConnId { index: token.index, generation: token.generation }
+}
+
+fn token_of(conn: ConnId) -> Token {
+    Token { index: conn.index, generation: conn.generation }
+}

@@ -1,0 +1,88 @@
+//! Connections that come from or go to another core, and ordinary descriptors of direct ones. Rare and therefore plain: each
+//! is one question to the kernel whose answer is waited for.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+
+use io_uring::opcode::FilesUpdate;
+
+use super::Ring;
+use super::request::Request;
+use super::tag::{Op, Tag};
+use crate::socket::{self, borrowed};
+use crate::{Passed, Token};
+
+impl Ring {
+    /// The connection leaves: an ordinary descriptor of it survives, everything of this ring's is cancelled and closed.
+    pub(super) fn hand_over(&mut self, token: Token) -> io::Result<Passed> {
+        let twin = if self.is_direct() { Some(self.install(token)?) } else { None };
+        let mut slot = self.leave(token).ok_or(io::ErrorKind::NotFound)?;
+        let file = twin.or(slot.file.take()).ok_or(io::ErrorKind::NotFound)?;
+        if self.is_direct() {
+            self.close_descriptor(token, slot);
+        }
+        // At once: the new owner may close it, and then nothing here must keep it open.
+        self.gate.submit();
+        self.counters.passed += 1;
+        Ok(Passed::from(file))
+    }
+
+    /// The connection joins: it gets a place in the table, and its polls find what is waiting.
+    pub(super) fn take_over(&mut self, passed: Passed) -> io::Result<Token> {
+        let file = OwnedFd::from(passed);
+        let index = if self.is_direct() { self.allocate(&file)? } else { file.into_raw_fd() as u32 };
+        self.counters.adopted += 1;
+        Ok(self.join(index))
+    }
+
+    pub(super) fn address_of(&mut self, token: Token) -> io::Result<SocketAddr> {
+        if self.is_direct() {
+            let twin = self.install(token)?;
+            return socket::peer_address(twin.as_fd());
+        }
+        let slot = self.slots.find(token);
+        let file = slot.and_then(|slot| borrowed(slot.file.as_ref())).ok_or(io::ErrorKind::NotFound)?;
+        socket::peer_address(file)
+    }
+
+    /// An ordinary twin of a direct descriptor.
+    fn install(&mut self, token: Token) -> io::Result<OwnedFd> {
+        if !self.slots.is_current(token) {
+            self.counters.stale_tokens += 1;
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.gate.push(&Request::install(token));
+        let raw = self.ask()?;
+        // SAFETY: the kernel has opened `raw` for this request, and nobody else has seen it.
+        Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+    }
+
+    /// A place in the table for an ordinary descriptor's socket.
+    fn allocate(&mut self, file: &OwnedFd) -> io::Result<u32> {
+        *self.number = file.as_raw_fd();
+        let update = FilesUpdate::new(&raw const *self.number, 1).offset(ALLOCATE);
+        let entry = update.build().user_data(Tag::new(Op::Ask, 0, 0).pack());
+        // SAFETY: `number` is a box of this ring with room for the one number that is read and replaced; it is not
+        // touched before the answer is there.
+        unsafe { self.gate.push_entry(&entry) };
+        self.ask()?;
+        u32::try_from(*self.number).map_err(|_| io::Error::from_raw_os_error(libc::ENFILE))
+    }
+
+    /// Submits and returns the result of the last request, which is executed during the submission.
+    fn ask(&mut self) -> io::Result<i32> {
+        self.answer = None;
+        self.gate.submit();
+        self.reap();
+        self.gate.check()?;
+        match self.answer.take() {
+            Some(errno) if errno < 0 => Err(io::Error::from_raw_os_error(-errno)),
+            Some(result) => Ok(result),
+            None => Err(io::Error::from_raw_os_error(libc::EPROTO)),
+        }
+    }
+}
+
+/// The offset that lets the kernel choose the place (`IORING_FILE_INDEX_ALLOC`).
+const ALLOCATE: i32 = -1;

@@ -1,0 +1,145 @@
+//! New connections: what they inherit, pausing, and running out of descriptors.
+
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use socketville_sys::{Driver, Listener, Ready, Token};
+
+use crate::harness::{Guard, Kind, connect, listen, wait_for};
+
+fn accepted(ready: Vec<Ready>) -> Vec<Token> {
+    let token = |ready| match ready {
+        Ready::Accepted(token) => Some(token),
+        _ => None,
+    };
+    ready.into_iter().filter_map(token).collect()
+}
+
+pub(crate) fn nodelay_is_inherited_and_the_peer_is_known<K: Kind>() {
+    let (listener, address) = listen();
+    let mut driver = K::make(Some(listener));
+    let client = connect(address);
+    let tokens = accepted(wait_for(&mut driver));
+    assert_eq!(tokens.len(), 1);
+    assert_eq!(driver.peer_address(tokens[0]).ok(), client.local_addr().ok());
+    let passed = driver.pass(tokens[0]).expect("it is there");
+    let server = TcpStream::from(OwnedFd::from(passed));
+    assert!(server.nodelay().expect("a TCP option"), "set on the listener, inherited by its connections");
+    assert!(driver.peer_address(tokens[0]).is_err(), "gone");
+}
+
+pub(crate) fn a_pause_keeps_connections_in_the_backlog<K: Kind>() {
+    let (listener, address) = listen();
+    let mut driver = K::make(Some(listener));
+    let mut ready = Vec::new();
+    for _ in 0..3 {
+        driver.pause_accept();
+        driver.wait(Some(Duration::ZERO), &mut ready).expect("the driver works");
+        let _client = connect(address);
+        driver.wait(Some(Duration::from_millis(20)), &mut ready).expect("the driver works");
+        assert_eq!(ready, [], "paused");
+        driver.resume_accept();
+        driver.resume_accept();
+        let tokens = accepted(wait_for(&mut driver));
+        assert_eq!(tokens.len(), 1);
+        driver.close(tokens[0]);
+    }
+    driver.pause_accept();
+    driver.resume_accept();
+    let _client = connect(address);
+    assert_eq!(accepted(wait_for(&mut driver)).len(), 1, "a pause without a wait between");
+}
+
+const CHILD: &str = "SOCKETVILLE_TEST_TINY_LIMIT";
+
+/// The limit is the process's, so this one is tested in a process of its own.
+pub(crate) fn running_out_of_descriptors_is_survived_without_spinning<K: Kind>() {
+    if std::env::var_os(CHILD).is_some() {
+        return starve::<K>();
+    }
+    let name = format!("{}::running_out_of_descriptors_is_survived_without_spinning", K::NAME);
+    let program = std::env::current_exe().expect("this test program");
+    let output = Command::new(program).args(["--exact", &name]).env(CHILD, "1").output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+const CLIENTS: usize = 40;
+const ROOM: u64 = 8;
+
+/// With direct descriptors the ring's table is what is small, otherwise the process limit.
+fn starve<K: Kind>() {
+    let (listener, address) = listen();
+    let is_direct = K::NAME == "ring_direct";
+    let mut driver = make_starved::<K>(listener, is_direct);
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| connect(address)).collect();
+    if !is_direct {
+        limit_descriptors(open_descriptors() + ROOM);
+    }
+    let mut here = Vec::new();
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(250) {
+        look(&mut driver, &mut here);
+    }
+    let counters = *driver.counters();
+    assert!(!here.is_empty() && here.len() < CLIENTS, "{counters:?}");
+    assert!((2..=8).contains(&counters.accept_errors), "failures with pauses between: {counters:?}");
+    assert!(counters.enters < 200, "no spinning: {counters:?}");
+    if !is_direct {
+        limit_descriptors(10_000);
+    }
+    let guard = Guard::new();
+    let mut total = here.len() as u64;
+    while total + refused(&driver, is_direct) < CLIENTS as u64 {
+        guard.check("accepting does not recover");
+        here.drain(..).for_each(|token| driver.close(token));
+        look(&mut driver, &mut here);
+        total += here.len() as u64;
+    }
+    here.drain(..).for_each(|token| driver.close(token));
+    clients.push(connect(address));
+    while here.is_empty() {
+        guard.check("the next connection is not accepted");
+        look(&mut driver, &mut here);
+    }
+    assert_eq!(driver.counters().accepted, total + 1);
+}
+
+fn make_starved<K: Kind>(listener: Listener, is_direct: bool) -> K::Made {
+    let before = limit_descriptors(if is_direct { ROOM + open_descriptors() } else { 10_000 });
+    let driver = K::make(Some(listener));
+    limit_descriptors(before);
+    driver
+}
+
+/// A full table drops the connection that has been accepted into it; a full process leaves it in the backlog.
+fn refused<D: Driver>(driver: &D, is_direct: bool) -> u64 {
+    if is_direct { driver.counters().accept_errors } else { 0 }
+}
+
+fn look<D: Driver>(driver: &mut D, here: &mut Vec<Token>) {
+    let mut ready = Vec::new();
+    driver.wait(Some(Duration::from_millis(20)), &mut ready).expect("the driver works");
+    here.extend(accepted(ready));
+}
+
+fn open_descriptors() -> u64 {
+    std::fs::read_dir("/proc/self/fd").expect("a Linux").count() as u64
+}
+
+/// Sets the soft limit and returns the one before.
+fn limit_descriptors(soft: u64) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one rlimit through the pointer, and `limit` is one.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0);
+    let before = std::mem::replace(&mut limit.rlim_cur, soft);
+    // SAFETY: the kernel reads one rlimit through the pointer, and `limit` is one.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+    before
+}

@@ -1,0 +1,165 @@
+//! Ends: ours, the peer's, graceful or not, and what tokens are worth afterwards.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use socketville_sys::{Driver, Ready};
+
+use crate::harness::{
+    Kept, Kind, Pairs, Server, connect, expect_bytes, expect_echo, expect_end, pattern, receive_one,
+    send_one, slam, wait_until,
+};
+
+/// After this the driver does nothing any more: the end must have gone out.
+fn last_look<D: Driver>(driver: &mut D) {
+    driver.wait(Some(Duration::ZERO), &mut Vec::new()).expect("the driver works");
+}
+
+pub(crate) fn the_last_bytes_arrive_before_the_end<K: Kind>() {
+    let (mut driver, pairs) = (K::make(None), Pairs::new());
+    for length in [1, 1_000, 100_000] {
+        let (passed, mut client) = pairs.pair();
+        let token = driver.adopt(passed).expect("a place");
+        let bytes = pattern(length, length);
+        assert_eq!(send_one(&mut driver, token, &bytes), None);
+        driver.watch_writable(token);
+        driver.close(token);
+        last_look(&mut driver);
+        expect_bytes(&mut client, &bytes);
+        expect_end(&mut client);
+    }
+}
+
+pub(crate) fn unread_bytes_do_not_turn_the_end_into_a_reset<K: Kind>() {
+    let mut driver = K::make(None);
+    let (passed, mut client) = Pairs::new().pair();
+    client.write_all(&pattern(0, 40_000)).expect("it fits in the buffers");
+    let token = driver.adopt(passed).expect("a place");
+    wait_until(&mut driver, Ready::Readable(token));
+    assert_eq!(send_one(&mut driver, token, b"too much for me"), None);
+    driver.close(token);
+    last_look(&mut driver);
+    expect_bytes(&mut client, b"too much for me");
+    expect_end(&mut client);
+}
+
+pub(crate) fn a_reset_by_the_peer_is_a_failure<K: Kind>() {
+    let mut driver = K::make(None);
+    let (passed, client) = Pairs::new().pair();
+    let token = driver.adopt(passed).expect("a place");
+    slam(client);
+    wait_until(&mut driver, Ready::Readable(token));
+    assert_eq!(receive_one(&mut driver, token), Kept::Failed(libc::ECONNRESET));
+    driver.close(token);
+    last_look(&mut driver);
+}
+
+pub(crate) fn a_reset_by_us_reaches_the_peer<K: Kind>() {
+    let mut driver = K::make(None);
+    let (passed, mut client) = Pairs::new().pair();
+    let token = driver.adopt(passed).expect("a place");
+    driver.reset(token);
+    last_look(&mut driver);
+    let error = client.read(&mut [0; 16]).expect_err("not a graceful end");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+pub(crate) fn stale_tokens_are_counted_and_touch_nothing<K: Kind>() {
+    let (mut driver, pairs) = (K::make(None), Pairs::new());
+    let (passed, old_client) = pairs.pair();
+    let stale = driver.adopt(passed).expect("a place");
+    driver.close(stale);
+    last_look(&mut driver);
+    drop(old_client);
+    let (current, mut client) = same_place(&mut driver, &pairs, stale.index);
+    assert_ne!(current, stale);
+    let before = driver.counters().stale_tokens;
+    driver.close(stale);
+    driver.reset(stale);
+    driver.watch_writable(stale);
+    driver.receive(&[stale], &mut |_, received| panic!("{received:?}"));
+    assert_eq!(send_one(&mut driver, stale, b"to nobody"), None);
+    assert_eq!(driver.pass(stale).expect_err("gone").kind(), ErrorKind::NotFound);
+    assert_eq!(driver.counters().stale_tokens, before + 6);
+    assert_eq!(send_one(&mut driver, current, b"to somebody"), None);
+    expect_bytes(&mut client, b"to somebody");
+}
+
+/// Adopts until the place of a closed connection is used again.
+fn same_place<D: Driver<Passed = socketville_sys::Passed>>(
+    driver: &mut D,
+    pairs: &Pairs,
+    index: u32,
+) -> (socketville_sys::Token, TcpStream) {
+    let mut others = Vec::new();
+    for _ in 0..30_000 {
+        let (passed, client) = pairs.pair();
+        let token = driver.adopt(passed).expect("a place");
+        if token.index == index {
+            return (token, client);
+        }
+        // Ordinary numbers are taken by the clients too, direct ones are given out in a circle.
+        if others.len() < 64 {
+            others.push((token, client));
+        } else {
+            driver.close(token);
+            last_look(driver);
+            slam(client);
+        }
+    }
+    panic!("the place is never used again");
+}
+
+pub(crate) fn five_thousand_connections_come_and_go<K: Kind>() {
+    let server = Server::start::<K>();
+    let address = server.address;
+    let crowds: Vec<_> = (0..5)
+        .map(|crowd| {
+            std::thread::spawn(move || {
+                (0..1_000).for_each(|number| visit(connect(address), crowd * 1_000 + number))
+            })
+        })
+        .collect();
+    for crowd in crowds {
+        crowd.join().expect("no client panicked");
+    }
+    expect_echo(&mut connect(address), b"still there");
+    let counters = server.stop();
+    assert_eq!((counters.accepted, counters.closed), (5_001, 5_001), "{counters:?}");
+    assert_eq!(counters.accept_errors, 0);
+}
+
+/// Writes something, and leaves in one of the ways clients leave, mostly with bytes on their way.
+fn visit(mut client: TcpStream, number: usize) {
+    let bytes = pattern(number, 1 + number * 37 % 20_000);
+    match number % 5 {
+        0 => expect_echo(&mut client, &bytes),
+        1 => {
+            client.write_all(&bytes).expect("the server reads");
+            slam(client);
+        }
+        2 => {
+            client.write_all(&bytes).expect("the server reads");
+            let _some = client.read(&mut [0; 100]).expect("the server answers");
+            slam(client);
+        }
+        3 => {
+            client.write_all(&bytes).expect("the server reads");
+            client.shutdown(std::net::Shutdown::Write).expect("connected");
+            expect_bytes(&mut client, &bytes);
+            expect_end(&mut client);
+        }
+        _ => slam(client),
+    }
+}
+
+pub(crate) fn dropping_the_driver_ends_its_connections<K: Kind>() {
+    let mut driver = K::make(None);
+    let (passed, mut client) = Pairs::new().pair();
+    let token = driver.adopt(passed).expect("a place");
+    assert_eq!(send_one(&mut driver, token, b"last"), None);
+    drop(driver);
+    expect_bytes(&mut client, b"last");
+    expect_end(&mut client);
+}
