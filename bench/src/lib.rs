@@ -10,6 +10,8 @@
 //! - [`served`]: a server under measurement, started or only pointed at;
 //! - [`answers`]: does it answer rightly, before anybody measures how fast;
 //! - [`scenario`]: paced and burst, giving an [`outcome::Outcome`];
+//! - [`comparison`]: medians of runs that took turns, and their table;
+//! - [`options`]: what the programs share on their command lines;
 //! - [`contestants`]: the names a comparison knows, and how each is built and started;
 //! - [`idle`]: what a connection costs that says nothing.
 //!
@@ -21,11 +23,13 @@
 //! and `CORES` from the environment. A payload is 10 digits of sequence, 16 digits of send time in ns, and filler.
 
 pub mod answers;
+pub mod comparison;
 pub mod contestants;
 pub mod floor;
 pub mod idle;
 pub mod machine;
 pub mod metrics;
+pub mod options;
 pub mod outcome;
 pub mod payload;
 pub mod scenario;

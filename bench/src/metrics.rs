@@ -45,9 +45,24 @@ fn page(address: SocketAddr) -> Option<String> {
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
+    let mut chunk = [0; 4096];
+    while !is_complete(&answer)
+        && let Ok(count) = stream.read(&mut chunk)
+        && count > 0
+    {
+        answer.extend_from_slice(chunk.get(..count)?);
+    }
     let answer = String::from_utf8(answer).ok()?;
     answer.starts_with("HTTP/1.1 200").then_some(answer)
+}
+
+/// Whether head and announced body are there; without an announced length the end of the connection tells.
+fn is_complete(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+    let length = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    length.and_then(|(_, value)| value.trim().parse::<usize>().ok()).is_some_and(|length| body.len() >= length)
 }
 
 fn sum(text: &str, names: &[&str]) -> Option<f64> {
@@ -68,6 +83,13 @@ mod tests {
     #[test]
     fn labels_are_summed() {
         assert_eq!(Sends::parse(PAGE), Some(Sends { frames: 60.0, sends: 15.0 }));
+    }
+
+    #[test]
+    fn an_answer_is_complete_with_its_announced_length() {
+        assert!(is_complete(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab"));
+        assert!(!is_complete(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab"));
+        assert!(!is_complete(b"HTTP/1.1 200 OK\r\n\r\nab"));
     }
 
     #[test]

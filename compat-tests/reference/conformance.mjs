@@ -1,4 +1,4 @@
-// The conformance program's `protocol` profile on the reference implementation (socket.io for Node.js).
+// The conformance program's profiles `protocol` and `main` on the reference implementation (socket.io for Node.js).
 // It exists to prove that the tests are right: they must pass here first. It is not part of the product.
 //
 //     node reference/conformance.mjs PROFILE PORT [cores=N] [driver=NAME]
@@ -14,6 +14,7 @@ import { serveNamespace, admitByToken } from "./handlers.mjs";
 /** Engine.IO options of each profile; times in milliseconds, sizes in bytes. */
 const PROFILES = {
   protocol: { pingInterval: 300, pingTimeout: 200 },
+  main: { pingInterval: 25_000, pingTimeout: 20_000, allowEIO3: true },
 };
 const HTTP_BUFFER_BYTES_MAX = 1e6;
 const CONNECT_TIMEOUT_MS = 1000;
@@ -45,6 +46,7 @@ function serveSocketIo(server) {
   // destroyUpgrade would close the upgrades of the two other mounts.
   const io = new Server(server, {
     ...engineOptions,
+    cleanupEmptyChildNamespaces: profile === "main",
     connectTimeout: CONNECT_TIMEOUT_MS,
     serveClient: false,
     destroyUpgrade: false,

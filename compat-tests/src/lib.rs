@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The app that compatibility suites expect, on the engine's public API only.
+//!
+//! Not a test: the suites are other people's, or stand in `tests/`. One file per group of events.
+
+pub mod describe;
+pub mod log;
+pub mod profile;
+pub mod reach;
+pub mod rooms;
+pub mod talk;
+
+use socketville::Namespace;
+
+/// The events that every namespace answers.
+pub fn serve(namespace: Namespace<'_>, log: &log::Log) {
+    let namespace = talk::serve(namespace);
+    let namespace = rooms::serve(namespace);
+    let namespace = reach::serve(namespace);
+    let namespace = describe::serve(namespace);
+    log::serve(namespace, log);
+}

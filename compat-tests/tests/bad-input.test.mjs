@@ -22,6 +22,10 @@ const REFUSED = {
   "a sid named __proto__": ["GET", `${POLLING}&sid=__proto__`, 1, "Session ID unknown"],
   "a POST without a sid": ["POST", POLLING, 2, "Bad handshake method"],
   "a WebSocket without an upgrade": ["GET", WEBSOCKET, 3, "Bad request"],
+};
+
+/** Requests of another version than the one of the profile `protocol`. */
+const WRONG_VERSION = {
   "version 3": ["GET", "/socket.io/?EIO=3&transport=polling", 5, "Unsupported protocol version"],
   "no version": ["GET", "/socket.io/?transport=polling", 5, "Unsupported protocol version"],
   "a version that is no number": ["GET", "/socket.io/?EIO=abc&transport=polling", 5, "Unsupported protocol version"],
@@ -66,16 +70,7 @@ const BAD_PAYLOADS = {
 };
 
 onEachServer("bad input", ({ test }) => {
-  for (const [name, [method, path, code, message]] of Object.entries(REFUSED)) {
-    badInput(test, `${name} is refused with code ${code} [EIO Handshake; semantics 1]`, async (server) => {
-      const wire = await openWire(server);
-      await wire.send(request(method, path, method === "POST" ? "1" : undefined));
-      const response = await wire.response();
-      wire.close();
-      assert.equal(response.status, 400);
-      assert.deepEqual(JSON.parse(response.body), { code, message });
-    });
-  }
+  refuses(test, REFUSED);
 
   for (const [name, [bytes, status]] of Object.entries(NOT_HTTP)) {
     badInput(test, `${name} ends the connection, ${status} [EIO HTTP long-polling]`, async (server) => {
@@ -159,6 +154,18 @@ onEachServer("bad input", ({ test }) => {
     wire.close();
   });
 });
+
+onEachServer("wrong version", ({ test }) => refuses(test, WRONG_VERSION), { profile: "protocol" });
+
+function refuses(test, cases) {
+  for (const [name, [method, path, code, message]] of Object.entries(cases)) {
+    badInput(test, `${name} is refused with code ${code} [EIO Handshake; semantics 1]`, async (server) => {
+      const response = await fetch(server.url + path, { method, body: method === "POST" ? "1" : undefined });
+      assert.equal(response.status, 400);
+      assert.deepEqual(await response.json(), { code, message });
+    });
+  }
+}
 
 /** A case run several times while a bystander is told the time: the bystander stays and misses no tick. */
 function badInput(test, name, run) {

@@ -2,7 +2,8 @@
 // The crowd is mixed: most on WebSocket, some on polling.
 
 import assert from "node:assert/strict";
-import { onEachServer, serverCells, unique, upTo } from "./harness.mjs";
+import { serverCells } from "./cells.mjs";
+import { onEachServer, unique, upTo } from "./harness.mjs";
 
 const WEBSOCKETS = 150;
 const POLLERS = 50;
@@ -42,7 +43,7 @@ onEachServer(
       }
     });
   },
-  ownCells.length ? ownCells : cells,
+  { cells: ownCells.length ? ownCells : cells },
 );
 
 /** Connects and seats the crowd in waves. */

@@ -104,16 +104,6 @@ async function loseTransport(client, transport, server) {
 }
 
 onEachServer("disconnect reasons of raw clients", ({ test }) => {
-  for (const transport of ["websocket", "polling"]) {
-    test(`${transport}: a silent client is gone after its ping time-out: ping timeout [EIO Heartbeat; semantics 6, 16]`, async ({ connect, server }) => {
-      const [witness, tag] = [await connect(), unique("tag")];
-      const session = await openSession(server, transport, { isSilent: true });
-      const id = await session.join({ tag });
-      expectFarewell(await farewell(witness, tag), { id, reason: "ping timeout", rooms: [] });
-      await session.close();
-    });
-  }
-
   test("rubbish at the Engine.IO level: parse error [EIO Packet encoding; semantics 11]", async ({ connect, server }) => {
     const [witness, tag] = [await connect(), unique("tag")];
     const session = await openSession(server, "websocket");
@@ -147,3 +137,19 @@ onEachServer("disconnect reasons of raw clients", ({ test }) => {
     await session.closed();
   });
 });
+
+onEachServer(
+  "heartbeat",
+  ({ test }) => {
+    for (const transport of ["websocket", "polling"]) {
+      test(`${transport}: a silent client is gone after its ping time-out: ping timeout [EIO Heartbeat; semantics 6, 16]`, async ({ connect, server }) => {
+        const [witness, tag] = [await connect(), unique("tag")];
+        const session = await openSession(server, transport, { isSilent: true });
+        const id = await session.join({ tag });
+        expectFarewell(await farewell(witness, tag), { id, reason: "ping timeout", rooms: [] });
+        await session.close();
+      });
+    }
+  },
+  { profile: "protocol" },
+);

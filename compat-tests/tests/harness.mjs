@@ -3,7 +3,8 @@
 
 import { after, before, describe, test as nodeTest } from "node:test";
 import { io } from "socket.io-client";
-import { startServer } from "./server.mjs";
+import { serverCells } from "./cells.mjs";
+import { conformanceCommand, startServer } from "./server.mjs";
 
 /** The longest wait for one event; only a failure ever takes this long. */
 export const WAIT_MS_MAX = 5000;
@@ -11,6 +12,12 @@ export const WAIT_MS_MAX = 5000;
 const TEST_MS_MAX = 30_000;
 /** Time between two looks at something that announces itself by no event. */
 const LOOK_MS = 10;
+
+/**
+ * The profiles of the conformance contract in use. `main` waits long for pongs, so that a busy machine ends nobody;
+ * `protocol` is for tests about heartbeats (pingInterval 300 ms, pingTimeout 200 ms) and about Engine.IO 4 alone.
+ */
+const PROFILE = process.env.SOCKETVILLE_PROFILE ?? "main";
 
 /** What a client is told about transports; `upgrade` starts with polling and is handed out once upgraded. */
 export const TRANSPORTS = {
@@ -20,23 +27,13 @@ export const TRANSPORTS = {
 };
 export const ALL_TRANSPORTS = Object.keys(TRANSPORTS);
 
-/** The servers to run against: SOCKETVILLE_CORES times SOCKETVILLE_DRIVERS. */
-export function serverCells() {
-  const cores = listFrom("SOCKETVILLE_CORES", "1,2");
-  const drivers = listFrom("SOCKETVILLE_DRIVERS", "io_uring,epoll");
-  return drivers.flatMap((driver) => cores.map((n) => [`cores=${n}`, `driver=${driver}`]));
-}
-
-function listFrom(variable, otherwise) {
-  return (process.env[variable] ?? otherwise).split(",").filter(Boolean);
-}
-
-/** Describes `name` once per server of the matrix; `body({ test, server })` registers the tests. */
-export function onEachServer(name, body, cells = serverCells()) {
+/** Describes `name` once per server of the matrix; `body({ test })` registers the tests. */
+export function onEachServer(name, body, { cells = serverCells(), profile = PROFILE } = {}) {
+  conformanceCommand(); // a missing program fails the file once, not each of its tests
   for (const options of cells) {
     describe(`${name} [${options.join(" ")}]`, () => {
       const held = {};
-      before(async () => (held.server = await startServer({ options })));
+      before(async () => (held.server = await startServer({ profile, options })));
       after(() => held.server?.stop());
       body({ test: testWith(held) });
     });
@@ -96,8 +93,13 @@ export class Client {
   /** Resolves when the namespace is joined and, for `upgrade`, the WebSocket has taken over. */
   async ready() {
     await this.next("connect");
+    if (this.#transport === "upgrade") await this.upgraded();
+  }
+
+  /** Resolves when the connection is a WebSocket. */
+  async upgraded() {
     const { engine } = this.manager;
-    if (this.#transport !== "upgrade" || engine.transport.name === "websocket") return;
+    if (engine.transport.name === "websocket") return;
     await within("the upgrade", (done) => engine.once("upgrade", done));
   }
 
@@ -108,11 +110,7 @@ export class Client {
       this.#heard[at].taken = true;
       return Promise.resolve(this.#heard[at].args);
     }
-    let waiter;
-    return within(
-      `"${name}" at a client`,
-      (resolve, reject) => this.#waiting.push((waiter = { name, resolve, reject })),
-    ).finally(() => (this.#waiting = this.#waiting.filter((other) => other !== waiter)));
+    return this.#wait(`"${name}"`, (resolve, waiter) => Object.assign(waiter, { name, resolve }));
   }
 
   /** The next `count` untaken events of that name. */
@@ -129,7 +127,9 @@ export class Client {
 
   /** Emits and resolves with all arguments of the acknowledgement. */
   ask(...event) {
-    return within(`the acknowledgement of "${event[0]}"`, (done) => this.socket.emit(...event, (...args) => done(args)));
+    return this.#wait(`the acknowledgement of "${event[0]}"`, (resolve) => {
+      this.socket.emit(...event, (...args) => resolve(args));
+    });
   }
 
   /** Emits and resolves with the first argument of the acknowledgement. */
@@ -152,6 +152,16 @@ export class Client {
     this.manager.engine?.close();
   }
 
+  /** A bounded wait that also ends when the connection does. */
+  #wait(what, start) {
+    const waiter = { what };
+    this.#waiting.push(waiter);
+    return within(what, (resolve, reject) => {
+      waiter.reject = reject;
+      start(resolve, waiter);
+    }).finally(() => (this.#waiting = this.#waiting.filter((other) => other !== waiter)));
+  }
+
   #hear(event) {
     const waiter = this.#waiting.find(({ name }) => name === event.name);
     event.taken = waiter !== undefined;
@@ -160,15 +170,20 @@ export class Client {
       this.#waiting = this.#waiting.filter((other) => other !== waiter);
       return waiter.resolve(event.args);
     }
-    if (event.name === "disconnect") this.#giveUp(`disconnected: ${event.args[0]}`);
+    if (event.name === "disconnect") this.#giveUp(`disconnected: ${describeEnd(event.args)}`);
     if (event.name === "connect_error") this.#giveUp(`refused: ${event.args[0].message}`);
   }
 
   #giveUp(why) {
-    for (const { name, reject } of this.#waiting.splice(0)) {
-      reject(new Error(`a client waited for "${name}" and was ${why}`));
+    for (const { what, reject } of this.#waiting.splice(0)) {
+      reject(new Error(`a client waited for ${what} and was ${why}`));
     }
   }
+}
+
+function describeEnd([reason, details]) {
+  const why = details?.context?.responseText ?? details?.context?.message ?? details?.message;
+  return [reason, details?.description, why].filter(Boolean).join(", ");
 }
 
 /** A promise that fails by name when its event does not come in time. */

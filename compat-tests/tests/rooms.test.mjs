@@ -83,8 +83,7 @@ onEachTransport("rooms", ({ test }) => {
     assert.deepEqual(await whoHears(a, { from: "io", to: [left] }, [a, b, c]), [1, 0, 0]);
     c.socket.disconnect();
     c.socket.connect();
-    await c.next("connect");
-    await c.next("connect");
+    await c.ready();
     assert.deepEqual(await whoHears(a, { from: "io", to: [right] }, [a, b, c]), [0, 1, 0]);
   });
 

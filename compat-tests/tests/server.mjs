@@ -30,7 +30,7 @@ export function conformanceCommand() {
 }
 
 /** Starts a server and resolves when it listens. `options` are words such as `cores=2`. */
-export async function startServer({ profile = "protocol", options = [] } = {}) {
+export async function startServer({ profile, options = [] }) {
   const [program, ...first] = conformanceCommand();
   const child = spawn(program, [...first, profile, "0", ...options], {
     cwd: HERE,

@@ -2,7 +2,7 @@
 // The official client's upgrade and one held by hand, packet by packet.
 
 import assert from "node:assert/strict";
-import { onEachServer, unique, upTo, within } from "./harness.mjs";
+import { onEachServer, unique, upTo } from "./harness.mjs";
 import { openSession } from "./session.mjs";
 
 const EVENTS = 200;
@@ -18,7 +18,7 @@ onEachServer("upgrade", ({ test }) => {
     manager.once("open", () => manager.engine.once("upgrading", () => asked.push(ask("while"))));
     await client.next("connect");
     asked.push(ask("before"));
-    await client.ready();
+    await client.upgraded();
     asked.push(ask("after"));
     await Promise.all(asked);
     await client.ask("burst", EVENTS / 4, {});
@@ -40,7 +40,7 @@ onEachServer("upgrade", ({ test }) => {
       }),
     );
     // The speaker's turn: all are members, and most are still upgrading.
-    const upgraded = clients.map((client) => client.manager.engine.transport.name === "websocket" || untilUpgraded(client));
+    const upgraded = clients.map((client) => client.upgraded());
     for (const i of upTo(EVENTS)) speaker.socket.emit("relay", { from: "io", to: [room] }, "news", i, () => {});
     await Promise.all(upgraded);
     await speaker.call("relay", { from: "io", to: [room] }, "news", EVENTS);
@@ -94,7 +94,3 @@ onEachServer("upgrade", ({ test }) => {
     while (!session.packets.some(isAnswer)) assert.equal(await session.poll(), 200);
   });
 });
-
-function untilUpgraded(client) {
-  return within("the upgrade", (done) => client.manager.engine.once("upgrade", done));
-}

@@ -74,6 +74,7 @@ class Street {
   #knots = []; // the tops of the mast and the poles, from left to right
   #scale = 1; // CSS pixels per unit
   #flights = 0;
+  #beats = 0;
   #outbound = Promise.resolve();
   #choose;
 
@@ -159,9 +160,10 @@ class Street {
     });
   }
 
-  /** The beat of the exchange: a light that runs along the whole wire, once for each `town`. */
+  /** The beat of the exchange: its beacon changes with each `town`, and every fifth sends a light along the wire. */
   beat() {
-    if (this.#knots.length > 1) this.#fly(this.#points(this.#knots), 950, svg("circle", { class: "beat", r: 2.6 }));
+    this.#canvas.classList.toggle("blink", ++this.#beats % 2 === 1);
+    if (this.#beats % 5 === 1 && this.#knots.length > 1) this.#fly(this.#points(this.#knots), 950, svg("circle", { class: "beat", r: 2.6 }));
   }
 
   #build(name) {

@@ -7,6 +7,12 @@
 pub struct Config {
     /// Path of the engine, with slashes at both ends. Source: `path`, default `/socket.io/`.
     pub path: String,
+    /// Paths under which bare Engine.IO is served, with slashes at both ends. Default: none.
+    pub engine_paths: Vec<String>,
+    /// Paths under which bare WebSocket is served. Default: none.
+    pub websocket_paths: Vec<String>,
+    /// Bytes of a message on a bare WebSocket. Default 64 MiB.
+    pub websocket_bytes_max: usize,
     /// Milliseconds between a pong and the next ping. Source: `pingInterval`, default 25 000.
     pub ping_interval_ms: u64,
     /// Milliseconds that a pong may take. Source: `pingTimeout`, default 20 000.
@@ -51,6 +57,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             path: "/socket.io/".into(),
+            engine_paths: Vec::new(),
+            websocket_paths: Vec::new(),
+            websocket_bytes_max: 64 << 20,
             ping_interval_ms: 25_000,
             ping_timeout_ms: 20_000,
             upgrade_timeout_ms: 10_000,

@@ -43,6 +43,7 @@ pub enum Progress {
 pub(crate) struct Conn {
     pub(crate) generation: u32,
     pub(crate) keep: KeepAlive,
+    pub(crate) content: Content,
     pub(crate) phase: Phase,
     pub(crate) held: Option<Box<Vec<u8>>>,
     pub(crate) deadline: Deadline,
@@ -65,10 +66,20 @@ pub(crate) enum Phase {
     Closing,
 }
 
+/// What becomes of an answer's body (RFC 9110 section 9.3.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Content {
+    /// It follows the head.
+    Sent,
+    /// HEAD asked for the head alone, which tells the body's length.
+    Withheld,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
     Transport,
     Probe,
+    Bare,
 }
 
 const _: () = assert!(size_of::<Conn>() <= 64);
@@ -138,7 +149,11 @@ impl Hub {
                     self.lose_session(session, Reason::TransportError);
                 }
             }
-            Phase::Vacant | Phase::Http | Phase::Answering | Phase::Closing => {}
+            Phase::WebSocket { role: Role::Bare, .. }
+            | Phase::Vacant
+            | Phase::Http
+            | Phase::Answering
+            | Phase::Closing => {}
         }
         self.cut(conn);
     }
@@ -205,6 +220,7 @@ impl Conn {
         Self {
             generation: 0,
             keep: KeepAlive::Keep,
+            content: Content::Sent,
             phase: Phase::Vacant,
             held: None,
             deadline: Deadline::NEVER,

@@ -23,6 +23,8 @@ pub struct Counters {
     pub emits: u64,
     /// Packets encoded; equals `emits`, however many recipients there were.
     pub encodes: u64,
+    /// Broadcasts made here, whether by handlers of this core or by an emitter on its thread.
+    pub records: u64,
     /// Records received from other cores.
     pub records_in: u64,
     /// Frames that became due to a socket.

@@ -82,6 +82,7 @@ impl Hub {
         attachments: &[Vec<u8>],
     ) -> Delivery {
         let (range, frames) = self.encode(nsp, kind, None, payload, attachments);
+        self.counters.records += 1;
         let is_for_others = self.cores > 1;
         let record = is_for_others.then(|| Arc::new(selector.record(nsp, self.outbox.bytes(range), frames)));
         Delivery { sockets: self.deliver(nsp, selector, range, frames), record }

@@ -2,6 +2,8 @@
 //!
 //! Not commands to the kernel: a [`ConnId`](crate::ConnId) is all the hub knows of a connection.
 
+use std::borrow::Cow;
+
 use socketville_proto::http::Method;
 use socketville_proto::sio::Args;
 
@@ -58,6 +60,8 @@ pub enum Incoming<'a> {
         /// Binary attachments, in order.
         attachments: Vec<Vec<u8>>,
     },
+    /// A message that is not Socket.IO's.
+    Message(Peer, Payload<'a>),
     /// An acknowledgement of an event of ours.
     Ack {
         /// From whom.
@@ -69,6 +73,36 @@ pub enum Incoming<'a> {
         /// Binary attachments, in order.
         attachments: Vec<Vec<u8>>,
     },
+}
+
+/// Who speaks without Socket.IO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// A session of bare Engine.IO.
+    Session(SessionKey),
+    /// A bare WebSocket.
+    Conn(ConnId),
+}
+
+/// A message that is not Socket.IO's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// Text.
+    Text(Cow<'a, str>),
+    /// Bytes.
+    Binary(Cow<'a, [u8]>),
+}
+
+impl<'a> From<&'a str> for Payload<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl<'a> From<&'a [u8]> for Payload<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Binary(Cow::Borrowed(bytes))
+    }
 }
 
 /// Arguments that lie in the input, or in an own text if they had to wait for attachments.

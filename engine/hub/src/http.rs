@@ -2,10 +2,10 @@
 //!
 //! Not what a poll or a WebSocket does afterwards. One request at a time: what a client sends meanwhile is held, bounded.
 
-use socketville_proto::http::{self, Body, Chunked, Head, KeepAlive};
+use socketville_proto::http::{self, Body, Chunked, Head, KeepAlive, Method};
 use socketville_proto::ws;
 
-use crate::conns::{Phase, Progress};
+use crate::conns::{Content, Phase, Progress};
 use crate::limits::{BODY_TIMEOUT_MS, HEAD_TIMEOUT_MS, KEEP_ALIVE_MS};
 use crate::verdict::{Fault, Verdict};
 use crate::{ConnId, Cors, Effect, Hub, Reason, Request, SessionKey};
@@ -105,6 +105,7 @@ impl Hub {
         let has_body = !matches!(head.body, Body::None | Body::Length(0));
         let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
         state.keep = if head.keep_alive { KeepAlive::Keep } else { KeepAlive::Close };
+        state.content = if head.method == Method::Head { Content::Withheld } else { Content::Sent };
         let verdict = self.verdict(head);
         if has_body && !matches!(verdict, Verdict::Post(_) | Verdict::NotOurs | Verdict::OtherCore(_)) {
             if let Some(state) = self.conn_mut(conn) {
@@ -115,9 +116,10 @@ impl Hub {
             Verdict::OtherCore(core) => return self.pass(now_ms, conn, core, bytes),
             Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, head, fault),
             Verdict::Preflight => self.answer_preflight(now_ms, conn),
-            Verdict::OpenPolling => self.open_polling(now_ms, conn),
+            Verdict::OpenPolling(layer) => self.open_polling(now_ms, conn, layer),
             Verdict::Poll(session) => self.handle_poll(now_ms, conn, session),
-            Verdict::OpenWebSocket => self.open_websocket(now_ms, conn, head),
+            Verdict::OpenWebSocket(layer) => self.open_websocket(now_ms, conn, head, layer),
+            Verdict::OpenBare => self.open_bare(now_ms, conn, head),
             Verdict::Upgrade(session) => self.open_probe(now_ms, conn, session, head),
             Verdict::Post(session) => self.begin_post(now_ms, conn, session, head),
             Verdict::NotOurs => self.begin_upload(now_ms, conn, head, Purpose::Application(owned(head))),
@@ -311,10 +313,13 @@ impl Hub {
         body: &[u8],
     ) {
         let Some(state) = self.conn_mut(conn) else { return };
-        let keep = state.keep;
+        let (keep, content) = (state.keep, state.content);
         state.phase = Phase::Http;
         let has_held = state.held.is_some();
-        self.outbox.send(conn, |arena| http::write_response(arena, status, headers, body, keep));
+        self.outbox.send(conn, |arena| match content {
+            Content::Sent => http::write_response(arena, status, headers, body, keep),
+            Content::Withheld => http::write_response_head(arena, status, headers, body.len(), keep),
+        });
         match keep {
             KeepAlive::Close => self.close_conn(now_ms, conn),
             KeepAlive::Keep => {

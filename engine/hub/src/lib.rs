@@ -42,7 +42,7 @@ pub use config::{Config, Cors, Transports};
 pub use conns::{ConnId, Intake, Progress};
 pub use counters::{Counters, Gauges};
 pub use delivery::{Delivery, Record, Selector};
-pub use effects::{Effect, Incoming, Reason, Request, Text};
+pub use effects::{Effect, Incoming, Payload, Peer, Reason, Request, Text};
 pub use http::Response;
 pub use ids::{ID_LEN, Id};
 pub use namespaces::NspId;

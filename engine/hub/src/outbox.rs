@@ -173,7 +173,12 @@ impl Outbox {
     /// Writes bytes for one connection.
     pub fn send(&mut self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
         let range = self.write(write);
-        if self.lane_mut(conn).is_some() {
+        self.append_to(conn, range);
+    }
+
+    /// Makes a range due to a connection, if it is still there.
+    pub(crate) fn append_to(&mut self, conn: ConnId, range: Range) {
+        if self.lane(conn).is_some() {
             self.append(conn.index, range);
         }
     }

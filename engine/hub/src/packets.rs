@@ -2,10 +2,12 @@
 //!
 //! Not bytes: they are decoded in `proto`. A packet that may not come now closes the connection of its peer, cleanly.
 
+use std::borrow::Cow;
+
 use socketville_proto::{eio, sio};
 
-use crate::session::Link;
-use crate::{Hub, Incoming, Reason, SessionKey, SocketKey, Text};
+use crate::session::{Layer, Link};
+use crate::{Hub, Incoming, Payload, Peer, Reason, SessionKey, SocketKey, Text};
 
 impl Hub {
     /// Deals with an Engine.IO packet. What concerns the application is returned.
@@ -21,6 +23,9 @@ impl Hub {
         }
         self.counters.packets_in += 1;
         match packet {
+            eio::Packet::Message(text) if session.layer == Layer::Bare => {
+                return Some(Incoming::Message(Peer::Session(key), text.into()));
+            }
             eio::Packet::Message(text) => return self.handle_text(now_ms, key, text),
             eio::Packet::Pong(_) => self.handle_pong(now_ms, key),
             eio::Packet::Close => self.handle_close_packet(now_ms, key),
@@ -79,14 +84,17 @@ impl Hub {
     }
 
     /// Deals with a binary message: the next attachment of the packet that waits for it.
-    pub fn handle_attachment<'a>(
+    pub fn handle_binary<'a>(
         &mut self,
         now_ms: u64,
         key: SessionKey,
-        bytes: Vec<u8>,
+        bytes: Cow<'a, [u8]>,
     ) -> Option<Incoming<'a>> {
         let max = self.config.message_bytes_max;
         let session = self.sessions.find_mut(key)?;
+        if session.layer == Layer::Bare {
+            return Some(Incoming::Message(Peer::Session(key), Payload::Binary(bytes)));
+        }
         let pushed = session.incoming.as_mut().map(|pending| pending.push(bytes, max));
         match pushed {
             Some(Ok(false)) => None,

@@ -6,12 +6,12 @@
 use socketville_proto::{eio, ws};
 
 use crate::conns::Phase;
-use crate::session::{Link, Polling};
+use crate::session::{Layer, Link, Polling};
 use crate::{ConnId, Hub, Reason, SessionKey};
 
 impl Hub {
-    pub(crate) fn open_polling(&mut self, now_ms: u64, conn: ConnId) {
-        let key = self.open_session(now_ms, Link::Polling(Box::default()));
+    pub(crate) fn open_polling(&mut self, now_ms: u64, conn: ConnId, layer: Layer) {
+        let key = self.open_session(now_ms, Link::Polling(Box::default()), layer);
         let Some(id) = self.sessions.find(key).map(|session| session.id) else { return };
         let upgrades: &[&str] = if self.config.transports.websocket() { &["websocket"] } else { &[] };
         let mut payload = Vec::with_capacity(160);

@@ -26,6 +26,16 @@ pub struct Session {
     /// When a namespace must have been joined; `u64::MAX` once one was.
     pub(crate) connect_ms: u64,
     pub(crate) incoming: Option<Box<sio::Pending>>,
+    pub(crate) layer: Layer,
+}
+
+/// What messages of a session are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Layer {
+    /// Packets of Socket.IO.
+    SocketIo,
+    /// The application's own.
+    Bare,
 }
 
 /// How packets reach the client.
@@ -79,7 +89,7 @@ impl Session {
 
 impl Hub {
     /// Opens a session; the caller sends the handshake.
-    pub(crate) fn open_session(&mut self, now_ms: u64, link: Link) -> SessionKey {
+    pub(crate) fn open_session(&mut self, now_ms: u64, link: Link, layer: Layer) -> SessionKey {
         let id = self.ids.next();
         let key = self.sessions.insert(Session {
             id,
@@ -88,8 +98,9 @@ impl Hub {
             deadline: Deadline::NEVER,
             heartbeat_ms: now_ms + self.config.ping_interval_ms,
             awaits_pong: false,
-            connect_ms: now_ms + self.config.connect_timeout_ms,
+            connect_ms: if layer == Layer::Bare { u64::MAX } else { now_ms + self.config.connect_timeout_ms },
             incoming: None,
+            layer,
         });
         self.session_ids.insert(id, key);
         self.counters.sessions_opened += 1;

@@ -39,6 +39,9 @@ impl<T> std::fmt::Debug for Key<T> {
 }
 
 impl<T> Key<T> {
+    /// A key that never finds anything.
+    pub const NONE: Self = Self::new(u32::MAX, u32::MAX);
+
     /// A key by its parts.
     pub const fn new(index: u32, generation: u32) -> Self {
         Self { index, generation, of: PhantomData }

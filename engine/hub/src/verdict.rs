@@ -5,16 +5,18 @@
 use socketville_proto::http::{Head, Method};
 use socketville_proto::ws;
 
-use crate::session::Link;
+use crate::session::{Layer, Link};
 use crate::{Cors, Hub, Id, SessionKey};
 
 /// What to do with a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Begin a session over polling.
-    OpenPolling,
+    OpenPolling(Layer),
     /// Begin a session over WebSocket.
-    OpenWebSocket,
+    OpenWebSocket(Layer),
+    /// A WebSocket without Engine.IO.
+    OpenBare,
     /// A GET for packets.
     Poll(SessionKey),
     /// A POST with packets.
@@ -66,9 +68,11 @@ impl Fault {
 
 impl Hub {
     pub(crate) fn verdict(&self, head: &Head<'_>) -> Verdict {
-        if !head.path.starts_with(&self.config.path) {
-            return Verdict::NotOurs;
-        }
+        let Some(layer) = self.layer(head.path) else {
+            let is_bare =
+                ws::is_upgrade(head) && self.config.websocket_paths.iter().any(|path| path == head.path);
+            return if is_bare { Verdict::OpenBare } else { Verdict::NotOurs };
+        };
         if head.method == Method::Options && self.config.cors == Cors::Any {
             return Verdict::Preflight;
         }
@@ -85,9 +89,16 @@ impl Hub {
             None if head.method != Method::Get => Verdict::Refuse(Fault::HandshakeMethod),
             None if is_websocket && !is_upgrade => Verdict::Refuse(Fault::BadRequest),
             None if !is_version_4 => Verdict::Refuse(Fault::ProtocolVersion),
-            None if is_websocket => Verdict::OpenWebSocket,
-            None => Verdict::OpenPolling,
+            None if is_websocket => Verdict::OpenWebSocket(layer),
+            None => Verdict::OpenPolling(layer),
         }
+    }
+
+    fn layer(&self, path: &str) -> Option<Layer> {
+        if path.starts_with(&self.config.path) {
+            return Some(Layer::SocketIo);
+        }
+        self.config.engine_paths.iter().any(|prefix| path.starts_with(prefix)).then_some(Layer::Bare)
     }
 
     fn verdict_for(

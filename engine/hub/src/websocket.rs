@@ -13,15 +13,15 @@ use socketville_proto::ws::{self, Message, Opcode};
 use socketville_proto::{eio, encode};
 
 use crate::conns::{Phase, Role};
-use crate::session::{Link, Probe};
-use crate::{ConnId, Hub, Incoming, Reason, SessionKey};
+use crate::session::{Layer, Link, Probe};
+use crate::{ConnId, Hub, Incoming, Payload, Peer, Reason, SessionKey};
 
 impl Hub {
-    pub(crate) fn open_websocket(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>) {
+    pub(crate) fn open_websocket(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, layer: Layer) {
         if !self.switch_protocols(now_ms, conn, head) {
             return;
         }
-        let key = self.open_session(now_ms, Link::WebSocket(conn));
+        let key = self.open_session(now_ms, Link::WebSocket(conn), layer);
         self.become_websocket(conn, key, Role::Transport);
         let Some(id) = self.sessions.find(key).map(|session| session.id) else { return };
         let mut text = Vec::with_capacity(160);
@@ -30,6 +30,43 @@ impl Hub {
             ws::write_header(arena, Opcode::Text, text.len());
             arena.extend_from_slice(&text);
         });
+    }
+
+    /// A WebSocket without Engine.IO.
+    pub(crate) fn open_bare(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>) {
+        if self.switch_protocols(now_ms, conn, head) {
+            self.become_websocket(conn, SessionKey::NONE, Role::Bare);
+        }
+    }
+
+    /// Sends a message of the application's own.
+    pub fn send_message(&mut self, peer: Peer, message: Payload<'_>) {
+        let (opcode, prefix, bytes) = match (peer, message) {
+            (Peer::Session(_), Payload::Text(text)) => (Opcode::Text, "4", text.as_bytes().to_vec()),
+            (Peer::Conn(_), Payload::Text(text)) => (Opcode::Text, "", text.as_bytes().to_vec()),
+            (_, Payload::Binary(bytes)) => (Opcode::Binary, "", bytes.into_owned()),
+        };
+        let range = self.outbox.write(|arena| {
+            ws::write_header(arena, opcode, prefix.len() + bytes.len());
+            arena.extend_from_slice(prefix.as_bytes());
+            arena.extend_from_slice(&bytes);
+        });
+        match peer {
+            Peer::Session(session) => {
+                if let Some(route) = self.route_of(session) {
+                    self.append(route, range);
+                }
+            }
+            Peer::Conn(conn) => self.outbox.append_to(conn, range),
+        }
+    }
+
+    /// Bytes that a message on this connection may have.
+    pub fn message_bytes_max(&self, conn: ConnId) -> usize {
+        match self.conns.get(conn.index as usize).map(|c| &c.phase) {
+            Some(Phase::WebSocket { role: Role::Bare, .. }) => self.config.websocket_bytes_max,
+            _ => self.config.message_bytes_max,
+        }
     }
 
     pub(crate) fn open_probe(&mut self, now_ms: u64, conn: ConnId, key: SessionKey, head: &Head<'_>) {
@@ -85,13 +122,19 @@ impl Hub {
                 self.end_websocket(session, role, Reason::TransportClose);
                 self.close_websocket(now_ms, conn, status.map(|(code, _)| code));
             }
+            Message::Text(text) if role == Role::Bare => {
+                return Some(Incoming::Message(Peer::Conn(conn), text.into()));
+            }
+            Message::Binary(bytes) if role == Role::Bare => {
+                return Some(Incoming::Message(Peer::Conn(conn), bytes.into()));
+            }
             Message::Text(text) if role == Role::Probe => self.handle_probe(now_ms, session, conn, text),
             Message::Text(text) => match eio::decode(text) {
                 Ok(packet) => return self.handle_packet(now_ms, session, packet),
                 Err(_) => self.reject(now_ms, session),
             },
             Message::Binary(_) if role == Role::Probe => self.abandon_probe(session),
-            Message::Binary(bytes) => return self.handle_attachment(now_ms, session, bytes.to_vec()),
+            Message::Binary(bytes) => return self.handle_binary(now_ms, session, bytes.into()),
         }
         None
     }
@@ -111,6 +154,7 @@ impl Hub {
         match role {
             Role::Transport => self.lose_session(session, reason),
             Role::Probe => self.forget_probe(session),
+            Role::Bare => {}
         }
     }
 

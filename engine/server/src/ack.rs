@@ -10,8 +10,8 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
+use crate::arguments::Arguments;
 use crate::binary::Attachments;
 use crate::error::{EmitError, report};
 use crate::extract::{ArgumentError, read_argument, read_missing};
@@ -84,23 +84,6 @@ impl fmt::Display for AckError {
 
 impl std::error::Error for AckError {}
 
-/// A client's answer: the arguments as they came.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) args: Vec<String>,
-    pub(crate) attachments: Attachments,
-}
-
-impl Answer {
-    pub(crate) fn read<T: DeserializeOwned>(&self, index: usize) -> Result<T, AckError> {
-        let value = match self.args.get(index) {
-            Some(raw) => read_argument(raw, index + 1, &self.attachments),
-            None => read_missing(index + 1),
-        };
-        value.map_err(AckError::Argument)
-    }
-}
-
 /// Where an answer arrives, once.
 #[derive(Default)]
 pub(crate) struct AckSlot {
@@ -109,12 +92,12 @@ pub(crate) struct AckSlot {
 
 #[derive(Default)]
 struct SlotState {
-    answer: Option<Result<Answer, AckError>>,
+    answer: Option<Result<Arguments, AckError>>,
     waker: Option<Waker>,
 }
 
 impl AckSlot {
-    pub(crate) fn fill(&self, answer: Result<Answer, AckError>) {
+    pub(crate) fn fill(&self, answer: Result<Arguments, AckError>) {
         let mut state = self.state.borrow_mut();
         if state.answer.is_none() {
             state.answer = Some(answer);
@@ -124,7 +107,7 @@ impl AckSlot {
         }
     }
 
-    pub(crate) async fn answer_within(self: &Rc<Self>, timeout: Duration) -> Result<Answer, AckError> {
+    pub(crate) async fn answer_within(self: &Rc<Self>, timeout: Duration) -> Result<Arguments, AckError> {
         let mut sleep = std::pin::pin!(sleep(timeout));
         poll_fn(|context| {
             let mut state = self.state.borrow_mut();

@@ -12,9 +12,13 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) namespaces: Vec<NamespaceApp>,
     pub(crate) routes: Vec<Route>,
+    pub(crate) on_engine_message: Option<BoxedMessage>,
+    pub(crate) on_websocket_message: Option<BoxedMessage>,
     /// Runs once on each core before its first connection.
     pub(crate) on_start: Vec<BoxedStart>,
 }
+
+pub(crate) type BoxedMessage = Box<dyn Fn(&crate::BarePeer<'_>, crate::Message<'_>) + Send + Sync>;
 
 pub(crate) type BoxedStart = Box<dyn Fn(crate::Emitter) + Send + Sync>;
 

@@ -162,7 +162,7 @@ impl<T> Drop for Scope<T> {
 }
 
 /// Adds bytes to the scope's list and gives their number; `None` outside a scope.
-fn collect(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn collect(bytes: &[u8]) -> Option<usize> {
     OUTGOING.with_borrow_mut(|list| {
         let list = list.as_mut()?;
         list.push(bytes.to_vec());

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::handler::{Handler, boxed};
 use crate::http::{HttpRequest, HttpResponse, Route};
 use crate::server::Server;
-use crate::{Cors, Emitter, Socket, Transports};
+use crate::{BarePeer, Cors, Emitter, Message, Socket, Transports};
 
 /// A server being put together. Options have the reference's names and defaults.
 #[derive(Default)]
@@ -97,6 +97,34 @@ impl Builder {
     pub fn path(&self, path: &str) -> &Self {
         let path = format!("/{}/", path.trim_matches('/'));
         self.with(|config| config.path = if path == "//" { "/".into() } else { path })
+    }
+
+    /// Serves bare Engine.IO under a path of its own; one function sees every message.
+    ///
+    /// ```
+    /// use socketville::Server;
+    ///
+    /// Server::builder().engine("/engine.io/", |peer, message| peer.send(message));
+    /// ```
+    pub fn engine(
+        &self,
+        path: &str,
+        see: impl Fn(&BarePeer<'_>, Message<'_>) + Send + Sync + 'static,
+    ) -> &Self {
+        self.app.borrow_mut().on_engine_message = Some(Box::new(see));
+        let path = format!("/{}/", path.trim_matches('/'));
+        self.with(|config| config.engine_paths.push(path))
+    }
+
+    /// Serves bare WebSockets at a path; one function sees every message, of up to 64 MiB.
+    pub fn websocket(
+        &self,
+        path: &str,
+        see: impl Fn(&BarePeer<'_>, Message<'_>) + Send + Sync + 'static,
+    ) -> &Self {
+        self.app.borrow_mut().on_websocket_message = Some(Box::new(see));
+        let path = path.to_owned();
+        self.with(|config| config.websocket_paths.push(path))
     }
 
     /// Time between a pong and the next ping. Source: `pingInterval`, default 25 s.

@@ -6,12 +6,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use socketville_hub::{
-    ConnId, Effect, Ending, Incoming, Intake, NspId, Progress, Reason, SessionKey, SocketKey, Text,
+    ConnId, Effect, Ending, Incoming, Intake, NspId, Payload, Peer, Progress, Reason, SessionKey, SocketKey,
+    Text,
 };
 use socketville_proto::{eio, sio, ws};
 
-use crate::ack::{Ack, Answer};
+use crate::ack::Ack;
 use crate::app::NamespaceApp;
+use crate::arguments::Arguments;
+use crate::bare::BarePeer;
 use crate::binary::Attachments;
 use crate::core::Core;
 use crate::handler::{BoxedHandler, EventContext, Outcome, RawArgs};
@@ -58,7 +61,7 @@ impl Core {
     }
 
     fn read_websocket(self: &Rc<Self>, conn: ConnId, mut decoder: ws::Decoder, bytes: &mut [u8]) {
-        let message_max = self.hub.borrow().config().message_bytes_max;
+        let message_max = self.hub.borrow().message_bytes_max(conn);
         let mut at = 0;
         loop {
             match decoder.decode(&mut bytes[at..], message_max) {
@@ -89,7 +92,7 @@ impl Core {
                     self.hub.borrow_mut().handle_packet(now_ms, session, packet)
                 }
                 Ok(eio::PayloadItem::Binary(bytes)) => {
-                    self.hub.borrow_mut().handle_attachment(now_ms, session, bytes)
+                    self.hub.borrow_mut().handle_binary(now_ms, session, bytes.into())
                 }
                 Err(_) => {
                     self.hub.borrow_mut().reject(now_ms, session);
@@ -104,19 +107,30 @@ impl Core {
     fn dispatch(self: &Rc<Self>, incoming: Option<Incoming<'_>>) {
         match incoming {
             None => {}
+            Some(Incoming::Message(peer, message)) => self.handle_message(peer, message),
             Some(Incoming::Connect { session, nsp, auth }) => self.connect(session, nsp, auth),
             Some(Incoming::Event { socket, id, args, attachments }) => {
                 with_args(&args, |args| self.handle_event(socket, id, args, &attachments.into()));
             }
             Some(Incoming::Ack { socket, id, args, attachments }) => {
                 if let Some(socket) = self.socket(socket) {
-                    let args =
-                        with_args(&args, |args| args.iter().map(str::to_owned).collect()).unwrap_or_default();
-                    socket.answer(id, Answer { args, attachments: attachments.into() });
+                    let answer = with_args(&args, |args| Arguments::new(args.iter(), attachments.into()));
+                    socket.answer(id, answer.unwrap_or_default());
                 }
             }
         }
         self.run_effects();
+    }
+
+    fn handle_message(self: &Rc<Self>, peer: Peer, message: Payload<'_>) {
+        let app = &self.town.app;
+        let handler = match peer {
+            Peer::Session(_) => app.on_engine_message.as_ref(),
+            Peer::Conn(_) => app.on_websocket_message.as_ref(),
+        };
+        if let Some(handler) = handler {
+            handler(&BarePeer::new(self, peer), message);
+        }
     }
 
     fn connect(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {

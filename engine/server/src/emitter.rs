@@ -197,6 +197,12 @@ impl<'a> Posting<'a> {
             return Ok(0);
         }
         let record = Arc::new(self.record(nsp, event, &args)?);
+        if let Some(core) = Core::current().filter(|core| Arc::ptr_eq(&core.town, self.town)) {
+            let counters = &mut core.hub.borrow_mut().counters;
+            counters.emits += 1;
+            counters.encodes += 1;
+            counters.records += 1;
+        }
         let emitter = Emitter::new(Arc::clone(self.town));
         let counts = emitter.survey(move |core| core.hub.borrow_mut().deliver_record(&record)).await;
         if counts.len() < emitter.cores() { Err(EmitError::Full) } else { Ok(counts.into_iter().sum()) }

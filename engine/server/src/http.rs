@@ -2,14 +2,19 @@
 //!
 //! Not a framework: exact paths, whole bodies. It serves an API, metrics and a page or two.
 
+use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use socketville_hub::{ConnId, Request, Response};
 use socketville_proto::http::Method;
 
 use crate::core::Core;
+use crate::emitter::Emitter;
+use crate::town::Town;
 
 type Answering = Pin<Box<dyn Future<Output = HttpResponse>>>;
 
@@ -21,8 +26,10 @@ pub(crate) struct Route {
 }
 
 /// A request to a route: read whole.
-#[derive(Debug)]
-pub struct HttpRequest(Request);
+pub struct HttpRequest {
+    request: Request,
+    town: Arc<Town>,
+}
 
 /// What a route answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,17 +38,34 @@ pub struct HttpResponse(Response);
 impl HttpRequest {
     /// The path, without the query.
     pub fn path(&self) -> &str {
-        self.0.target.split('?').next().unwrap_or_default()
+        self.request.target.split('?').next().unwrap_or_default()
     }
 
     /// The first header of this name, ASCII case ignored.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.0.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.request.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The body.
     pub fn body(&self) -> &[u8] {
-        &self.0.body
+        &self.request.body
+    }
+
+    /// A handle of the server that was asked.
+    pub fn emitter(&self) -> Emitter {
+        Emitter::new(Arc::clone(&self.town))
+    }
+}
+
+impl fmt::Debug for HttpRequest {
+    /// The head only, and no header's value: it may be a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HttpRequest { request, .. } = self;
+        f.debug_struct("HttpRequest")
+            .field("method", &request.method)
+            .field("path", &self.path())
+            .field("body_bytes", &request.body.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -88,25 +112,61 @@ impl Route {
 
 /// Answers a request: by its route, else 404, or 405 if the path has other methods.
 pub(crate) fn serve(core: &Rc<Core>, conn: ConnId, request: Request) {
-    let request = HttpRequest(request);
+    let request = HttpRequest { request, town: Arc::clone(&core.town) };
     let routes = || core.town.app.routes.iter().filter(|route| route.path == request.path());
-    let method = if request.0.method == Method::Head { Method::Get } else { request.0.method };
+    let method = if request.request.method == Method::Head { Method::Get } else { request.request.method };
     let Some(route) = routes().find(|route| route.method == method) else {
-        let response = if routes().next().is_some() {
-            HttpResponse::text(405, "this path has other methods\n")
-        } else {
+        let methods: Vec<_> = routes().flat_map(|route| allowed(route.method)).copied().collect();
+        let response = if methods.is_empty() {
             HttpResponse::text(404, "there is nothing here; the Socket.IO engine is elsewhere\n")
+        } else {
+            HttpResponse::text(405, "this path has other methods\n").with_header("Allow", &methods.join(", "))
         };
         return respond(core, conn, &response);
     };
-    let answering = (route.handler)(request);
-    let there = Rc::clone(core);
+    let Ok(answering) = catch_unwind(AssertUnwindSafe(|| (route.handler)(request))) else {
+        tracing::error!(path = route.path, "a route's handler panicked");
+        return respond(core, conn, &failed());
+    };
+    let mut reply = Reply { core: Rc::clone(core), conn, response: Some(failed()) };
     let task = async move {
-        let response = answering.await;
-        respond(&there, conn, &response);
+        reply.response = Some(answering.await);
     };
     if core.executor.start(task).is_err() {
-        respond(core, conn, &HttpResponse::text(503, "too many requests are being handled\n"));
+        core.counters.borrow_mut().tasks_refused += 1;
+    }
+}
+
+/// What is said once a handler has ended, however it has: dropped by a panic or for want of room, it has left the first answer in place.
+struct Reply {
+    core: Rc<Core>,
+    conn: ConnId,
+    response: Option<HttpResponse>,
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(response) = self.response.take() {
+            respond(&self.core, self.conn, &response);
+        }
+    }
+}
+
+fn failed() -> HttpResponse {
+    HttpResponse::text(500, "the handler of this path failed\n")
+}
+
+/// Methods as `Allow` names them (RFC 9110 section 10.2.1).
+const fn allowed(method: Method) -> &'static [&'static str] {
+    match method {
+        Method::Get => &["GET", "HEAD"],
+        Method::Head => &["HEAD"],
+        Method::Post => &["POST"],
+        Method::Put => &["PUT"],
+        Method::Delete => &["DELETE"],
+        Method::Options => &["OPTIONS"],
+        Method::Patch => &["PATCH"],
+        Method::Other => &[],
     }
 }
 

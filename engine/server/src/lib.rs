@@ -22,6 +22,8 @@
 mod ack;
 mod app;
 mod args;
+mod arguments;
+mod bare;
 mod binary;
 mod builder;
 mod core;
@@ -41,6 +43,8 @@ mod operator;
 mod server;
 mod sleep;
 mod socket;
+mod spawn;
+mod spread;
 mod town;
 mod turn;
 
@@ -50,6 +54,8 @@ pub use socketville_sys::Preference as Driver;
 
 pub use ack::{Ack, AckError};
 pub use args::EncodeError;
+pub use arguments::{Arguments, FromAnswer};
+pub use bare::{BarePeer, Message};
 pub use binary::{Attachments, Binary};
 pub use builder::{Builder, Namespace};
 pub use emitter::{Emitter, Posting};
@@ -62,6 +68,8 @@ pub use operator::{Broadcast, IntoRooms};
 pub use server::Server;
 pub use sleep::{Sleep, sleep, yield_now};
 pub use socket::Socket;
+pub use spawn::spawn;
+pub use spread::Spread;
 
 impl FromEvent for Socket {
     fn from_event(event: &mut EventContext<'_>) -> std::result::Result<Self, ArgumentError> {

@@ -81,6 +81,7 @@ const METRICS: &[Metric] = &[
     ("upgrades_total", "counter", "Sessions that went from polling to WebSocket.", |r| r.hub.upgrades as f64),
     ("packets_in_total", "counter", "Packets received.", |r| r.hub.packets_in as f64),
     ("bytes_in_total", "counter", "Bytes received.", |r| r.hub.bytes_in as f64),
+    ("records_total", "counter", "Broadcasts made.", |r| r.hub.records as f64),
     ("records_in_total", "counter", "Broadcasts of other cores received.", |r| r.hub.records_in as f64),
     ("emits_total", "counter", "Emits.", |r| r.hub.emits as f64),
     ("encodes_total", "counter", "Packets encoded; equals the emits.", |r| r.hub.encodes as f64),

@@ -5,14 +5,16 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use socketville_hub::{Ending, Id, JoinError, NspId, SocketKey};
 
-use crate::ack::{AckError, AckSlot, Answer};
+use crate::ack::{AckError, AckSlot};
+use crate::arguments::{Arguments, FromAnswer};
 use crate::core::{Core, Recipients, Urgency};
+use crate::emitter::Emitter;
 use crate::error::{EmitError, report};
 use crate::limits::ACKS_PER_SOCKET_MAX;
 use crate::operator::{Broadcast, IntoRooms};
@@ -91,6 +93,11 @@ impl Socket {
             .map_or_else(String::new, |id| id.as_str().to_owned())
     }
 
+    /// A handle of the server, for other threads, other namespaces and questions to all cores. Source: `socket.server`.
+    pub fn emitter(&self) -> Emitter {
+        Emitter::new(Arc::clone(&self.0.core.town))
+    }
+
     /// The core it lives on.
     pub fn core(&self) -> u16 {
         self.0.core.index
@@ -161,7 +168,7 @@ impl Socket {
         Broadcast::new(&self.0.core, self.0.nsp)
     }
 
-    /// Sends an event and waits for the client's answer: its first argument. Source: `socket.timeout(ms).emitWithAck`.
+    /// Sends an event and waits for the client's answer: its first argument, or all [`Arguments`]. Source: `socket.timeout(ms).emitWithAck`.
     ///
     /// # Errors
     /// No answer in time, the client left, the answer is not a `T`, or too many answers are owed ([`AckError`]).
@@ -178,7 +185,7 @@ impl Socket {
     ///     }
     /// });
     /// ```
-    pub async fn emit_with_ack<T: DeserializeOwned>(
+    pub async fn emit_with_ack<T: FromAnswer>(
         &self,
         event: &str,
         args: impl Serialize,
@@ -193,7 +200,7 @@ impl Socket {
             Err(error) => Err(AckError::Emit(error)),
         };
         self.0.acks.borrow_mut().retain(|(other, _)| *other != id);
-        answer?.read(0)
+        T::from_answer(answer?).map_err(AckError::Argument)
     }
 
     fn owe_ack(&self) -> Result<(u64, Rc<AckSlot>), AckError> {
@@ -208,7 +215,7 @@ impl Socket {
     }
 
     /// The client has answered; unknown ids are ignored, and an answer counts once.
-    pub(crate) fn answer(&self, id: u64, answer: Answer) {
+    pub(crate) fn answer(&self, id: u64, answer: Arguments) {
         let slot =
             self.0.acks.borrow().iter().find(|(other, _)| *other == id).map(|(_, slot)| Rc::clone(slot));
         if let Some(slot) = slot {

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use crate::backoff::Backoff;
@@ -192,6 +192,17 @@ impl Epoll {
         slot
     }
 
+    /// The socket of a connection; counted if it is gone.
+    fn file(&mut self, token: Token) -> io::Result<BorrowedFd<'_>> {
+        match self.slots.find(token).and_then(|slot| borrowed(slot.file.as_ref())) {
+            Some(file) => Ok(file),
+            None => {
+                self.counters.stale_tokens += 1;
+                Err(io::ErrorKind::NotFound.into())
+            }
+        }
+    }
+
     fn receive_one(&mut self, token: Token, sink: &mut dyn FnMut(Token, Received<'_>)) {
         let Some(slot) = self.slots.find(token) else {
             self.counters.stale_tokens += 1;
@@ -309,9 +320,9 @@ impl Driver for Epoll {
     }
 
     fn pass(&mut self, token: Token) -> io::Result<Passed> {
-        let slot = self.leave(token).ok_or(io::ErrorKind::NotFound)?;
-        let file = slot.file.ok_or(io::ErrorKind::NotFound)?;
-        self.control(libc::EPOLL_CTL_DEL, file.as_raw_fd(), 0, 0)?;
+        let raw = self.file(token)?.as_raw_fd();
+        self.control(libc::EPOLL_CTL_DEL, raw, 0, 0)?;
+        let file = self.leave(token).and_then(|slot| slot.file).ok_or(io::ErrorKind::NotFound)?;
         self.counters.passed += 1;
         Ok(Passed::from(file))
     }
@@ -339,9 +350,7 @@ impl Driver for Epoll {
     }
 
     fn peer_address(&mut self, token: Token) -> io::Result<SocketAddr> {
-        let slot = self.slots.find(token);
-        let file = slot.and_then(|slot| borrowed(slot.file.as_ref())).ok_or(io::ErrorKind::NotFound)?;
-        socket::peer_address(file)
+        socket::peer_address(self.file(token)?)
     }
 
     fn counters(&self) -> &Counters {

@@ -66,7 +66,7 @@ impl Slots {
         Some(std::mem::replace(slot, Slot { generation, ..Slot::default() }))
     }
 
-    /// The slot of a connection that is still there. (Not by the name `get`: it is a question about the token.)
+    /// The slot of a connection that is still there.
     pub(crate) fn find(&self, token: Token) -> Option<&Slot> {
         self.slots.get(token.index as usize).filter(|slot| slot.is(token))
     }

@@ -41,16 +41,16 @@ impl Ring {
             let twin = self.install(token)?;
             return socket::peer_address(twin.as_fd());
         }
-        let slot = self.slots.find(token);
-        let file = slot.and_then(|slot| borrowed(slot.file.as_ref())).ok_or(io::ErrorKind::NotFound)?;
-        socket::peer_address(file)
+        match self.slots.find(token).and_then(|slot| borrowed(slot.file.as_ref())) {
+            Some(file) => socket::peer_address(file),
+            None => Err(self.not_found()),
+        }
     }
 
     /// An ordinary twin of a direct descriptor.
     fn install(&mut self, token: Token) -> io::Result<OwnedFd> {
         if !self.slots.is_current(token) {
-            self.counters.stale_tokens += 1;
-            return Err(io::ErrorKind::NotFound.into());
+            return Err(self.not_found());
         }
         self.gate.push(&Request::install(token));
         let raw = self.ask()?;
@@ -58,10 +58,15 @@ impl Ring {
         Ok(unsafe { OwnedFd::from_raw_fd(raw) })
     }
 
+    fn not_found(&mut self) -> io::Error {
+        self.counters.stale_tokens += 1;
+        io::ErrorKind::NotFound.into()
+    }
+
     /// A place in the table for an ordinary descriptor's socket.
     fn allocate(&mut self, file: &OwnedFd) -> io::Result<u32> {
         *self.number = file.as_raw_fd();
-        let update = FilesUpdate::new(&raw const *self.number, 1).offset(ALLOCATE);
+        let update = FilesUpdate::new((&raw mut *self.number).cast_const(), 1).offset(ALLOCATE);
         let entry = update.build().user_data(Tag::new(Op::Ask, 0, 0).pack());
         // SAFETY: `number` is a box of this ring with room for the one number that is read and replaced; it is not
         // touched before the answer is there.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use socketville_sys::{Driver, Ready};
 
 use crate::harness::{
-    Kept, Kind, Pairs, Server, connect, expect_bytes, expect_echo, expect_end, pattern, receive_one,
-    send_one, slam, wait_until,
+    Kept, Kind, Pairs, Server, connect, expect_bytes, expect_echo, expect_end, expect_no_workers, pattern,
+    receive_one, send_one, slam, wait_until,
 };
 
 /// After this the driver does nothing any more: the end must have gone out.
@@ -63,6 +63,7 @@ pub(crate) fn a_reset_by_us_reaches_the_peer<K: Kind>() {
     last_look(&mut driver);
     let error = client.read(&mut [0; 16]).expect_err("not a graceful end");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    expect_no_workers();
 }
 
 pub(crate) fn stale_tokens_are_counted_and_touch_nothing<K: Kind>() {
@@ -81,7 +82,8 @@ pub(crate) fn stale_tokens_are_counted_and_touch_nothing<K: Kind>() {
     driver.receive(&[stale], &mut |_, received| panic!("{received:?}"));
     assert_eq!(send_one(&mut driver, stale, b"to nobody"), None);
     assert_eq!(driver.pass(stale).expect_err("gone").kind(), ErrorKind::NotFound);
-    assert_eq!(driver.counters().stale_tokens, before + 6);
+    assert_eq!(driver.peer_address(stale).expect_err("gone").kind(), ErrorKind::NotFound);
+    assert_eq!(driver.counters().stale_tokens, before + 7);
     assert_eq!(send_one(&mut driver, current, b"to somebody"), None);
     expect_bytes(&mut client, b"to somebody");
 }
@@ -128,6 +130,7 @@ pub(crate) fn five_thousand_connections_come_and_go<K: Kind>() {
     let counters = server.stop();
     assert_eq!((counters.accepted, counters.closed), (5_001, 5_001), "{counters:?}");
     assert_eq!(counters.accept_errors, 0);
+    expect_no_workers();
 }
 
 /// Writes something, and leaves in one of the ways clients leave, mostly with bytes on their way.

@@ -313,6 +313,14 @@ impl Server {
     }
 }
 
+/// A request the kernel had set aside would be executed by a worker thread. None of ours ever is.
+pub(crate) fn expect_no_workers() {
+    for task in std::fs::read_dir("/proc/self/task").expect("a Linux").flatten() {
+        let name = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+        assert!(!name.starts_with("iou-wrk"), "the kernel has started a worker");
+    }
+}
+
 /// Bytes that no two connections share.
 pub(crate) fn pattern(seed: usize, length: usize) -> Vec<u8> {
     (0..length).map(|place| (place.wrapping_mul(31) ^ place >> 8 ^ seed.wrapping_mul(97)) as u8).collect()

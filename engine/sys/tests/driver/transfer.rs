@@ -8,8 +8,8 @@ use std::time::Duration;
 use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent};
 
 use crate::harness::{
-    Guard, Kept, Kind, Pairs, Server, connect, expect_bytes, expect_echo, pattern, receive_one, send_one,
-    slam, wait_for, wait_until,
+    Guard, Kept, Kind, Pairs, Server, connect, expect_bytes, expect_echo, expect_no_workers, pattern,
+    receive_one, send_one, slam, wait_for, wait_until,
 };
 
 pub(crate) fn five_hundred_clients_get_their_own_bytes_back<K: Kind>() {
@@ -117,6 +117,7 @@ pub(crate) fn exceptions_name_their_positions_and_nothing_is_held<K: Kind>() {
     {
         expect_bytes(client, &all);
     }
+    expect_no_workers();
 }
 
 fn check_positions(unsent: &[Unsent], count: usize, is_gone: impl Fn(&usize) -> bool) {
@@ -192,6 +193,7 @@ pub(crate) fn a_small_completion_queue_loses_nothing<K: Kind>() {
         }
     }
     assert_eq!(driver.counters().overflows > 0, K::IS_RING, "the queue was meant to be too small");
+    assert_eq!(driver.counters().rearms > 0, K::IS_RING, "polls were meant to end and to be made again");
 }
 
 fn readable(ready: Ready) -> Option<Token> {

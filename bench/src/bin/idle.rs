@@ -1,0 +1,127 @@
+//! `idle`: how many bytes does a connection cost that says nothing, in the server and in the kernel? And how many descriptors? It measures no time.
+
+#![forbid(unsafe_code)]
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use socketville_bench::contestants::Contestant;
+use socketville_bench::floor::{self, Wire};
+use socketville_bench::idle::{self, Plan};
+use socketville_bench::machine;
+use socketville_bench::swarm::Target;
+
+/// Bytes per idle connection: joined to the default namespace, silent but for heartbeats.
+///
+/// User bytes are the growth of the server's resident memory divided by the clients. Kernel bytes are the growth of slabs, without the swarm's
+/// end: half of a bare socket pair and one epoll registration, both measured first in this process.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Servers: ours, socketioxide, node (built if need be), floor-send, floor-ring, floor-epoll
+    #[arg(long, value_delimiter = ',', default_value = "ours")]
+    name: Vec<String>,
+    /// A program that speaks the measured app, instead
+    #[arg(long, value_name = "COMMAND", conflicts_with = "name")]
+    server: Option<String>,
+    /// Idle clients. A server on ordinary descriptors cannot hold 20000 with a limit of 20000
+    #[arg(long, short = 'n', default_value_t = 20_000)]
+    clients: usize,
+    /// Clients of one holding process
+    #[arg(long, default_value_t = 10_000)]
+    per_process: usize,
+    /// Quiet seconds before the figures are read
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Cores of the server, as taskset has it
+    #[arg(long, default_value = "0", value_name = "LIST")]
+    server_cores: String,
+    /// Cores of the clients
+    #[arg(long, default_value = "1", value_name = "LIST")]
+    swarm_core: String,
+    /// One line of JSON for each server instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Hold connections (what this program starts by itself)
+    #[command(hide = true)]
+    Hold(Hold),
+    /// Be the floor's server (what this program starts by itself)
+    #[command(hide = true)]
+    Serve(Serve),
+}
+
+#[derive(Args)]
+struct Hold {
+    #[arg(long)]
+    address: SocketAddr,
+    #[arg(long)]
+    clients: usize,
+    #[arg(long)]
+    source_offset: u8,
+}
+
+#[derive(Args)]
+struct Serve {
+    #[arg(long, value_enum)]
+    wire: Wire,
+    #[arg(long, default_value_t = 1)]
+    coalesce: u32,
+    #[arg(long, env = "PORT")]
+    port: u16,
+}
+
+const EXAMPLES: &str = "Examples:
+  idle --clients 20000
+  idle --name socketioxide,node,floor-ring --clients 10000
+  idle --name floor-ring --clients 50 --seconds 1";
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    match options.command {
+        Some(Command::Hold(Hold { address, clients, source_offset })) => {
+            idle::hold(Target { address, clients, source_offset })
+        }
+        Some(Command::Serve(serve)) => floor::serve(serve.wire, serve.coalesce, serve.port),
+        None => measure(&options),
+    }
+}
+
+fn measure(options: &Options) -> Result<()> {
+    machine::raise_descriptor_limit();
+    let plan = Plan {
+        clients: options.clients,
+        per_process: options.per_process.max(1),
+        server_cores: options.server_cores.clone(),
+        swarm_cores: options.swarm_core.clone(),
+        settle_s: options.seconds,
+    };
+    let contestants: Vec<Contestant> = match &options.server {
+        Some(command) => vec![Contestant::custom(command, command)?],
+        None => options.name.iter().map(|name| contestant(name)).collect::<Result<_>>()?,
+    };
+    for contestant in contestants {
+        let cost = idle::measure(&contestant, &plan).with_context(|| contestant.name.clone())?;
+        if options.json {
+            println!("{}", cost.to_json());
+        } else {
+            println!("{cost}");
+        }
+    }
+    Ok(())
+}
+
+fn contestant(name: &str) -> Result<Contestant> {
+    match name {
+        "floor-send" => Contestant::floor(Wire::Send, 1),
+        "floor-ring" => Contestant::floor(Wire::Ring, 1),
+        "floor-epoll" => Contestant::floor(Wire::Epoll, 1),
+        _ => Contestant::named(name),
+    }
+}

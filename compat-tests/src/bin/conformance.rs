@@ -1,0 +1,17 @@
+//! The server that compatibility suites are pointed at: `conformance PROFILE PORT [cores=N] [driver=io_uring|epoll]`.
+
+use anyhow::{Context, Result};
+use socketville_compat::profile::{PROFILES, build};
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [profile, port, options @ ..] = arguments.as_slice() else {
+        anyhow::bail!(
+            "usage: conformance PROFILE PORT [cores=N] [driver=io_uring|epoll]; profiles: {PROFILES:?}"
+        );
+    };
+    let io = build(profile, options)?;
+    let server = io.listen(&format!("127.0.0.1:{port}")).context("a port from 0 to 65535")?;
+    println!("listening on http://{}", server.local_addr());
+    Ok(server.run()?)
+}

@@ -1,0 +1,33 @@
+//! What a socket is, told to itself.
+
+use serde_json::{Map, Value, json};
+use socketville::{Ack, Namespace, Socket};
+
+use crate::rooms::sorted_rooms;
+
+/// Adds the events.
+pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
+    namespace
+        .on("whoami", |socket: Socket, ack: Ack| {
+            ack.send(json!({
+                "id": socket.id(),
+                "eid": socket.session_id(),
+                "nsp": socket.namespace(),
+                "protocol": 4,
+                "transport": socket.transport(),
+                "recovered": false,
+                "rooms": sorted_rooms(&socket),
+                "data": data_of(&socket),
+            }));
+        })
+        .on("set-data", |socket: Socket, more: Map<String, Value>, ack: Ack| {
+            let mut data = data_of(&socket);
+            data.extend(more);
+            socket.set_data(data);
+            ack.send(true);
+        })
+}
+
+fn data_of(socket: &Socket) -> Map<String, Value> {
+    socket.data::<Map<String, Value>>().map(|data| (*data).clone()).unwrap_or_default()
+}

@@ -1,0 +1,54 @@
+//! What happened to the sockets whose auth carried a tag, oldest first.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use socketville::{Ack, Namespace, Socket};
+
+use crate::rooms::sorted_rooms;
+
+/// Entries by tag, shared by all cores.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<HashMap<String, Vec<Value>>>>);
+
+thread_local! {
+    /// Tags of the sockets of this core, by socket id.
+    static TAGS: RefCell<HashMap<String, String>> = RefCell::default();
+}
+
+impl Log {
+    fn note(&self, socket: &Socket, ev: &str, mut entry: Value) {
+        let Some(tag) = TAGS.with_borrow(|tags| tags.get(socket.id()).cloned()) else { return };
+        entry["tag"] = tag.clone().into();
+        entry["ev"] = ev.into();
+        entry["nsp"] = socket.namespace().into();
+        entry["id"] = socket.id().into();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(tag).or_default().push(entry);
+    }
+
+    fn entries(&self, tag: &str) -> Vec<Value> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(tag).cloned().unwrap_or_default()
+    }
+}
+
+/// Adds the events.
+pub fn serve<'a>(namespace: Namespace<'a>, log: &Log) -> Namespace<'a> {
+    let (connects, leaving, left, asked) = (log.clone(), log.clone(), log.clone(), log.clone());
+    namespace
+        .on_connect(move |socket: Socket, auth: Value| {
+            if let Some(tag) = auth["tag"].as_str() {
+                TAGS.with_borrow_mut(|tags| tags.insert(socket.id().to_owned(), tag.to_owned()));
+                connects.note(&socket, "connect", json!({"recovered": false}));
+            }
+        })
+        .on_disconnecting(move |socket: Socket, reason: String| {
+            leaving.note(&socket, "disconnecting", json!({"reason": reason, "rooms": sorted_rooms(&socket)}));
+        })
+        .on_disconnect(move |socket: Socket, reason: String| {
+            left.note(&socket, "disconnect", json!({"reason": reason, "rooms": sorted_rooms(&socket)}));
+            TAGS.with_borrow_mut(|tags| tags.remove(socket.id()));
+        })
+        .on("log", move |tag: String, ack: Ack| ack.send(Value::Array(asked.entries(&tag))))
+}

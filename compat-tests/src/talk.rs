@@ -1,0 +1,89 @@
+//! Messages, acknowledgements both ways, bytes and bursts.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use socketville::{Ack, AckError, Arguments, Binary, Namespace, Socket};
+
+/// How `burst` is to be sent.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Manner {
+    volatile: bool,
+    binary: bool,
+}
+
+/// Adds the events.
+pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
+    namespace
+        .on_connect(|socket: Socket, auth: Value| socket.emit("auth", auth))
+        .on("message", |socket: Socket, words: Arguments| socket.emit("message-back", words))
+        .on("message-with-ack", |words: Arguments, ack: Ack| ack.send(words))
+        .on("ask", ask)
+        .on("describe", |words: Arguments, ack: Ack| {
+            let kinds: Vec<_> = (0..words.len()).map(|index| kind_of(&words, index)).collect();
+            ack.send(Spread(kinds));
+        })
+        .on("bytes", |count: usize, ack: Ack| ack.send(Binary(vec![0xa5; count])))
+        .on("burst", |socket: Socket, count: u32, manner: Option<Manner>, ack: Ack| {
+            burst(&socket, count, &manner.unwrap_or_default());
+            ack.send(count);
+        })
+}
+
+async fn ask(socket: Socket, ms: u64, words: Arguments) {
+    let asked = socket.emit_with_ack::<Arguments>("question", words, Duration::from_millis(ms)).await;
+    let answer = match asked {
+        Ok(answers) => {
+            let answers: Vec<Value> =
+                (0..answers.len()).filter_map(|index| answers.read(index).ok()).collect();
+            json!({"timedOut": false, "args": answers})
+        }
+        Err(AckError::Timeout) => json!({"timedOut": true, "args": []}),
+        Err(_) => return,
+    };
+    socket.emit("answer", answer);
+}
+
+fn burst(socket: &Socket, count: u32, manner: &Manner) {
+    for number in 0..count {
+        match (manner.volatile, manner.binary) {
+            (false, false) => socket.emit("tick", number),
+            (false, true) => socket.emit("tick", (number, Binary(vec![number as u8]))),
+            (true, false) => socket.emit_volatile("tick", number),
+            (true, true) => socket.emit_volatile("tick", (number, Binary(vec![number as u8]))),
+        }
+    }
+}
+
+fn kind_of(words: &Arguments, index: usize) -> String {
+    if let Ok(binary) = words.read::<Binary>(index)
+        && !words.raw(index).is_some_and(|raw| raw.starts_with('['))
+    {
+        return format!("bin:{}", binary.len());
+    }
+    match words.read::<Value>(index) {
+        Ok(Value::Null) | Err(_) => "null",
+        Ok(Value::Bool(_)) => "boolean",
+        Ok(Value::Number(_)) => "number",
+        Ok(Value::String(_)) => "string",
+        Ok(Value::Array(_)) => "array",
+        Ok(Value::Object(_)) => "object",
+    }
+    .to_owned()
+}
+
+/// Several arguments of one type.
+struct Spread(Vec<String>);
+
+impl serde::Serialize for Spread {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeTuple;
+        let mut tuple = serializer.serialize_tuple(self.0.len())?;
+        for argument in &self.0 {
+            tuple.serialize_element(argument)?;
+        }
+        tuple.end()
+    }
+}

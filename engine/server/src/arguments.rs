@@ -1,0 +1,105 @@
+//! Arguments that a handler does not read: kept as they came, looked at one by one, or relayed.
+//!
+//! Not values: the text of each argument stays the JSON it was, binary attachments included.
+
+use serde::de::DeserializeOwned;
+use serde::ser::{Error, Serialize, SerializeTuple, Serializer};
+use serde_json::value::RawValue;
+
+use crate::binary::{Attachments, collect};
+use crate::extract::{ArgumentError, read_argument, read_missing};
+use crate::handler::{EventContext, FromEvent};
+
+/// All arguments of an event that no parameter before it took, or all of an answer.
+///
+/// Emitting them spreads them again, with their attachments:
+///
+/// ```
+/// use socketville::{Arguments, Server, Socket};
+///
+/// Server::builder().on("shout", |socket: Socket, words: Arguments| socket.broadcast().emit("shouted", words));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Arguments {
+    raw: Vec<String>,
+    attachments: Attachments,
+    /// The place of the first, counted from 1.
+    first: usize,
+}
+
+impl Arguments {
+    pub(crate) fn new<'a>(raw: impl Iterator<Item = &'a str>, attachments: Attachments) -> Self {
+        Self { raw: raw.map(str::to_owned).collect(), attachments, first: 1 }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// The JSON of one; binary is a placeholder object in it.
+    pub fn raw(&self, index: usize) -> Option<&str> {
+        self.raw.get(index).map(String::as_str)
+    }
+
+    /// Reads one, counted from 0; one that is not there reads as `null`.
+    ///
+    /// # Errors
+    /// [`ArgumentError`] if it is not a `T`.
+    pub fn read<T: DeserializeOwned>(&self, index: usize) -> Result<T, ArgumentError> {
+        match self.raw(index) {
+            Some(raw) => read_argument(raw, self.first + index, &self.attachments),
+            None => read_missing(self.first + index),
+        }
+    }
+}
+
+impl Serialize for Arguments {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        for (number, bytes) in self.attachments.iter().enumerate() {
+            // The placeholders' numbers stand in the text; they fit if these are the packet's first attachments.
+            if collect(bytes).is_some_and(|place| place != number) {
+                return Err(S::Error::custom("relayed arguments with binary come before other binary"));
+            }
+        }
+        let mut tuple = serializer.serialize_tuple(self.raw.len())?;
+        for raw in &self.raw {
+            let value = RawValue::from_string(raw.clone()).map_err(S::Error::custom)?;
+            tuple.serialize_element(&value)?;
+        }
+        tuple.end()
+    }
+}
+
+impl FromEvent for Arguments {
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ArgumentError> {
+        let first = event.args.index();
+        Ok(Self { first, ..Self::new(&mut event.args, event.attachments.clone()) })
+    }
+}
+
+/// What an answer can be read as: its first argument as a type that serde reads, or all [`Arguments`].
+pub trait FromAnswer: Sized {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`ArgumentError`] if it is something else.
+    fn from_answer(answer: Arguments) -> Result<Self, ArgumentError>;
+}
+
+impl<T: DeserializeOwned> FromAnswer for T {
+    fn from_answer(answer: Arguments) -> Result<Self, ArgumentError> {
+        answer.read(0)
+    }
+}
+
+impl FromAnswer for Arguments {
+    fn from_answer(answer: Arguments) -> Result<Self, ArgumentError> {
+        Ok(answer)
+    }
+}

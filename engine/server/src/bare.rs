@@ -1,0 +1,29 @@
+//! Peers below Socket.IO: bare Engine.IO sessions and bare WebSockets, on the same port and the same loop.
+//!
+//! Not sockets: they have no namespace and no rooms. Suites of the lower protocols talk to these, and health probes of proxies may.
+
+use std::rc::Rc;
+
+use socketville_hub::{Payload, Peer};
+
+use crate::core::Core;
+
+/// A message below Socket.IO.
+pub type Message<'a> = Payload<'a>;
+
+/// Who sent a message below Socket.IO; valid while its handler runs.
+pub struct BarePeer<'a> {
+    core: &'a Rc<Core>,
+    peer: Peer,
+}
+
+impl<'a> BarePeer<'a> {
+    pub(crate) const fn new(core: &'a Rc<Core>, peer: Peer) -> Self {
+        Self { core, peer }
+    }
+
+    /// Sends a message back.
+    pub fn send(&self, message: Message<'_>) {
+        self.core.hub.borrow_mut().send_message(self.peer, message);
+    }
+}
