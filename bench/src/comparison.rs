@@ -30,13 +30,25 @@ pub struct Cell {
 /// The loads of the standard comparison. The floors that belong to each are `floors`: plain ones, and those that coalesce.
 #[must_use]
 pub fn standard_loads(is_small: bool) -> Vec<(String, Load, u32)> {
-    let paced = |clients, rate, seconds| Load { clients, bytes: 128, pace: Pace::Paced { rate, seconds }, warmup_s: 0.5 };
-    let burst = |clients, count, repeats| {
-        Load { clients, bytes: 128, pace: Pace::Burst { count, every: 16, repeats }, warmup_s: 0.0 }
+    let paced = |clients, rate, seconds| Load {
+        clients,
+        bytes: 128,
+        pace: Pace::Paced { rate, seconds },
+        warmup_s: 0.5,
+    };
+    let burst = |clients, count, repeats| Load {
+        clients,
+        bytes: 128,
+        pace: Pace::Burst { count, every: 16, repeats },
+        warmup_s: 0.0,
     };
     if is_small {
         let loads = [paced(50, 20.0, 0.5), burst(50, 64, 1)];
-        return loads.into_iter().zip([1, 16]).map(|(load, coalesce)| ("small".to_owned(), load, coalesce)).collect();
+        return loads
+            .into_iter()
+            .zip([1, 16])
+            .map(|(load, coalesce)| ("small".to_owned(), load, coalesce))
+            .collect();
     }
     vec![
         ("paced 50/s to 1000 clients, 128 B".to_owned(), paced(1000, 50.0, 4.0), 1),
@@ -151,7 +163,8 @@ mod tests {
 
     #[test]
     fn the_table_has_ratios_against_the_first_and_the_named() {
-        let cell = |name: &str, cpu| Cell { name: name.to_owned(), outcomes: vec![outcome(cpu, Faults::default())] };
+        let cell =
+            |name: &str, cpu| Cell { name: name.to_owned(), outcomes: vec![outcome(cpu, Faults::default())] };
         let text = table("t", &[cell("floor", 2.0), cell("ours", 3.0), cell("rival", 6.0)], "rival");
         assert!(text.contains("| ours | 3.000 | 1.50 | 0.50 |"), "{text}");
     }

@@ -27,9 +27,14 @@ impl Contestant {
     /// When the path of this program is unknown.
     pub fn floor(wire: Wire, coalesce: u32) -> Result<Contestant> {
         let program = std::env::current_exe().context("where is this program?")?;
-        let name = if coalesce > 1 { format!("floor {} x{coalesce}", wire.name()) } else { format!("floor {}", wire.name()) };
+        let name = if coalesce > 1 {
+            format!("floor {} x{coalesce}", wire.name())
+        } else {
+            format!("floor {}", wire.name())
+        };
         let coalesce = coalesce.to_string();
-        let command = [&program.to_string_lossy(), "serve", "--wire", wire.name(), "--coalesce", coalesce.as_str()];
+        let command =
+            [&program.to_string_lossy(), "serve", "--wire", wire.name(), "--coalesce", coalesce.as_str()];
         Ok(Contestant { name, command: command.map(str::to_owned).to_vec(), depth: Depth::Broadcasts })
     }
 
@@ -62,7 +67,8 @@ impl Contestant {
     /// # Errors
     /// As [`Served::start`].
     pub fn start(&self, cores: &str) -> Result<Served> {
-        let start = Start { command: self.command.clone(), cores: cores.to_owned(), cores_count: count_cores(cores) };
+        let start =
+            Start { command: self.command.clone(), cores: cores.to_owned(), cores_count: count_cores(cores) };
         Served::start(&start).with_context(|| format!("starting {}", self.name))
     }
 }
@@ -95,7 +101,10 @@ fn build_socketioxide() -> Result<String> {
 fn install_node() -> Result<String> {
     let folder = bench_folder().join("rivals/node");
     if !folder.join("node_modules/socket.io").is_dir() {
-        step(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder), "npm ci in bench/rivals/node")?;
+        step(
+            Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder),
+            "npm ci in bench/rivals/node",
+        )?;
     }
     program(&folder.join("server.mjs"))
 }
@@ -109,7 +118,8 @@ fn cargo_build(folder: &Path, more: &[&str]) -> Result<()> {
 
 fn step(command: &mut Command, what: &str) -> Result<()> {
     eprintln!("  {what} …");
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status().with_context(|| what.to_owned())?;
+    let status =
+        command.stdin(Stdio::null()).stdout(Stdio::null()).status().with_context(|| what.to_owned())?;
     ensure!(status.success(), "{what} ended with {status}");
     Ok(())
 }

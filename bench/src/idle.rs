@@ -36,6 +36,8 @@ pub struct Cost {
     pub bare_bytes: f64,
     /// What was taken off for the swarm's registration, bytes.
     pub swarm_bytes: f64,
+    /// What other slabs grew meanwhile, bytes per connection: not counted, shown so that a busy machine is noticed.
+    pub other_bytes: f64,
     /// Descriptors open in the server.
     pub descriptors: Option<usize>,
     /// The slab caches that grew most, bytes per connection, both ends.
@@ -64,12 +66,11 @@ pub struct Plan {
 /// # Errors
 /// When the server or a holding process fails, or a client does not join.
 pub fn measure(contestant: &Contestant, plan: &Plan) -> Result<Cost> {
-    let ends = Ends::measure(PAIRS)?;
+    let ends = Ends::measure(PAIRS)?; // its sockets stay until the end: none is freed while others are counted
     let served = contestant.start(&plan.server_cores)?;
     answers::check(&served, contestant.depth)?;
     let mut holders = Holder::start_all(served.address(), plan)?;
-    std::thread::sleep(SETTLE);
-    let (user_before, slab_before) = (resident(&served), Slab::now());
+    let (slab_before, user_before) = (Slab::settled(), resident(&served));
     for holder in &mut holders {
         holder.connect()?;
     }
@@ -85,8 +86,14 @@ pub fn measure(contestant: &Contestant, plan: &Plan) -> Result<Cost> {
         kernel_bytes: growth.bytes as f64 / clients - ends.bare_bytes - ends.registration_bytes,
         bare_bytes: ends.bare_bytes,
         swarm_bytes: ends.registration_bytes,
+        other_bytes: growth.other_bytes as f64 / clients,
         descriptors: served.process().and_then(|process| process.descriptors()),
-        caches: growth.caches.into_iter().take(8).map(|(name, bytes)| (name, bytes as f64 / clients)).collect(),
+        caches: growth
+            .caches
+            .into_iter()
+            .take(8)
+            .map(|(name, bytes)| (name, bytes as f64 / clients))
+            .collect(),
         source: slab_after.source(),
     })
 }
@@ -111,34 +118,56 @@ pub fn hold(target: Target) -> Result<()> {
     }
 }
 
-/// What a bare end of a connection and an epoll registration cost here, bytes of slab.
-#[derive(Clone, Copy, Debug)]
+/// What a bare end of a connection and an epoll registration cost here, bytes of slab; and the sockets that showed it.
 struct Ends {
     bare_bytes: f64,
     registration_bytes: f64,
+    _kept: Pairs,
+}
+
+/// Connected sockets: one side registered with epoll, the other bare.
+struct Pairs {
+    poll: Poll,
+    registered: Vec<mio::net::TcpStream>,
+    bare: Vec<TcpStream>,
 }
 
 impl Ends {
-    fn measure(pairs: usize) -> Result<Ends> {
+    fn measure(count: usize) -> Result<Ends> {
+        let mut pairs = Pairs { poll: Poll::new()?, registered: Vec::new(), bare: Vec::new() };
+        pairs.connect(count / 4)?; // fills places that were freed before
+        let none = Slab::settled();
+        pairs.connect(count)?;
+        let bare = Slab::now();
+        pairs.register(count)?;
+        let registered = Slab::now();
+        let count = count as f64;
+        Ok(Ends {
+            bare_bytes: bare.since(&none).bytes as f64 / count / 2.0,
+            registration_bytes: registered.since(&bare).bytes as f64 / count,
+            _kept: pairs,
+        })
+    }
+}
+
+impl Pairs {
+    fn connect(&mut self, count: usize) -> Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").context("a listener for bare pairs")?;
         let address = listener.local_addr()?;
-        let poll = Poll::new()?;
-        let (mut ours, mut theirs) = (Vec::with_capacity(pairs), Vec::with_capacity(pairs));
-        let none = Slab::now();
-        for _ in 0..pairs {
-            ours.push(mio::net::TcpStream::from_std(TcpStream::connect(address)?));
-            theirs.push(listener.accept()?.0);
+        for _ in 0..count {
+            self.registered.push(mio::net::TcpStream::from_std(TcpStream::connect(address)?));
+            self.bare.push(listener.accept()?.0);
         }
-        let bare = Slab::now();
-        for (index, stream) in ours.iter_mut().enumerate() {
-            poll.registry().register(stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
+        Ok(())
+    }
+
+    /// Registers the youngest `count`.
+    fn register(&mut self, count: usize) -> Result<()> {
+        let start = self.registered.len().saturating_sub(count);
+        for (index, stream) in self.registered.iter_mut().enumerate().skip(start) {
+            self.poll.registry().register(stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
         }
-        let registered = Slab::now();
-        let pairs = pairs as f64;
-        Ok(Ends {
-            bare_bytes: bare.since(&none).bytes as f64 / pairs / 2.0,
-            registration_bytes: registered.since(&bare).bytes as f64 / pairs,
-        })
+        Ok(())
     }
 }
 
@@ -164,8 +193,10 @@ impl Holder {
     fn start(address: SocketAddr, clients: usize, index: usize, plan: &Plan) -> Result<Holder> {
         let program = std::env::current_exe().context("where is this program?")?;
         let offset = (index * SOURCES_PER_HOLDER).to_string();
-        let (program, address, clients) = (program.to_string_lossy(), address.to_string(), clients.to_string());
-        let command = [&program, "hold", "--address", &address, "--clients", &clients, "--source-offset", &offset];
+        let (program, address, clients) =
+            (program.to_string_lossy(), address.to_string(), clients.to_string());
+        let command =
+            [&program, "hold", "--address", &address, "--clients", &clients, "--source-offset", &offset];
         let mut child = pinned(&plan.swarm_cores, &command.map(str::to_owned))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -211,21 +242,35 @@ impl Cost {
             "name": self.name, "clients": self.clients,
             "user_bytes": self.user_bytes.map(rounded), "kernel_bytes": rounded(self.kernel_bytes),
             "bare_socket_bytes": rounded(self.bare_bytes), "swarm_registration_bytes": rounded(self.swarm_bytes),
-            "descriptors": self.descriptors, "source": self.source, "caches_both_ends": caches,
+            "other_slabs_bytes": rounded(self.other_bytes), "descriptors": self.descriptors, "source": self.source, "caches_both_ends": caches,
         })
     }
 }
 
 impl std::fmt::Display for Cost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), |value| format!("{value:.0} B"));
+        let shown =
+            |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), |value| format!("{value:.0} B"));
         writeln!(f, "{}: {} idle clients", self.name, self.clients)?;
         writeln!(f, "  user memory per connection    {}", shown(self.user_bytes))?;
         writeln!(f, "  kernel memory per connection  {:.0} B", self.kernel_bytes)?;
-        writeln!(f, "    of it a bare socket's end   {:.0} B (half of a bare pair, measured first)", self.bare_bytes)?;
-        writeln!(f, "    of it beyond the socket     {:.0} B (poll entries and the like)", self.kernel_bytes - self.bare_bytes)?;
-        writeln!(f, "    taken off for the swarm     {:.0} B socket, {:.0} B epoll", self.bare_bytes, self.swarm_bytes)?;
+        writeln!(
+            f,
+            "    of it a bare socket's end   {:.0} B (half of a bare pair, measured first)",
+            self.bare_bytes
+        )?;
+        writeln!(
+            f,
+            "    of it beyond the socket     {:.0} B (poll entries and the like)",
+            self.kernel_bytes - self.bare_bytes
+        )?;
+        writeln!(
+            f,
+            "    taken off for the swarm     {:.0} B socket, {:.0} B epoll",
+            self.bare_bytes, self.swarm_bytes
+        )?;
         writeln!(f, "    source                      {}", self.source)?;
+        writeln!(f, "    other slabs, not counted    {:.0} B (other programs)", self.other_bytes)?;
         let descriptors = self.descriptors.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
         write!(f, "  descriptors open in server    {descriptors}")?;
         for (name, bytes) in &self.caches {
@@ -239,5 +284,3 @@ impl std::fmt::Display for Cost {
 const PAIRS: usize = 4000;
 /// Loopback addresses reserved for one holding process.
 const SOURCES_PER_HOLDER: usize = 2;
-/// Quiet time after the server's start and the answers: freed objects leave the slabs late.
-const SETTLE: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! The bench house: a swarm of light clients, the floor that the kernel sets, and the rivals, measured under the same
 //! conditions. Nothing here is part of the product, and nothing here makes its figures look better than they are:
-//! every client checks loss, repeats and order, and a result whose generator was busier than the server is void.
+//! every client checks loss, repeats and order, and a result whose generator was the bottleneck is void.
 //!
 //! The pieces, from the wire upwards:
 //!

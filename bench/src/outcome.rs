@@ -11,7 +11,7 @@ use crate::swarm::Faults;
 pub enum Verdict {
     /// Every client got everything, once, in order, and the server was the busier side.
     Valid,
-    /// The generator was busier than the server: rates and latencies are the generator's, not the server's.
+    /// The generator was the bottleneck: busier than the server, and for most of the time. Rates and latencies are its own, not the server's.
     Void,
     /// Something was lost, repeated, out of order or malformed.
     Failed,
@@ -78,7 +78,7 @@ impl Outcome {
     pub fn verdict(&self) -> Verdict {
         if !self.faults.is_none() || self.deliveries == 0 {
             Verdict::Failed
-        } else if self.server_busy().is_some_and(|busy| busy < self.swarm_busy()) {
+        } else if self.server_busy().is_some_and(|busy| self.swarm_busy() > busy.max(SWARM_BUSY_HARMLESS)) {
             Verdict::Void
         } else {
             Verdict::Valid
@@ -110,9 +110,20 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {} clients, {} B, {}", self.name, self.clients, self.bytes, self.scenario)?;
         writeln!(f, "  server CPU per delivery   {} us", shown(self.cpu_us(), 3))?;
-        writeln!(f, "  deliveries                {} in {:.2} s = {:.0}/s", self.deliveries, self.wall_s, self.deliveries_per_s())?;
+        writeln!(
+            f,
+            "  deliveries                {} in {:.2} s = {:.0}/s",
+            self.deliveries,
+            self.wall_s,
+            self.deliveries_per_s()
+        )?;
         writeln!(f, "  latency                   p50 {:.0} us, p99 {:.0} us", self.p50_us, self.p99_us)?;
-        writeln!(f, "  busy                      server {}, generator {:.2}", shown(self.server_busy(), 2), self.swarm_busy())?;
+        writeln!(
+            f,
+            "  busy                      server {}, generator {:.2}",
+            shown(self.server_busy(), 2),
+            self.swarm_busy()
+        )?;
         writeln!(f, "  sends per frame           {}", shown(self.sends_per_frame, 4))?;
         write!(f, "  verdict                   {}", self.verdict_in_words())
     }
@@ -122,7 +133,7 @@ impl Outcome {
     fn verdict_in_words(&self) -> String {
         match self.verdict() {
             Verdict::Valid => "valid: everything came once and in order".to_owned(),
-            Verdict::Void => "VOID: the generator was busier than the server".to_owned(),
+            Verdict::Void => "VOID: the generator was the bottleneck".to_owned(),
             Verdict::Failed => format!("FAILED: {}", self.faults),
         }
     }
@@ -131,6 +142,10 @@ impl Outcome {
 fn shown(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "unknown".to_owned(), |value| format!("{value:.digits$}"))
 }
+
+/// A generator that is idle for half of the time holds nobody up. Without this bound the best servers could not be measured: a send
+/// and the receive with its acknowledgement cost the kernel about the same, so that at the floor both sides are equally busy.
+const SWARM_BUSY_HARMLESS: f64 = 0.5;
 
 /// To four digits after the point: more is noise.
 fn rounded(value: f64) -> f64 {
@@ -170,7 +185,14 @@ mod tests {
 
     #[test]
     fn a_generator_busier_than_the_server_voids_the_run() {
-        assert_eq!(Outcome { swarm_cpu_s: 0.02, ..outcome() }.verdict(), Verdict::Void);
+        let busy = Outcome { server_cpu_s: Some(1.2), swarm_cpu_s: 1.3, ..outcome() };
+        assert_eq!(busy.verdict(), Verdict::Void);
+        assert_eq!(Outcome { swarm_cpu_s: 1.1, ..busy }.verdict(), Verdict::Valid);
+    }
+
+    #[test]
+    fn a_generator_that_is_mostly_idle_voids_nothing() {
+        assert_eq!(Outcome { swarm_cpu_s: 0.02, ..outcome() }.verdict(), Verdict::Valid);
     }
 
     #[test]

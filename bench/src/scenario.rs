@@ -38,7 +38,9 @@ impl fmt::Display for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Pace::Paced { rate, seconds } => write!(f, "paced {rate}/s for {seconds} s"),
-            Pace::Burst { count, every, repeats } => write!(f, "{repeats} bursts of {count}, yield after {every}"),
+            Pace::Burst { count, every, repeats } => {
+                write!(f, "{repeats} bursts of {count}, yield after {every}")
+            }
         }
     }
 }
@@ -67,7 +69,8 @@ pub fn run(served: &Served, name: &str, load: Load) -> Result<Outcome> {
     ensure!((1..=CLIENTS_MAX).contains(&load.clients), "1 to {CLIENTS_MAX} clients, not {}", load.clients);
     ensure!(load.bytes >= payload::BYTES_MIN, "at least {} bytes, not {}", payload::BYTES_MIN, load.bytes);
     let mut swarm = Swarm::new()?;
-    let connect = swarm.connect(Target { address: served.address(), clients: load.clients, source_offset: 0 })?;
+    let connect =
+        swarm.connect(Target { address: served.address(), clients: load.clients, source_offset: 0 })?;
     let checker = Checker::new(load.clients, load.bytes);
     let mut run = Run { swarm, checker, load, published: 0 };
     run.settle()?;
@@ -126,7 +129,7 @@ impl Run {
         Ok(self.span(served, &before))
     }
 
-    /// Publishes by the schedule, then waits until everybody has everything.
+    /// Publishes by the schedule to the end of its last interval, then waits until everybody has everything.
     fn pace(&mut self, rate: f64, seconds: f64) -> Result<()> {
         let count = (rate * seconds).round().max(1.0) as u32;
         let (start_ns, step_ns) = (self.swarm.now_ns(), 1e9 / rate);
@@ -136,6 +139,7 @@ impl Run {
             self.turn_until(due_ns)?;
             self.publish(due_ns)?;
         }
+        self.turn_until(start_ns + (f64::from(count) * step_ns) as u64)?;
         self.await_deliveries(goal)
     }
 
@@ -210,7 +214,8 @@ impl Run {
     fn span(&self, served: &Served, before: &Mark) -> Span {
         let after = self.clocks(served);
         let sends = before.sends.and_then(|before| Sends::ask(served.address())?.per_frame_since(before));
-        let server_ns = after.server_cpu_ns.zip(before.server_cpu_ns).map(|(after, before)| after.saturating_sub(before));
+        let server_ns =
+            after.server_cpu_ns.zip(before.server_cpu_ns).map(|(after, before)| after.saturating_sub(before));
         Span {
             deliveries: after.delivered - before.delivered,
             wall_s: after.at.duration_since(before.at).as_secs_f64(),
@@ -243,7 +248,7 @@ impl Run {
 }
 
 /// A nap while a message is due in less than two milliseconds: waits have a resolution of one.
-const NAP: Duration = Duration::from_micros(100);
+const NAP: Duration = Duration::from_micros(250);
 /// How long one turn may wait.
 const TURN: Duration = Duration::from_millis(20);
 /// Nothing more came for this long: what is missing is lost.

@@ -115,7 +115,11 @@ mod tests {
             let payload = vec![b'x'; length];
             for masked in [false, true] {
                 let mut frame = Vec::new();
-                if masked { write_masked(TEXT, &payload, &mut frame) } else { write_plain(TEXT, &payload, &mut frame) }
+                if masked {
+                    write_masked(TEXT, &payload, &mut frame)
+                } else {
+                    write_plain(TEXT, &payload, &mut frame)
+                }
                 let head = Head::read(&frame).expect("complete head");
                 assert_eq!(head.frame_len(), frame.len());
                 let body = &mut frame[head.head_len..];

@@ -36,6 +36,7 @@ impl Log {
 /// Adds the events.
 pub fn serve<'a>(namespace: Namespace<'a>, log: &Log) -> Namespace<'a> {
     let (connects, leaving, left, asked) = (log.clone(), log.clone(), log.clone(), log.clone());
+    let refused = log.clone();
     namespace
         .on_connect(move |socket: Socket, auth: Value| {
             if let Some(tag) = auth["tag"].as_str() {
@@ -49,6 +50,9 @@ pub fn serve<'a>(namespace: Namespace<'a>, log: &Log) -> Namespace<'a> {
         .on_disconnect(move |socket: Socket, reason: String| {
             left.note(&socket, "disconnect", json!({"reason": reason, "rooms": sorted_rooms(&socket)}));
             TAGS.with_borrow_mut(|tags| tags.remove(socket.id()));
+        })
+        .on_error(move |socket: Socket, message: String| {
+            refused.note(&socket, "error", json!({"message": message}))
         })
         .on("log", move |tag: String, ack: Ack| ack.send(Value::Array(asked.entries(&tag))))
 }

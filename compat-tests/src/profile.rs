@@ -7,20 +7,20 @@ use socketville::{Builder, Cors, Driver, HttpRequest, HttpResponse, Method, Serv
 
 use crate::log::Log;
 
-/// Names of the profiles that are served.
-pub const PROFILES: &[&str] = &["protocol"];
+/// Profiles that are served, with ping interval and time-out in milliseconds. `main` differs in nothing else yet.
+pub const PROFILES: &[(&str, u64, u64)] = &[("protocol", 300, 200), ("main", 25_000, 20_000)];
 
 /// A server for a profile, with `key=value` options.
 ///
 /// # Errors
 /// An unknown profile or option.
 pub fn build(profile: &str, options: &[String]) -> Result<Builder> {
-    if !PROFILES.contains(&profile) {
+    let Some(&(_, interval_ms, timeout_ms)) = PROFILES.iter().find(|(name, ..)| *name == profile) else {
         bail!("expected a profile of {PROFILES:?}, found {profile:?}");
-    }
+    };
     let io = Server::builder();
-    io.ping_interval(Duration::from_millis(300))
-        .ping_timeout(Duration::from_millis(200))
+    io.ping_interval(Duration::from_millis(interval_ms))
+        .ping_timeout(Duration::from_millis(timeout_ms))
         .connect_timeout(Duration::from_millis(1000))
         .max_http_buffer_size(1_000_000)
         .cors(Cors::Any)

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use socketville::{Ack, AckError, Arguments, Binary, Namespace, Socket};
 
 /// How `burst` is to be sent.
@@ -14,9 +14,25 @@ struct Manner {
     binary: bool,
 }
 
+/// What became of a question.
+#[derive(Serialize)]
+struct Answered {
+    #[serde(rename = "timedOut")]
+    timed_out: bool,
+    args: Arguments,
+}
+
 /// Adds the events.
 pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
     namespace
+        .use_packet(|_socket, name| match name.as_str() {
+            "blocked" => Err("blocked event".into()),
+            "rewrite" => {
+                *name = "message".into();
+                Ok(())
+            }
+            _ => Ok(()),
+        })
         .on_connect(|socket: Socket, auth: Value| socket.emit("auth", auth))
         .on("message", |socket: Socket, words: Arguments| socket.emit("message-back", words))
         .on("message-with-ack", |words: Arguments, ack: Ack| ack.send(words))
@@ -35,12 +51,8 @@ pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
 async fn ask(socket: Socket, ms: u64, words: Arguments) {
     let asked = socket.emit_with_ack::<Arguments>("question", words, Duration::from_millis(ms)).await;
     let answer = match asked {
-        Ok(answers) => {
-            let answers: Vec<Value> =
-                (0..answers.len()).filter_map(|index| answers.read(index).ok()).collect();
-            json!({"timedOut": false, "args": answers})
-        }
-        Err(AckError::Timeout) => json!({"timedOut": true, "args": []}),
+        Ok(args) => Answered { timed_out: false, args },
+        Err(AckError::Timeout) => Answered { timed_out: true, args: Arguments::default() },
         Err(_) => return,
     };
     socket.emit("answer", answer);

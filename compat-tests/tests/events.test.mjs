@@ -63,7 +63,7 @@ onEachTransport("events", ({ test }) => {
     assert.equal((await client.next("answer"))[0].timedOut, true);
     answerLate("sorry");
     await client.settle();
-    assert.equal(client.all("answer").length, 0 + 1);
+    assert.equal(client.all("answer").length, 1);
   });
 
   test("text comes back as it was, whatever the script [SIO Sending and receiving data]", async ({ connect }) => {
@@ -93,16 +93,5 @@ onEachTransport("events", ({ test }) => {
     const ticks = client.all("tick").flat();
     assert.ok(ticks.length <= MANY);
     assert.deepEqual(ticks, [...new Set(ticks)].sort((a, b) => a - b));
-  });
-
-  test("a packet middleware rewrites one event and refuses another [semantics 19]", async ({ connect }) => {
-    const tag = `middleware-${process.pid}`;
-    const client = await connect({ auth: { tag } });
-    client.socket.emit("rewrite", "a", 1);
-    assert.deepEqual(await client.next("message-back"), ["a", 1]);
-    client.socket.emit("blocked");
-    await client.settle();
-    const errors = (await client.call("log", tag)).filter(({ ev, id }) => ev === "error" && id === client.id);
-    assert.deepEqual(errors.map(({ message }) => message), ["blocked event"]);
   });
 });

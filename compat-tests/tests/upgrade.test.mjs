@@ -6,25 +6,20 @@ import { onEachServer, unique, upTo } from "./harness.mjs";
 import { openSession } from "./session.mjs";
 
 const EVENTS = 200;
+/** The events are asked for in this many bursts, at different moments of the upgrade. */
+const PHASES = 4;
 const UPGRADING_AT_ONCE = 8;
 
 onEachServer("upgrade", ({ test }) => {
-  test(`${EVENTS} events before, while and after upgrading arrive once and in order [EIO Upgrade; semantics 5]`, async ({ connect }) => {
+  test(`${EVENTS} events while and after the official client upgrades arrive once and in order [EIO Upgrade; semantics 5]`, async ({ connect }) => {
     const client = await connect({ transport: "upgrade", ready: false });
-    const { manager } = client;
-    const phases = ["before", "while", "after"];
-    const ask = (phase) => client.ask("burst", EVENTS / 4, {}).then(() => phases.splice(phases.indexOf(phase), 1));
-    const asked = [];
-    manager.once("open", () => manager.engine.once("upgrading", () => asked.push(ask("while"))));
+    // Asked before the namespace is joined, so answered as soon as it is: in the middle of the upgrade.
+    const bursts = upTo(PHASES - 1).map(() => client.call("burst", EVENTS / PHASES, {}));
     await client.next("connect");
-    asked.push(ask("before"));
     await client.upgraded();
-    asked.push(ask("after"));
-    await Promise.all(asked);
-    await client.ask("burst", EVENTS / 4, {});
-
-    assert.deepEqual(phases, []);
-    assert.deepEqual(client.all("tick").flat(), upTo(4).flatMap(() => upTo(EVENTS / 4)));
+    bursts.push(client.call("burst", EVENTS / PHASES, {}));
+    await Promise.all(bursts);
+    assert.deepEqual(client.all("tick").flat(), upTo(PHASES).flatMap(() => upTo(EVENTS / PHASES)));
     assert.equal((await client.call("whoami")).transport, "websocket");
   });
 
@@ -62,22 +57,27 @@ onEachServer("upgrade", ({ test }) => {
     assert.deepEqual((await client.take("message-back", EVENTS)).flat(), upTo(EVENTS));
   });
 
-  test("packet by packet: probe, noop, upgrade, then only WebSocket [EIO Upgrade; semantics 4, 5]", async ({ server }) => {
+  test(`packet by packet, ${EVENTS} events before, while and after [EIO Upgrade; semantics 4, 5]`, async ({ server }) => {
     const session = await openSession(server, "polling");
     await session.join();
+    const burst = `["burst",${EVENTS / PHASES},{}]`;
+    assert.equal(await session.post(`420${burst}`), 200);
     const over = await session.upgrade();
+    assert.equal(await session.post(`421${burst}`), 200);
     over.send("2probe");
     await over.next((packet) => packet === "3probe");
 
     // Probed, not upgraded: what is emitted now may still leave over polling, or wait for the WebSocket.
-    assert.equal(await session.post(`420["burst",${EVENTS},{}]`), 200);
+    assert.equal(await session.post(`422${burst}`), 200);
     while (!session.packets.includes("6")) assert.equal(await session.poll(), 200);
     over.send("5");
-    over.send('421["message-with-ack","over"]');
-    await over.next((packet) => packet === '431["over"]');
+    over.send(`423${burst}`);
+    over.send('424["message-with-ack","over"]');
+    await over.next((packet) => packet === '434["over"]');
 
     const seen = [...session.packets, ...over.packets].filter((packet) => packet.startsWith('42["tick"'));
-    assert.deepEqual(seen, upTo(EVENTS).map((i) => `42["tick",${i}]`));
+    const ticks = upTo(EVENTS / PHASES).map((i) => `42["tick",${i}]`);
+    assert.deepEqual(seen, upTo(PHASES).flatMap(() => ticks));
     assert.equal(await session.poll(), 400);
     await over.close();
   });

@@ -25,7 +25,8 @@ struct Burst {
 }
 
 fn main() -> socketville::Result<()> {
-    let number = |name: &str, default| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+    let number =
+        |name: &str, default| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
     let io = Server::builder();
     io.cores(number("CORES", 1)).driver(match std::env::var("DRIVER").as_deref() {
         Ok("epoll") => Driver::Epoll,
@@ -61,7 +62,12 @@ fn main() -> socketville::Result<()> {
     });
     let server = io.listen(&format!("127.0.0.1:{}", number("PORT", 3000)))?;
     let _ = emitter.set(server.emitter());
-    println!("listening on http://{} ({}, {} cores)", server.local_addr(), server.driver_name(), server.cores());
+    println!(
+        "listening on http://{} ({}, {} cores)",
+        server.local_addr(),
+        server.driver_name(),
+        server.cores()
+    );
     server.run()
 }
 

@@ -97,14 +97,17 @@ fn main() -> Result<ExitCode> {
 
 fn rows(options: &Options) -> Result<Vec<Row>> {
     eprintln!("building what takes part");
-    let named: Vec<Contestant> = options.servers.iter().map(|name| Contestant::named(name)).collect::<Result<_>>()?;
+    let named: Vec<Contestant> =
+        options.servers.iter().map(|name| Contestant::named(name)).collect::<Result<_>>()?;
     let loads = comparison::standard_loads(options.smoke).into_iter();
-    let wanted = loads.filter(|(title, ..)| options.only.as_ref().is_none_or(|only| title.contains(only.as_str())));
+    let wanted =
+        loads.filter(|(title, ..)| options.only.as_ref().is_none_or(|only| title.contains(only.as_str())));
     wanted.map(|(title, load, coalesce)| row(title, load, coalesce, &named)).collect()
 }
 
 fn row(title: String, load: Load, coalesce: u32, named: &[Contestant]) -> Result<Row> {
-    let mut contestants = vec![Contestant::floor(Wire::Ring, coalesce)?, Contestant::floor(Wire::Send, coalesce)?];
+    let mut contestants =
+        vec![Contestant::floor(Wire::Ring, coalesce)?, Contestant::floor(Wire::Send, coalesce)?];
     contestants.extend_from_slice(named);
     Ok(Row { title, load, contestants })
 }
@@ -117,7 +120,8 @@ fn measure(options: &Options, row: &Row) -> Result<Vec<Cell>> {
     eprintln!("{}", row.title);
     for round in 1..=rounds {
         for (contestant, cell) in row.contestants.iter().zip(&mut cells) {
-            let outcome = measure_one(options, contestant, row.load).with_context(|| contestant.name.clone())?;
+            let outcome =
+                measure_one(options, contestant, row.load).with_context(|| contestant.name.clone())?;
             eprintln!("  round {round} of {rounds}: {}", progress(&outcome));
             cell.outcomes.push(outcome);
         }
@@ -135,7 +139,7 @@ fn progress(outcome: &Outcome) -> String {
     let cpu = outcome.cpu_us().map_or_else(|| "unknown".to_owned(), |cpu| format!("{cpu:.3}"));
     let verdict = match outcome.verdict() {
         Verdict::Valid => String::new(),
-        Verdict::Void => ", VOID (the swarm was busier)".to_owned(),
+        Verdict::Void => ", VOID (the swarm was the bottleneck)".to_owned(),
         Verdict::Failed => format!(", FAILED: {}", outcome.faults),
     };
     format!("{:<16} {cpu} us per delivery{verdict}", outcome.name)

@@ -132,7 +132,9 @@ impl<D: Driver> Connections for Driven<D> {
             {
                 next += 1;
                 match place {
-                    Some(conn) if conn.member && conn.backlog.is_empty() => batch.push(Outgoing { token: conn.token, bytes }),
+                    Some(conn) if conn.member && conn.backlog.is_empty() => {
+                        batch.push(Outgoing { token: conn.token, bytes })
+                    }
                     Some(conn) if conn.member => conn.backlog.push(bytes),
                     _ => {}
                 }

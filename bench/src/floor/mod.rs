@@ -87,7 +87,8 @@ struct Round {
 }
 
 fn run<C: Connections>(mut connections: C, coalesce: u32) -> Result<()> {
-    let mut round = Round { bytes: Vec::new(), frames: 0, coalesce: coalesce.max(1), frames_total: 0, sends_total: 0 };
+    let mut round =
+        Round { bytes: Vec::new(), frames: 0, coalesce: coalesce.max(1), frames_total: 0, sends_total: 0 };
     let (mut asked, mut bursts) = (Vec::new(), VecDeque::new());
     loop {
         let timeout = if bursts.is_empty() { None } else { Some(Duration::ZERO) };
@@ -155,7 +156,8 @@ impl Round {
     }
 
     fn metrics(&self) -> String {
-        let body = format!("floor_frames_total {}\nfloor_sends_total {}\n", self.frames_total, self.sends_total);
+        let body =
+            format!("floor_frames_total {}\nfloor_sends_total {}\n", self.frames_total, self.sends_total);
         format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
     }
 }
@@ -163,7 +165,8 @@ impl Round {
 /// The answer to the swarm's upgrade, with Engine.IO's open packet behind it.
 fn upgrade() -> Vec<u8> {
     let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
-    let open = r#"0{"sid":"floor","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+    let open =
+        r#"0{"sid":"floor","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
     let mut bytes = format!("{head}{SAMPLE_ACCEPT}\r\n\r\n").into_bytes();
     bytes.extend_from_slice(&text(open));
     bytes

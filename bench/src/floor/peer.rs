@@ -94,7 +94,9 @@ mod tests {
 
     fn session() -> Vec<u8> {
         let mut bytes = b"GET /socket.io/?EIO=4 HTTP/1.1\r\nHost: x\r\n\r\n".to_vec();
-        for packet in ["40", "3", r#"42["pub",{"p":"hello"}]"#, r#"42["burst",{"count":5,"every":2,"rest":"r"}]"#] {
+        for packet in
+            ["40", "3", r#"42["pub",{"p":"hello"}]"#, r#"42["burst",{"count":5,"every":2,"rest":"r"}]"#]
+        {
             wire::write_masked(wire::TEXT, packet.as_bytes(), &mut bytes);
         }
         bytes
@@ -104,7 +106,8 @@ mod tests {
     fn a_session_is_understood_however_it_is_cut() {
         let bytes = session();
         let burst = Burst { count: 5, every: 2, rest: "r".to_owned(), next: 0 };
-        let expected = [Request::Upgrade, Request::Connect, Request::Publish("hello".to_owned()), Request::Burst(burst)];
+        let expected =
+            [Request::Upgrade, Request::Connect, Request::Publish("hello".to_owned()), Request::Burst(burst)];
         assert_eq!(requests_of(&[&bytes]), expected);
         let single: Vec<&[u8]> = bytes.chunks(1).collect();
         assert_eq!(requests_of(&single), expected);

@@ -44,8 +44,13 @@ impl Plain {
                 Ok((mut stream, _)) => {
                     stream.set_nodelay(true)?;
                     let token = Token(self.conns.len());
-                    self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-                    let conn = Conn { stream, peer: Peer::default(), backlog: Backlog::default(), member: false };
+                    self.poll.registry().register(
+                        &mut stream,
+                        token,
+                        Interest::READABLE | Interest::WRITABLE,
+                    )?;
+                    let conn =
+                        Conn { stream, peer: Peer::default(), backlog: Backlog::default(), member: false };
                     self.conns.push(Some(conn));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),

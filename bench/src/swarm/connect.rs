@@ -155,7 +155,10 @@ mod tests {
         let source = |client| target(20_000, 0).source(client).map(|address| address.ip().to_string());
         assert_eq!(source(0).as_deref(), Some("127.0.0.2"));
         assert_eq!(source(10_000).as_deref(), Some("127.0.0.3"));
-        assert_eq!(target(10, 5).source(0).map(|address| address.ip().to_string()).as_deref(), Some("127.0.0.7"));
+        assert_eq!(
+            target(10, 5).source(0).map(|address| address.ip().to_string()).as_deref(),
+            Some("127.0.0.7")
+        );
     }
 
     #[test]

@@ -208,7 +208,13 @@ impl Swarm {
 
     /// Handles the first head or frame of `bytes`; `None` if it is incomplete, else its length.
     #[inline]
-    fn handle_next<S: Sink>(&mut self, index: usize, bytes: &[u8], now_ns: u64, sink: &mut S) -> Option<usize> {
+    fn handle_next<S: Sink>(
+        &mut self,
+        index: usize,
+        bytes: &[u8],
+        now_ns: u64,
+        sink: &mut S,
+    ) -> Option<usize> {
         let phase = self.clients.get(index)?.phase;
         match phase {
             Phase::Upgrading => self.handle_upgraded(index, bytes),
@@ -216,7 +222,11 @@ impl Swarm {
             Phase::Opening | Phase::Joining | Phase::Joined => {
                 let head = wire::Head::read(bytes)?;
                 let payload = bytes.get(head.head_len..head.frame_len())?;
-                if phase == Phase::Joined && head.opcode == wire::TEXT && payload.first() == Some(&b'4') && head.fin {
+                if phase == Phase::Joined
+                    && head.opcode == wire::TEXT
+                    && payload.first() == Some(&b'4')
+                    && head.fin
+                {
                     sink.packet(index, payload, now_ns);
                 } else {
                     self.handle_control(index, head, payload);
@@ -235,7 +245,9 @@ impl Swarm {
             (wire::PONG, _, _) => {}
             (wire::CLOSE, _, _) => self.lose(index, "the server sent a close frame"),
             (wire::TEXT, Some(b'0'), Phase::Opening) => self.enter(index, Phase::Joining, "40"),
-            (wire::TEXT, Some(b'4'), Phase::Joining) if payload.starts_with(b"40") => self.handle_joined(index),
+            (wire::TEXT, Some(b'4'), Phase::Joining) if payload.starts_with(b"40") => {
+                self.handle_joined(index)
+            }
             (wire::TEXT, Some(b'2'), Phase::Joining | Phase::Joined) => self.send(index, wire::TEXT, b"3"),
             (wire::TEXT, Some(b'6'), _) => {}
             _ => {

@@ -94,7 +94,10 @@ mod tests {
     #[test]
     fn disorder_is_neither_loss_nor_repeat() {
         let (sequence, arrivals) = noted(&[0, 3, 2, 1, 4]);
-        assert_eq!(arrivals, [Arrival::InOrder, Arrival::Ahead, Arrival::Late, Arrival::Late, Arrival::InOrder]);
+        assert_eq!(
+            arrivals,
+            [Arrival::InOrder, Arrival::Ahead, Arrival::Late, Arrival::Late, Arrival::InOrder]
+        );
         assert_eq!(sequence.missing_below(5), 0);
     }
 

@@ -22,8 +22,13 @@ impl Hub {
     pub(crate) fn handle_poll(&mut self, now_ms: u64, conn: ConnId, key: SessionKey) {
         let Some(session) = self.sessions.find_mut(key) else { return };
         match &mut session.link {
-            Link::Closing(_) => {
-                self.answer_poll(now_ms, conn, b"6\x1e1");
+            Link::Closing(farewell) => {
+                let mut payload = std::mem::take(&mut farewell.buffer);
+                if payload.is_empty() {
+                    payload.push(b'6');
+                }
+                append(&mut payload, b"1");
+                self.answer_poll(now_ms, conn, &payload);
                 self.drop_session(key);
             }
             Link::Polling(polling) if polling.parked.is_some() => self.refuse_second_poll(now_ms, conn, key),
@@ -118,7 +123,14 @@ impl Hub {
                 self.answer_poll(now_ms, conn, &polling.buffer);
                 self.drop_session(key);
             }
-            None if is_told_later => self.arm_session(key),
+            None if is_told_later => {
+                if let Some(Link::Closing(farewell)) =
+                    self.sessions.find_mut(key).map(|session| &mut session.link)
+                {
+                    farewell.buffer = polling.buffer;
+                }
+                self.arm_session(key);
+            }
             None => self.drop_session(key),
         }
     }

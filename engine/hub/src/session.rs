@@ -42,8 +42,8 @@ pub(crate) enum Layer {
 pub(crate) enum Link {
     WebSocket(ConnId),
     Polling(Box<Polling>),
-    /// The server has closed it; the next poll is told.
-    Closing(u64),
+    /// The server has closed it; the next poll is told, with what it has not had yet.
+    Closing(Box<Farewell>),
 }
 
 /// The state of long-polling.
@@ -61,6 +61,13 @@ pub(crate) struct Polling {
     pub(crate) is_due: bool,
 }
 
+/// What is left of a session that the server closed.
+#[derive(Default)]
+pub(crate) struct Farewell {
+    pub(crate) until_ms: u64,
+    pub(crate) buffer: Vec<u8>,
+}
+
 /// An upgrade under way.
 pub(crate) struct Probe {
     pub(crate) conn: ConnId,
@@ -72,7 +79,7 @@ pub(crate) struct Probe {
 impl Session {
     fn next_ms(&self) -> u64 {
         let link = match &self.link {
-            Link::Closing(at) => return *at,
+            Link::Closing(farewell) => return farewell.until_ms,
             Link::Polling(polling) => polling.probe.as_ref().map_or(u64::MAX, |probe| probe.due_ms),
             Link::WebSocket(_) => u64::MAX,
         };
@@ -178,8 +185,8 @@ impl Hub {
         if matches!(session.link, Link::Closing(_)) {
             return;
         }
-        let at_ms = now_ms + crate::limits::POLL_CLOSE_MS;
-        let link = std::mem::replace(&mut session.link, Link::Closing(at_ms));
+        let farewell = Farewell { until_ms: now_ms + crate::limits::POLL_CLOSE_MS, buffer: Vec::new() };
+        let link = std::mem::replace(&mut session.link, Link::Closing(Box::new(farewell)));
         self.disconnect_sockets_of(key, reason);
         match link {
             Link::WebSocket(conn) => {
@@ -194,7 +201,7 @@ impl Hub {
     /// The transport has ended by itself; nothing can be said to the peer any more.
     pub(crate) fn lose_session(&mut self, key: SessionKey, reason: Reason) {
         let Some(session) = self.sessions.find_mut(key) else { return };
-        let link = std::mem::replace(&mut session.link, Link::Closing(0));
+        let link = std::mem::replace(&mut session.link, Link::Closing(Box::default()));
         self.disconnect_sockets_of(key, reason);
         if let Link::Polling(polling) = link {
             for conn in

@@ -22,6 +22,10 @@ pub(crate) type BoxedMessage = Box<dyn Fn(&crate::BarePeer<'_>, crate::Message<'
 
 pub(crate) type BoxedStart = Box<dyn Fn(crate::Emitter) + Send + Sync>;
 
+/// Sees an event before its handler: may rename or refuse it.
+pub(crate) type BoxedMiddleware =
+    Box<dyn Fn(&crate::Socket, &mut String) -> Result<(), String> + Send + Sync>;
+
 /// Sees every event: socket, name, and the whole packet's JSON array.
 pub(crate) type BoxedAny = Box<dyn Fn(&crate::Socket, &str, &str) + Send + Sync>;
 
@@ -33,4 +37,6 @@ pub(crate) struct NamespaceApp {
     pub(crate) on_disconnect: Vec<BoxedHandler>,
     pub(crate) events: HashMap<String, BoxedHandler>,
     pub(crate) on_any: Vec<BoxedAny>,
+    pub(crate) packet_middlewares: Vec<BoxedMiddleware>,
+    pub(crate) on_error: Vec<BoxedHandler>,
 }

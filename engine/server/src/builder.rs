@@ -234,6 +234,20 @@ impl Namespace<'_> {
         self.with(|namespace| namespace.on_any.push(Box::new(see)))
     }
 
+    /// Looks at every event before its handler: it may change the name, or refuse the event with a message, which goes to
+    /// [`Namespace::on_error`]. Source: `socket.use`.
+    pub fn use_packet(
+        self,
+        see: impl Fn(&Socket, &mut String) -> std::result::Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|namespace| namespace.packet_middlewares.push(Box::new(see)))
+    }
+
+    /// Calls the handler when a packet middleware refuses an event; its argument is the message. Source: the `error` event.
+    pub fn on_error<M>(self, handler: impl Handler<M>) -> Self {
+        self.with(|namespace| namespace.on_error.push(boxed(handler)))
+    }
+
     /// Calls the handler when a client is about to leave and is still in its rooms; its argument is the reason. Source: `disconnecting`.
     pub fn on_disconnecting<M>(self, handler: impl Handler<M>) -> Self {
         self.with(|namespace| namespace.on_disconnecting.push(boxed(handler)))

@@ -2,6 +2,7 @@
 //!
 //! Not the hub's rules, which have been checked when something arrives here. A handler's panic closes its socket, not the core.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -159,10 +160,32 @@ impl Core {
         for handler in &namespace.on_any {
             handler(&socket, &name, args.json());
         }
+        let Some(name) = self.filter(namespace, &socket, name) else { return };
         match namespace.events.get(&*name) {
             Some(handler) => self.call(handler, &mut event(Some(Ack::new(socket.clone(), id)))),
             None => self.counters.borrow_mut().events_unhandled += 1,
         }
+    }
+
+    /// Through the packet middlewares; `None` if one refused.
+    fn filter<'a>(
+        self: &Rc<Self>,
+        namespace: &NamespaceApp,
+        socket: &Socket,
+        name: Cow<'a, str>,
+    ) -> Option<Cow<'a, str>> {
+        if namespace.packet_middlewares.is_empty() {
+            return Some(name);
+        }
+        let mut name = name.into_owned();
+        for middleware in &namespace.packet_middlewares {
+            if let Err(message) = middleware(socket, &mut name) {
+                let message = serde_json::Value::from(message).to_string();
+                self.call_each(&namespace.on_error, socket, &message);
+                return None;
+            }
+        }
+        Some(Cow::Owned(name))
     }
 
     /// Calls the handlers of a moment in a socket's life with one argument.

@@ -43,7 +43,11 @@ impl HttpRequest {
 
     /// The first header of this name, ASCII case ignored.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.request.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.request
+            .headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body.
@@ -128,8 +132,10 @@ pub(crate) fn serve(core: &Rc<Core>, conn: ConnId, request: Request) {
         tracing::error!(path = route.path, "a route's handler panicked");
         return respond(core, conn, &failed());
     };
-    let mut reply = Reply { core: Rc::clone(core), conn, response: Some(failed()) };
+    let crowded = HttpResponse::text(503, "too many requests are being handled\n");
+    let mut reply = Reply { core: Rc::clone(core), conn, response: Some(crowded) };
     let task = async move {
+        reply.response = Some(failed());
         reply.response = Some(answering.await);
     };
     if core.executor.start(task).is_err() {
@@ -137,7 +143,7 @@ pub(crate) fn serve(core: &Rc<Core>, conn: ConnId, request: Request) {
     }
 }
 
-/// What is said once a handler has ended, however it has: dropped by a panic or for want of room, it has left the first answer in place.
+/// What is said when a handler has ended, however it did: without room it never began, with a panic it left no answer of its own.
 struct Reply {
     core: Rc<Core>,
     conn: ConnId,

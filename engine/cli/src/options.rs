@@ -1,0 +1,242 @@
+//! The command line and the environment, which say the same.
+//!
+//! Not defaults of the engine: what is not asked for here is left to the library.
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::key::ApiKey;
+
+/// A broadcast engine that speaks Socket.IO.
+///
+/// Without arguments it does `socketville serve --demo`.
+#[derive(Debug, Parser)]
+#[command(name = "socketville", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve Socket.IO to browsers and a publish API to backends
+    ///
+    /// Clients connect with any official Socket.IO 4 client and emit `join` and `leave` with a room's name; backends post what is to
+    /// be broadcast to /api/publish. Health is at /healthz, metrics for Prometheus are at /metrics. Logs go to standard error (RUST_LOG).
+    Serve(Options),
+}
+
+/// How to serve.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Options {
+    /// Let clients speak to rooms that they are in, and serve the page of the town at /
+    ///
+    /// Adds the namespaces /harbour and /market. Without it only backends speak.
+    #[arg(
+        long,
+        env = "SOCKETVILLE_DEMO",
+        hide_env_values = true,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(crate) demo: bool,
+
+    /// Address and port to listen on; port 0 takes any free one
+    #[arg(
+        long,
+        env = "SOCKETVILLE_LISTEN",
+        hide_env_values = true,
+        value_name = "ADDR:PORT",
+        default_value = "0.0.0.0:3000"
+    )]
+    pub(crate) listen: String,
+
+    /// Cores to run on, one pinned thread each [default: all that this process may use]
+    #[arg(
+        long,
+        env = "SOCKETVILLE_CORES",
+        hide_env_values = true,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub(crate) cores: Option<u16>,
+
+    /// How to talk to the kernel
+    #[arg(
+        long,
+        env = "SOCKETVILLE_DRIVER",
+        hide_env_values = true,
+        value_enum,
+        value_name = "DRIVER",
+        default_value = "auto"
+    )]
+    pub(crate) driver: Driver,
+
+    /// Key that backends show to publish [default: made at start, and printed]
+    ///
+    /// Prefer the environment variable: other users of this machine see command lines.
+    #[arg(long, env = "SOCKETVILLE_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) api_key: Option<ApiKey>,
+
+    /// A namespace to serve beside /; may be given several times, or with commas
+    #[arg(
+        long = "namespace",
+        env = "SOCKETVILLE_NAMESPACES",
+        hide_env_values = true,
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = namespace
+    )]
+    pub(crate) namespaces: Vec<String>,
+}
+
+/// The ways to talk to the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Driver {
+    /// io_uring where the kernel allows it and is 6.1 or newer, epoll elsewhere
+    Auto,
+    /// io_uring or nothing
+    #[value(name = "io_uring", alias = "io-uring")]
+    IoUring,
+    /// epoll
+    Epoll,
+}
+
+impl From<Driver> for socketville::Driver {
+    fn from(driver: Driver) -> Self {
+        match driver {
+            Driver::Auto => Self::Auto,
+            Driver::IoUring => Self::IoUring,
+            Driver::Epoll => Self::Epoll,
+        }
+    }
+}
+
+impl Options {
+    /// All namespaces to serve, `/` first, each once.
+    pub(crate) fn all_namespaces(&self) -> Vec<String> {
+        let demo = if self.demo { DEMO_NAMESPACES } else { &[] };
+        let mut all = vec![String::from("/")];
+        for name in demo.iter().copied().chain(self.namespaces.iter().map(String::as_str)) {
+            if !all.iter().any(|known| known == name) {
+                all.push(name.to_owned());
+            }
+        }
+        all
+    }
+}
+
+/// Reads the command line of this process. Says what is wrong with it, or the help that was asked for, and ends the process.
+pub(crate) fn parse() -> Options {
+    read(std::env::args_os().collect()).unwrap_or_else(|error| error.exit())
+}
+
+fn read(mut args: Vec<std::ffi::OsString>) -> Result<Options, clap::Error> {
+    if args.len() <= 1 {
+        args = ["socketville", "serve"].map(Into::into).into();
+        if std::env::var_os("SOCKETVILLE_DEMO").is_none() {
+            args.push("--demo".into());
+        }
+    }
+    let Some(Command::Serve(options)) = Cli::try_parse_from(args)?.command else {
+        return Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand));
+    };
+    Ok(options)
+}
+
+/// A namespace's name, with its slash.
+fn namespace(name: &str) -> Result<String, String> {
+    let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
+    if name.len() > NAMESPACE_BYTES_MAX {
+        return Err(format!("expected at most {NAMESPACE_BYTES_MAX} bytes, found {}", name.len()));
+    }
+    if let Some(stranger) = name.chars().find(|c| matches!(c, '?' | ',') || c.is_control()) {
+        return Err(format!("expected a name without question mark, comma and control characters, found {stranger:?}"));
+    }
+    Ok(name)
+}
+
+/// The neighbourhoods of the demo's town, beside `/`.
+const DEMO_NAMESPACES: &[&str] = &["/harbour", "/market"];
+
+/// Bytes of a namespace's name: longer ones are refused by the engine's decoder, so nobody could ever join them.
+const NAMESPACE_BYTES_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Options, clap::Error> {
+        read(std::iter::once("socketville").chain(args.iter().copied()).map(Into::into).collect())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn without_arguments_it_serves_the_demo() {
+        let options = parsed(&[]).expect("valid");
+        assert!(options.demo && options.listen == "0.0.0.0:3000" && options.driver == Driver::Auto);
+        assert_eq!((options.cores, options.api_key.is_none()), (None, true));
+        assert_eq!(options.all_namespaces(), ["/", "/harbour", "/market"]);
+    }
+
+    #[test]
+    fn serve_alone_is_not_the_demo() {
+        let options = parsed(&["serve"]).expect("valid");
+        assert!(!options.demo);
+        assert_eq!(options.all_namespaces(), ["/"]);
+    }
+
+    #[test]
+    fn every_option_is_read() {
+        let options = parsed(&[
+            "serve", "--demo", "--listen", "127.0.0.1:0", "--cores", "2", "--driver", "io_uring", "--api-key", "secret",
+            "--namespace", "chat,/news", "--namespace", "/market",
+        ])
+        .expect("valid");
+        assert!(options.demo && options.listen == "127.0.0.1:0" && options.cores == Some(2));
+        assert_eq!(options.driver, Driver::IoUring);
+        assert!(options.api_key.as_ref().is_some_and(|key| key.is("secret")));
+        assert_eq!(options.all_namespaces(), ["/", "/harbour", "/market", "/chat", "/news"]);
+    }
+
+    #[test]
+    fn a_value_for_demo_needs_its_equals_sign() {
+        assert!(!parsed(&["serve", "--demo=false"]).expect("valid").demo);
+        assert!(parsed(&["serve", "--demo=yes"]).expect("valid").demo);
+        assert!(parsed(&["serve", "--demo", "false"]).is_err());
+    }
+
+    #[test]
+    fn bad_options_are_named() {
+        let long = "n".repeat(256);
+        for (args, expected) in [
+            (&["serve", "--cores", "0"][..], "0 is not in 1..=65535"),
+            (&["serve", "--driver", "kqueue"], "possible values: auto, io_uring, epoll"),
+            (&["serve", "--api-key", ""], "expected a key of 1 to 256 visible ASCII characters, found none"),
+            (&["serve", "--api-key", "a b"], "found ' '"),
+            (&["serve", "--namespace", "what?"], "found '?'"),
+            (&["serve", "--namespace", &long], "expected at most 256 bytes, found 257"),
+            (&["serve", "--port", "3000"], "unexpected argument '--port'"),
+            (&["start"], "unrecognized subcommand 'start'"),
+        ] {
+            let error = parsed(args).expect_err("refused").to_string();
+            assert!(error.contains(expected), "{args:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn help_tells_defaults_and_variables_but_no_key() {
+        let help = parsed(&["serve", "--help"]).expect_err("help").to_string();
+        for part in ["[default: 0.0.0.0:3000]", "[env: SOCKETVILLE_API_KEY]", "[default: auto]", "SOCKETVILLE_CORES"] {
+            assert!(help.contains(part), "{part} in {help}");
+        }
+    }
+}

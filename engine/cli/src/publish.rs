@@ -1,0 +1,131 @@
+//! The door for backends: `POST /api/publish`, from the key to the answer.
+//!
+//! Not what a body may be: that is `publication`. All of an array is checked before any of it is published; then all of it becomes due
+//! in the same turn, in its order, so that its frames leave together.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
+use serde::Serialize;
+use serde_json::json;
+use socketville::{EmitError, Emitter, HttpRequest, HttpResponse, Spread};
+
+use crate::key::ApiKey;
+use crate::publication::{Body, Publication};
+
+/// Who may publish, and where.
+pub(crate) struct Door {
+    /// What backends must show.
+    pub(crate) key: ApiKey,
+    /// The namespaces that are served.
+    pub(crate) namespaces: Vec<String>,
+}
+
+/// How many sockets of this machine publications were for.
+#[derive(Serialize)]
+struct Published<T> {
+    ok: bool,
+    sockets: T,
+}
+
+impl Door {
+    /// Answers a request.
+    pub(crate) async fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        if let Err(refusal) = self.admit(request.header("authorization")) {
+            return refusal;
+        }
+        let emitter = request.emitter();
+        match Body::read(request.body(), &self.namespaces) {
+            Err(fault) => HttpResponse::json(400, &json!({ "error": fault })),
+            Ok(Body::One(publication)) => match publish(&emitter, publication).await {
+                Ok(sockets) => HttpResponse::json(200, &Published { ok: true, sockets }),
+                Err(error) => unpublished(&error, None),
+            },
+            Ok(Body::Many(publications)) => publish_all(&emitter, publications).await,
+        }
+    }
+
+    /// Whether the header shows the key (RFC 6750 section 2.1).
+    fn admit(&self, authorization: Option<&str>) -> Result<(), HttpResponse> {
+        let bearer = authorization.and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        match bearer {
+            None => Err(unauthorized("expected a header `Authorization: Bearer KEY`, found none", CHALLENGE)),
+            Some(token) if self.key.is(token) => Ok(()),
+            Some(_) => Err(unauthorized("expected the key of this server, found another", CHALLENGE_AGAIN)),
+        }
+    }
+}
+
+fn unauthorized(message: &str, challenge: &str) -> HttpResponse {
+    HttpResponse::json(401, &json!({ "error": { "message": message } })).with_header("WWW-Authenticate", challenge)
+}
+
+async fn publish(emitter: &Emitter, publication: Publication<'_>) -> Result<usize, EmitError> {
+    let Publication { namespace, rooms, except, event, args } = publication;
+    let mut posting = emitter.of(&namespace);
+    if let Some(rooms) = rooms {
+        posting = posting.to(rooms);
+    }
+    posting.except(except).emit_counted(&event, Spread(args)).await
+}
+
+/// Begins all in their order, then waits for each.
+async fn publish_all(emitter: &Emitter, publications: Vec<Publication<'_>>) -> HttpResponse {
+    let mut begun = Vec::with_capacity(publications.len());
+    for publication in publications {
+        let mut publishing = Box::pin(publish(emitter, publication));
+        let early = poll_fn(|context| Poll::Ready(publishing.as_mut().poll(context))).await;
+        begun.push((publishing, early));
+    }
+    let mut counts = Vec::with_capacity(begun.len());
+    for (index, (publishing, early)) in begun.into_iter().enumerate() {
+        match finish(publishing, early).await {
+            Ok(sockets) => counts.push(sockets),
+            Err(error) => return unpublished(&error, Some(index)),
+        }
+    }
+    HttpResponse::json(200, &Published { ok: true, sockets: counts })
+}
+
+/// The output of a future that has been polled once; what is ready must not be polled again.
+async fn finish<F: Future>(future: Pin<Box<F>>, early: Poll<F::Output>) -> F::Output {
+    match early {
+        Poll::Ready(output) => output,
+        Poll::Pending => future.await,
+    }
+}
+
+/// A body that was in order, but a core is too far behind to take more.
+fn unpublished(error: &EmitError, index: Option<usize>) -> HttpResponse {
+    let mut fault = json!({ "message": error.to_string() });
+    if let Some(index) = index {
+        fault["path"] = json!(format!("[{index}]"));
+    }
+    HttpResponse::json(503, &json!({ "error": fault })).with_header("Retry-After", "1")
+}
+
+/// What is asked for (RFC 6750 section 3).
+const CHALLENGE: &str = "Bearer realm=\"socketville\"";
+/// The same, when something else came.
+const CHALLENGE_AGAIN: &str = "Bearer realm=\"socketville\", error=\"invalid_token\"";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_bearer_with_the_key_is_admitted() {
+        let door = Door { key: "secret".parse().expect("valid"), namespaces: Vec::new() };
+        for header in ["Bearer secret", "bearer secret", "BEARER  secret"] {
+            assert!(door.admit(Some(header)).is_ok(), "{header}");
+        }
+        for header in ["secret", "Basic secret", "Bearer", "Bearer ", "Bearer secre", "Bearersecret"] {
+            assert!(door.admit(Some(header)).is_err(), "{header}");
+        }
+        assert!(door.admit(None).is_err());
+    }
+}
