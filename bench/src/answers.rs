@@ -1,5 +1,5 @@
-//! Does the server answer rightly? Asked before anybody measures how fast it is: echo with an ack, rooms that include and exclude, a burst in order.
-//! Not a conformance suite; only what the scenarios rely on.
+//! Does the server answer rightly? Asked before anybody measures how fast it is: echo with an ack, rooms that
+//! include and exclude, a burst in order. Not a conformance suite; only what the scenarios rely on.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! The comparison: rows of loads, columns of servers, several rounds in which the servers take turns, medians. It measures nothing itself;
-//! taking turns is what makes two figures of a noisy machine comparable.
+//! The comparison: rows of loads, columns of servers, several rounds in which the servers take turns,
+//! medians. It measures nothing itself; taking turns is what makes two figures of a noisy machine comparable.
 
 use std::fmt::Write as _;
 
@@ -27,7 +27,8 @@ pub struct Cell {
     pub outcomes: Vec<Outcome>,
 }
 
-/// The loads of the standard comparison. The floors that belong to each are `floors`: plain ones, and those that coalesce.
+/// The loads of the standard comparison. The floors that belong to each are `floors`: plain ones, and those
+/// that coalesce.
 #[must_use]
 pub fn standard_loads(is_small: bool) -> Vec<(String, Load, u32)> {
     let paced = |clients, rate, seconds| Load {
@@ -57,7 +58,8 @@ pub fn standard_loads(is_small: bool) -> Vec<(String, Load, u32)> {
     ]
 }
 
-/// The median of `value` over the rounds that may be quoted, or over those that were at least correct if none may.
+/// The median of `value` over the rounds that may be quoted, or over those that were at least correct if none
+/// may.
 #[must_use]
 pub fn median(outcomes: &[Outcome], value: impl Fn(&Outcome) -> Option<f64>) -> Option<f64> {
     let of = |verdict: Verdict| {
@@ -78,7 +80,8 @@ fn middle(sorted: &[f64]) -> Option<f64> {
     sorted.get(sorted.len() / 2 - 1).map(|lower| f64::midpoint(*lower, upper))
 }
 
-/// One row as a table in Markdown. Ratios are CPU per delivery against the first cell and against `other` (if it is there).
+/// One row as a table in Markdown. Ratios are CPU per delivery against the first cell and against `other` (if
+/// it is there).
 #[must_use]
 pub fn table(title: &str, cells: &[Cell], other: &str) -> String {
     let cpu = |cell: &Cell| median(&cell.outcomes, Outcome::cpu_us);

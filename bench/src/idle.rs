@@ -1,10 +1,12 @@
-//! What does a connection cost that says nothing? User memory is the growth of the server's resident memory; kernel memory the growth of
-//! slabs, of which the swarm's own end is taken off. It measures memory only, no time.
+//! What does a connection cost that says nothing? User memory is the growth of the server's resident memory;
+//! kernel memory the growth of slabs, of which the swarm's own end is taken off. It measures memory only, no
+//! time.
 //!
-//! How the two ends are told apart: both live in this kernel, so slabs grow by both. Before the server's turn a few thousand bare pairs of
-//! connected sockets are made: half of their growth is one bare end. Then one side of them is registered with epoll, as the swarm
-//! does: that growth is the swarm's registration. The server's end is what is left of a connection's growth after one bare end and one
-//! registration: its socket, its file if it has one, and its own registration, whatever that is.
+//! How the two ends are told apart: both live in this kernel, so slabs grow by both. Before the server's turn
+//! a few thousand bare pairs of connected sockets are made: half of their growth is one bare end. Then one
+//! side of them is registered with epoll, as the swarm does: that growth is the swarm's registration. The
+//! server's end is what is left of a connection's growth after one bare end and one registration: its socket,
+//! its file if it has one, and its own registration, whatever that is.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -36,7 +38,8 @@ pub struct Cost {
     pub bare_bytes: f64,
     /// What was taken off for the swarm's registration, bytes.
     pub swarm_bytes: f64,
-    /// What other slabs grew meanwhile, bytes per connection: not counted, shown so that a busy machine is noticed.
+    /// What other slabs grew meanwhile, bytes per connection: not counted, shown so that a busy machine is
+    /// noticed.
     pub other_bytes: f64,
     /// Descriptors open in the server.
     pub descriptors: Option<usize>,
@@ -98,7 +101,8 @@ pub fn measure(contestant: &Contestant, plan: &Plan) -> Result<Cost> {
     })
 }
 
-/// The holding process: waits for a line, connects, says so, and keeps the connections (answering pings) until its input ends.
+/// The holding process: waits for a line, connects, says so, and keeps the connections (answering pings)
+/// until its input ends.
 ///
 /// # Errors
 /// When a client does not join, or is lost later.
@@ -118,7 +122,8 @@ pub fn hold(target: Target) -> Result<()> {
     }
 }
 
-/// What a bare end of a connection and an epoll registration cost here, bytes of slab; and the sockets that showed it.
+/// What a bare end of a connection and an epoll registration cost here, bytes of slab; and the sockets that
+/// showed it.
 struct Ends {
     bare_bytes: f64,
     registration_bytes: f64,

@@ -1,6 +1,7 @@
-//! The bench house: a swarm of light clients, the floor that the kernel sets, and the rivals, measured under the same
-//! conditions. Nothing here is part of the product, and nothing here makes its figures look better than they are:
-//! every client checks loss, repeats and order, and a result whose generator was the bottleneck is void.
+//! The bench house: a swarm of light clients, the floor that the kernel sets, and the rivals, measured under
+//! the same conditions. Nothing here is part of the product, and nothing here makes its figures look better
+//! than they are: every client checks loss, repeats and order, and a result whose generator was the
+//! bottleneck is void.
 //!
 //! The pieces, from the wire upwards:
 //!
@@ -17,10 +18,11 @@
 //!
 //! # The measured app
 //!
-//! Every server speaks the same app over WebSocket, text frames: `join` (room, ack); `pub` `{room?, p}` emits `msg` with
-//! the string p to the room or to all; `burst` `{room?, count, every, rest}` emits `msg` with i as 10 digits followed by
-//! rest for each i below count, yielding to its loop after each `every`; `echo` (data, ack) acks with data. It takes `PORT`
-//! and `CORES` from the environment. A payload is 10 digits of sequence, 16 digits of send time in ns, and filler.
+//! Every server speaks the same app over WebSocket, text frames: `join` (room, ack); `pub` `{room?, p}` emits
+//! `msg` with the string p to the room or to all; `burst` `{room?, count, every, rest}` emits `msg` with i as
+//! 10 digits followed by rest for each i below count, yielding to its loop after each `every`; `echo` (data,
+//! ack) acks with data. It takes `PORT` and `CORES` from the environment. A payload is 10 digits of sequence,
+//! 16 digits of send time in ns, and filler.
 
 pub mod answers;
 pub mod comparison;

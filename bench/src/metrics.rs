@@ -1,5 +1,5 @@
-//! What a server says about its own sends, if it has `GET /metrics` in Prometheus' text form. Not a Prometheus client: two counters are read,
-//! by the end of their names, summed over their labels.
+//! What a server says about its own sends, if it has `GET /metrics` in Prometheus' text form. Not a
+//! Prometheus client: two counters are read, by the end of their names, summed over their labels.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

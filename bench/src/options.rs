@@ -1,4 +1,5 @@
-//! The options that `fanout` and `ceiling` share, and what a run with them is. Not a configuration file, and not the comparison's table.
+//! The options that `fanout` and `ceiling` share, and what a run with them is. Not a configuration file, and
+//! not the comparison's table.
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};

@@ -11,7 +11,8 @@ use crate::swarm::Faults;
 pub enum Verdict {
     /// Every client got everything, once, in order, and the server was the busier side.
     Valid,
-    /// The generator was the bottleneck: busier than the server, and for most of the time. Rates and latencies are its own, not the server's.
+    /// The generator was the bottleneck: busier than the server, and for most of the time. Rates and
+    /// latencies are its own, not the server's.
     Void,
     /// Something was lost, repeated, out of order or malformed.
     Failed,
@@ -143,8 +144,9 @@ fn shown(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "unknown".to_owned(), |value| format!("{value:.digits$}"))
 }
 
-/// A generator that is idle for half of the time holds nobody up. Without this bound the best servers could not be measured: a send
-/// and the receive with its acknowledgement cost the kernel about the same, so that at the floor both sides are equally busy.
+/// A generator that is idle for half of the time holds nobody up. Without this bound the best servers could
+/// not be measured: a send and the receive with its acknowledgement cost the kernel about the same, so that
+/// at the floor both sides are equally busy.
 const SWARM_BUSY_HARMLESS: f64 = 0.5;
 
 /// To four digits after the point: more is noise.

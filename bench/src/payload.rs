@@ -1,5 +1,5 @@
-//! The string inside each `msg` event: 10 digits of sequence, 16 digits of send time in ns, filler. And the packet around it.
-//! Not JSON in general: every byte here is a digit or a dot, so nothing needs escaping.
+//! The string inside each `msg` event: 10 digits of sequence, 16 digits of send time in ns, filler. And the
+//! packet around it. Not JSON in general: every byte here is a digit or a dot, so nothing needs escaping.
 
 /// Digits of the sequence number.
 pub const SEQUENCE_DIGITS: usize = 10;
@@ -8,7 +8,8 @@ pub const TIME_DIGITS: usize = 16;
 /// The shortest payload.
 pub const BYTES_MIN: usize = SEQUENCE_DIGITS + TIME_DIGITS;
 
-/// What stands before the payload in a `msg` event's packet (Engine.IO message, Socket.IO event, default namespace).
+/// What stands before the payload in a `msg` event's packet (Engine.IO message, Socket.IO event, default
+/// namespace).
 pub const PREFIX: &[u8] = br#"42["msg",""#;
 /// What stands after it.
 pub const SUFFIX: &[u8] = br#""]"#;
@@ -23,7 +24,8 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of a whole `msg` packet whose payload has exactly `bytes` bytes; `None` if anything about it is wrong.
+    /// The stamp of a whole `msg` packet whose payload has exactly `bytes` bytes; `None` if anything about it
+    /// is wrong.
     #[inline]
     #[must_use]
     pub fn of_packet(packet: &[u8], bytes: usize) -> Option<Stamp> {

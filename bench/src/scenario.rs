@@ -1,5 +1,6 @@
-//! The two questions: what does a delivery cost when messages come at a steady pace, and when many come at once? Pacing is an open loop: a message
-//! is due when the schedule says so, and its age counts from then, however late the generator or the server is.
+//! The two questions: what does a delivery cost when messages come at a steady pace, and when many come at
+//! once? Pacing is an open loop: a message is due when the schedule says so, and its age counts from then,
+//! however late the generator or the server is.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -23,7 +24,8 @@ pub enum Pace {
         /// Seconds of the measured part.
         seconds: f64,
     },
-    /// `count` messages to all at once, the server yielding after each `every`; the next burst when all have it.
+    /// `count` messages to all at once, the server yielding after each `every`; the next burst when all have
+    /// it.
     Burst {
         /// Messages of a burst.
         count: u32,
@@ -143,7 +145,8 @@ impl Run {
         self.await_deliveries(goal)
     }
 
-    /// Handles what comes until `due_ns`. Below the resolution of a wait it naps, so that the thread neither sleeps too long nor spins.
+    /// Handles what comes until `due_ns`. Below the resolution of a wait it naps, so that the thread neither
+    /// sleeps too long nor spins.
     fn turn_until(&mut self, due_ns: u64) -> Result<()> {
         loop {
             let left = Duration::from_nanos(due_ns.saturating_sub(self.swarm.now_ns()));
@@ -174,7 +177,8 @@ impl Run {
         Ok(())
     }
 
-    /// Handles what comes until so many messages are there, or nothing has come for too long (the checker will say what is missing).
+    /// Handles what comes until so many messages are there, or nothing has come for too long (the checker
+    /// will say what is missing).
     fn await_deliveries(&mut self, goal: u64) -> Result<()> {
         let mut progress = (self.checker.delivered(), Instant::now());
         while self.checker.delivered() < goal && progress.1.elapsed() < SILENCE_MAX {
@@ -195,7 +199,8 @@ impl Run {
         Ok(())
     }
 
-    /// The server is asked for its own counters outside of the measured time, before it starts and after it ends.
+    /// The server is asked for its own counters outside of the measured time, before it starts and after it
+    /// ends.
     fn mark(&self, served: &Served) -> Mark {
         let sends = Sends::ask(served.address());
         Mark { sends, ..self.clocks(served) }

@@ -1,5 +1,5 @@
-//! A server under measurement: started here, pinned, and ended with the value; or running elsewhere and only pointed at.
-//! It does not know what the server speaks.
+//! A server under measurement: started here, pinned, and ended with the value; or running elsewhere and only
+//! pointed at. It does not know what the server speaks.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Stdio};

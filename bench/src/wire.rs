@@ -1,5 +1,5 @@
-//! WebSocket frames (RFC 6455 section 5.2), as far as both ends of a bench need them: heads, masking, writing. Not the engine's codec: the
-//! instrument must not share its faults with what it measures.
+//! WebSocket frames (RFC 6455 section 5.2), as far as both ends of a bench need them: heads, masking,
+//! writing. Not the engine's codec: the instrument must not share its faults with what it measures.
 
 /// The opcode of a text frame.
 pub const TEXT: u8 = 0x1;
@@ -15,7 +15,8 @@ pub const SAMPLE_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 /// The answer to [`SAMPLE_KEY`].
 pub const SAMPLE_ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// Every client frame is masked with this key; it is not zero, so that a server that forgets to unmask is caught.
+/// Every client frame is masked with this key; it is not zero, so that a server that forgets to unmask is
+/// caught.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// The head of one frame.

@@ -2,7 +2,7 @@
 // Rooms and binary arguments have their own files.
 
 import assert from "node:assert/strict";
-import { onEachTransport, upTo } from "./harness.mjs";
+import { onEachTransport, unique, upTo } from "./harness.mjs";
 
 const VALUES = [1, -0.5, 9007199254740991, 1e21, "two", "", { three: [4, { five: null }] }, [], {}, null, true, false];
 const TEXTS = ["Ä ä Ü ü ß", "Я Б Г Д Ж Й", "てすと", "utf8 — string", "😀👩‍👩‍👧", "\u2028\u2029", '"\\\n\t\u0000\u001e', "\u{10ffff}"];
@@ -93,5 +93,16 @@ onEachTransport("events", ({ test }) => {
     const ticks = client.all("tick").flat();
     assert.ok(ticks.length <= MANY);
     assert.deepEqual(ticks, [...new Set(ticks)].sort((a, b) => a - b));
+  });
+
+  test("a packet middleware rewrites one event and refuses another [semantics 19]", async ({ connect }) => {
+    const tag = unique("middleware");
+    const client = await connect({ auth: { tag } });
+    client.socket.emit("rewrite", "a", 1);
+    assert.deepEqual(await client.next("message-back"), ["a", 1]);
+    client.socket.emit("blocked");
+    await client.settle();
+    const errors = (await client.call("log", tag)).filter(({ ev }) => ev === "error");
+    assert.deepEqual(errors.map(({ message }) => message), ["blocked event"]);
   });
 });

@@ -1,5 +1,6 @@
-//! `ceiling`: what does the kernel alone cost? The same frames to the same swarm over the same sockets as `fanout`, with nothing between but one
-//! nonblocking send per socket. No engine can be cheaper on this machine without sending less often.
+//! `ceiling`: what does the kernel alone cost? The same frames to the same swarm over the same sockets as
+//! `fanout`, with nothing between but one nonblocking send per socket. No engine can be cheaper on this
+//! machine without sending less often.
 
 #![forbid(unsafe_code)]
 

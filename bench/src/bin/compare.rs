@@ -1,5 +1,5 @@
-//! `compare`: who delivers a broadcast for how much CPU? The floor and several servers take turns, five rounds, and medians are set side by side. This
-//! is the command behind the figures that the project quotes.
+//! `compare`: who delivers a broadcast for how much CPU? The floor and several servers take turns, five
+//! rounds, and medians are set side by side. This is the command behind the figures that the project quotes.
 
 #![forbid(unsafe_code)]
 
@@ -18,8 +18,9 @@ use socketville_bench::{answers, machine, scenario};
 
 /// The floor and several servers in turns; medians and ratios of CPU per delivery.
 ///
-/// Servers run on core 0, the swarm on core 1. The floor is the kernel alone: one send of ready bytes per socket by the engine's ring and by a plain
-/// loop; in bursts a send carries up to 16 frames. Takes about ten minutes with the default settings.
+/// Servers run on core 0, the swarm on core 1. The floor is the kernel alone: one send of ready bytes per
+/// socket by the engine's ring and by a plain loop; in bursts a send carries up to 16 frames. Takes about ten
+/// minutes with the default settings.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 struct Options {

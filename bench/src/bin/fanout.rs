@@ -1,5 +1,6 @@
-//! `fanout`: what does one delivery of a broadcast cost a server? Starts the server, or is pointed at one, checks its answers, lets a swarm hear
-//! everything, and prints CPU per delivery, rates and latencies. It compares nothing; `compare` does.
+//! `fanout`: what does one delivery of a broadcast cost a server? Starts the server, or is pointed at one,
+//! checks its answers, lets a swarm hear everything, and prints CPU per delivery, rates and latencies. It
+//! compares nothing; `compare` does.
 
 #![forbid(unsafe_code)]
 
@@ -15,8 +16,9 @@ use socketville_bench::served::Served;
 
 /// Fan-out of one server: CPU per delivery, deliveries per second, latency, every answer checked.
 ///
-/// The server is pinned to core 0, the swarm of clients to core 1. A result is VOID if the swarm was the bottleneck (busier than the server,
-/// and for more than half of the time), and FAILED (exit status 1) if any client missed a message, got one twice or out of order.
+/// The server is pinned to core 0, the swarm of clients to core 1. A result is VOID if the swarm was the
+/// bottleneck (busier than the server, and for more than half of the time), and FAILED (exit status 1) if any
+/// client missed a message, got one twice or out of order.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Options {

@@ -1,4 +1,5 @@
-//! `idle`: how many bytes does a connection cost that says nothing, in the server and in the kernel? And how many descriptors? It measures no time.
+//! `idle`: how many bytes does a connection cost that says nothing, in the server and in the kernel? And how
+//! many descriptors? It measures no time.
 
 #![forbid(unsafe_code)]
 
@@ -14,8 +15,9 @@ use socketville_bench::swarm::Target;
 
 /// Bytes per idle connection: joined to the default namespace, silent but for heartbeats.
 ///
-/// User bytes are the growth of the server's resident memory divided by the clients. Kernel bytes are the growth of slabs, without the swarm's
-/// end: half of a bare socket pair and one epoll registration, both measured first in this process.
+/// User bytes are the growth of the server's resident memory divided by the clients. Kernel bytes are the
+/// growth of slabs, without the swarm's end: half of a bare socket pair and one epoll registration, both
+/// measured first in this process.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 struct Options {

@@ -1,4 +1,5 @@
-//! What a full socket has not taken. Without a limit: it can hold one burst at most, and the floor is not a server for strangers.
+//! What a full socket has not taken. Without a limit: it can hold one burst at most, and the floor is not a
+//! server for strangers.
 
 /// Bytes in order, taken from the front.
 #[derive(Default)]

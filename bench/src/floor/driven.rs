@@ -1,4 +1,5 @@
-//! The engine's drivers as wires of the floor: batches of sends, exceptions reported. Nothing of the engine but `sys` is between.
+//! The engine's drivers as wires of the floor: batches of sends, exceptions reported. Nothing of the engine
+//! but `sys` is between.
 
 use std::io;
 use std::time::Duration;

@@ -1,10 +1,12 @@
-//! The floor: what the kernel alone costs. A server that speaks just enough to be measured by the swarm, and whose fan-out is nothing but
-//! one nonblocking send of ready bytes to each member. It has no rooms, no acks, no limits: never an example of a server.
+//! The floor: what the kernel alone costs. A server that speaks just enough to be measured by the swarm, and
+//! whose fan-out is nothing but one nonblocking send of ready bytes to each member. It has no rooms, no acks,
+//! no limits: never an example of a server.
 //!
-//! Each wire of it ([`send`](Wire::Send): the plain write loop; [`ring`](Wire::Ring) and [`epoll`](Wire::Epoll): the engine's own drivers) is read
-//! by the same few lines, so that what differs between two figures is the way bytes reach the kernel. With `coalesce` K up to K frames
-//! leave in one send: the floor of an engine that puts K frames into each send. What a full socket does not take is copied to its
-//! backlog and leaves when the socket is writable.
+//! Each wire of it ([`send`](Wire::Send): the plain write loop; [`ring`](Wire::Ring) and
+//! [`epoll`](Wire::Epoll): the engine's own drivers) is read by the same few lines, so that what differs
+//! between two figures is the way bytes reach the kernel. With `coalesce` K up to K frames leave in one send:
+//! the floor of an engine that puts K frames into each send. What a full socket does not take is copied to
+//! its backlog and leaves when the socket is writable.
 
 mod backlog;
 mod driven;
@@ -65,7 +67,8 @@ trait Connections {
     /// Names a connection.
     type Id: Copy;
 
-    /// Waits (`None`: for ever), accepts, sends backlogs to sockets that became writable, and appends what peers ask.
+    /// Waits (`None`: for ever), accepts, sends backlogs to sockets that became writable, and appends what
+    /// peers ask.
     fn turn(&mut self, timeout: Option<Duration>, asked: &mut Vec<(Self::Id, Request)>) -> Result<()>;
     /// Sends to one.
     fn send(&mut self, id: Self::Id, bytes: &[u8]);

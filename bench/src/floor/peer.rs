@@ -1,4 +1,5 @@
-//! One peer of the floor: what it asks. It answers nothing, and of a request's head it reads the first line only.
+//! One peer of the floor: what it asks. It answers nothing, and of a request's head it reads the first line
+//! only.
 
 use serde::Deserialize;
 

@@ -81,7 +81,8 @@ impl Plain {
 }
 
 impl Conn {
-    /// One send, unless others wait before it. What the kernel does not take waits. Returns whether it was tried.
+    /// One send, unless others wait before it. What the kernel does not take waits. Returns whether it was
+    /// tried.
     fn send(&mut self, bytes: &[u8]) -> bool {
         let at_once = self.backlog.is_empty();
         let taken = if at_once { self.stream.write(bytes).unwrap_or(0) } else { 0 };

@@ -1,5 +1,5 @@
-//! Where a process runs: `taskset` and `prlimit` of util-linux, called as programs. Not a scheduler: where the programs
-//! are missing, everything still runs, with a warning that figures will be noisier.
+//! Where a process runs: `taskset` and `prlimit` of util-linux, called as programs. Not a scheduler: where
+//! the programs are missing, everything still runs, with a warning that figures will be noisier.
 
 use std::process::{Command, Stdio};
 
@@ -20,7 +20,8 @@ pub fn pinned(cores: &str, program: &[String]) -> Command {
     command
 }
 
-/// Pins the calling process's main thread, and threads it starts later, to `cores`. Warns and goes on if that fails.
+/// Pins the calling process's main thread, and threads it starts later, to `cores`. Warns and goes on if that
+/// fails.
 pub fn pin_self(cores: &str) {
     let pid = std::process::id().to_string();
     if !succeeds(Command::new("taskset").args(["-cp", cores, &pid])) {

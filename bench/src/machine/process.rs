@@ -1,4 +1,5 @@
-//! One process seen from outside: CPU time, resident memory, descriptors. Not a sampler: each question reads `/proc` once.
+//! One process seen from outside: CPU time, resident memory, descriptors. Not a sampler: each question reads
+//! `/proc` once.
 
 use std::fs;
 use std::path::PathBuf;
@@ -22,8 +23,8 @@ impl Process {
         self.pid
     }
 
-    /// User and system time of all its present threads, ns, as the scheduler accounts it. A thread that has ended is
-    /// no longer counted; the servers measured here keep theirs.
+    /// User and system time of all its present threads, ns, as the scheduler accounts it. A thread that has
+    /// ended is no longer counted; the servers measured here keep theirs.
     #[must_use]
     pub fn cpu_ns(self) -> Option<u64> {
         let tasks = fs::read_dir(self.path("task")).ok()?;
@@ -34,7 +35,8 @@ impl Process {
         Some(times.sum())
     }
 
-    /// Resident memory in bytes: the exact sum of its pages where the kernel gives it, else the rounded counter.
+    /// Resident memory in bytes: the exact sum of its pages where the kernel gives it, else the rounded
+    /// counter.
     #[must_use]
     pub fn resident_bytes(self) -> Option<u64> {
         let exact = fs::read_to_string(self.path("smaps_rollup")).ok();

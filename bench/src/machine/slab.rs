@@ -1,5 +1,5 @@
-//! Kernel memory in slabs: sockets, files, poll entries. It does not see pages that are no slab (socket buffers with
-//! data in them, large tables); an idle connection has none of the first and shares the second.
+//! Kernel memory in slabs: sockets, files, poll entries. It does not see pages that are no slab (socket
+//! buffers with data in them, large tables); an idle connection has none of the first and shares the second.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -40,7 +40,8 @@ impl Slab {
         }
     }
 
-    /// Reads the slabs as soon as they have stopped shrinking: closed sockets leave them late. Waits five seconds at most.
+    /// Reads the slabs as soon as they have stopped shrinking: closed sockets leave them late. Waits five
+    /// seconds at most.
     #[must_use]
     pub fn settled() -> Slab {
         let started = Instant::now();
@@ -89,8 +90,8 @@ fn growth(now: &BTreeMap<String, u64>, before: &BTreeMap<String, u64>) -> Growth
     Growth { bytes: sum(&caches), other_bytes: sum(&others), caches }
 }
 
-/// Whether a connection, its file, its poll entries or its ring's requests may live in this cache. Others (inodes of file systems, memory
-/// maps of programs) belong to whoever else is running.
+/// Whether a connection, its file, its poll entries or its ring's requests may live in this cache. Others
+/// (inodes of file systems, memory maps of programs) belong to whoever else is running.
 fn is_of_connections(cache: &str) -> bool {
     OF_CONNECTIONS.iter().any(|prefix| cache.starts_with(prefix))
 }

@@ -1,5 +1,6 @@
-//! The sink that believes nothing: each client's series is checked for loss, repeats and order, each message's bytes for their form, and its age
-//! goes into a histogram. It does not decide whether a run was good; [`Faults`] says what was wrong.
+//! The sink that believes nothing: each client's series is checked for loss, repeats and order, each
+//! message's bytes for their form, and its age goes into a histogram. It does not decide whether a run was
+//! good; [`Faults`] says what was wrong.
 
 use std::fmt;
 
@@ -79,13 +80,15 @@ impl Checker {
         self.latency.clear();
     }
 
-    /// Ends the series: all numbers below `end` were sent to everybody, and a new series may begin at 0. Faults add up.
+    /// Ends the series: all numbers below `end` were sent to everybody, and a new series may begin at 0.
+    /// Faults add up.
     pub fn end_series(&mut self, end: u32) {
         self.faults.lost += self.clients.iter().map(|client| client.missing_below(end)).sum::<u64>();
         self.clients.fill(Sequence::default());
     }
 
-    /// What was wrong in all series that have ended, apart from disconnected clients, which only the swarm knows.
+    /// What was wrong in all series that have ended, apart from disconnected clients, which only the swarm
+    /// knows.
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.faults

@@ -1,4 +1,5 @@
-//! One client of the swarm: a socket, where it is in its life, and the tail of a cut frame. It decides nothing; [`super::Swarm`] does.
+//! One client of the swarm: a socket, where it is in its life, and the tail of a cut frame. It decides
+//! nothing; [`super::Swarm`] does.
 //!
 //! ```text
 //! Connecting --writable--> Upgrading --101--> Opening --`0{…}`--> Joining --`40{…}`--> Joined
@@ -47,5 +48,6 @@ impl Client {
     }
 }
 
-/// A tail's memory is kept up to this size, so that bursts do not allocate per read and 20 000 clients stay below 80 MB.
+/// A tail's memory is kept up to this size, so that bursts do not allocate per read and 20 000 clients stay
+/// below 80 MB.
 const TAIL_CAPACITY_KEPT: usize = 4096;

@@ -1,5 +1,5 @@
-//! How a swarm comes to be: many connects, a bounded number at a time, spread over loopback addresses, each through the upgrade to
-//! the namespace. It measures nothing but the time that all of it took.
+//! How a swarm comes to be: many connects, a bounded number at a time, spread over loopback addresses, each
+//! through the upgrade to the namespace. It measures nothing but the time that all of it took.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -20,12 +20,14 @@ pub struct Target {
     pub address: SocketAddr,
     /// How many clients.
     pub clients: usize,
-    /// Loopback source addresses are counted from 127.0.0.(2 + this): generators that run side by side take their own.
+    /// Loopback source addresses are counted from 127.0.0.(2 + this): generators that run side by side take
+    /// their own.
     pub source_offset: u8,
 }
 
 impl Target {
-    /// The source address of a client; `None` leaves it to the kernel. Loopback targets only, and only where one address would run out of ports.
+    /// The source address of a client; `None` leaves it to the kernel. Loopback targets only, and only where
+    /// one address would run out of ports.
     fn source(&self, client: usize) -> Option<SocketAddr> {
         let many = self.clients > CLIENTS_PER_SOURCE || self.source_offset > 0;
         if !many || !self.address.ip().is_loopback() || self.address.is_ipv6() {
@@ -38,8 +40,8 @@ impl Target {
 }
 
 impl Swarm {
-    /// Connects `target.clients` more clients and waits until all have joined the default namespace. Packets that come meanwhile are ignored.
-    /// Returns how long it took.
+    /// Connects `target.clients` more clients and waits until all have joined the default namespace. Packets
+    /// that come meanwhile are ignored. Returns how long it took.
     ///
     /// # Errors
     /// When a client fails, or no client makes progress for 20 seconds.
@@ -100,7 +102,8 @@ impl Swarm {
     }
 }
 
-/// A nonblocking socket whose connect is under way. Closing it later sends a reset: no port is left in TIME_WAIT, so runs can follow each other.
+/// A nonblocking socket whose connect is under way. Closing it later sends a reset: no port is left in
+/// TIME_WAIT, so runs can follow each other.
 fn connecting(address: SocketAddr, source: Option<SocketAddr>) -> std::io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
@@ -126,7 +129,8 @@ const TURN: Duration = Duration::from_millis(100);
 /// No client joined for this long: the server is stuck.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The upgrade request of RFC 6455 section 4.1, for Engine.IO 4. The host is not checked by any server measured here.
+/// The upgrade request of RFC 6455 section 4.1, for Engine.IO 4. The host is not checked by any server
+/// measured here.
 const UPGRADE: &str = concat!(
     "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n",
     "Host: 127.0.0.1\r\n",

@@ -1,4 +1,5 @@
-//! Latencies in a fixed table: 32 steps per power of two, so that a quantile is at most 3 % too high. Not a general histogram library.
+//! Latencies in a fixed table: 32 steps per power of two, so that a quantile is at most 3 % too high. Not a
+//! general histogram library.
 
 /// Counts of durations in ns.
 #[derive(Clone, Debug)]

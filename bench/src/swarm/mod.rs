@@ -1,9 +1,10 @@
-//! N light Socket.IO clients on one thread, over edge-triggered readiness. Not a client library: it knows one protocol
-//! path (WebSocket, text, default namespace), and is made to cost much less per delivery than any server.
+//! N light Socket.IO clients on one thread, over edge-triggered readiness. Not a client library: it knows one
+//! protocol path (WebSocket, text, default namespace), and is made to cost much less per delivery than any
+//! server.
 //!
-//! How it stays cheap: one read per ready socket into one buffer that all share; frames are parsed where they lie and handed
-//! to the [`Sink`] as slices; only the tail of a cut frame is kept per client. A read that did not fill the buffer has drained the
-//! socket, so that no second call is made to hear "would block".
+//! How it stays cheap: one read per ready socket into one buffer that all share; frames are parsed where they
+//! lie and handed to the [`Sink`] as slices; only the tail of a cut frame is kept per client. A read that did
+//! not fill the buffer has drained the socket, so that no second call is made to hear "would block".
 
 mod checker;
 mod client;
@@ -84,7 +85,8 @@ impl Swarm {
         }
     }
 
-    /// Waits until something is ready or the time is up, and handles all of it. Returns how many sockets were ready.
+    /// Waits until something is ready or the time is up, and handles all of it. Returns how many sockets were
+    /// ready.
     ///
     /// # Errors
     /// When waiting itself fails. A client that fails is counted in [`Swarm::lost`].
@@ -310,7 +312,8 @@ impl Swarm {
     }
 }
 
-/// One read takes at most this much. Larger than any socket's receive queue in these scenarios, small enough for the L2 cache.
+/// One read takes at most this much. Larger than any socket's receive queue in these scenarios, small enough
+/// for the L2 cache.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// A tail this long leaves no room to read what completes it.
 const TAIL_BYTES_MAX: usize = BUFFER_BYTES - 1;

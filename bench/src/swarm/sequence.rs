@@ -1,7 +1,9 @@
-//! What one client has heard of a numbered series: the next number it expects, and the holes. It knows numbers only, no bytes and no time.
+//! What one client has heard of a numbered series: the next number it expects, and the holes. It knows
+//! numbers only, no bytes and no time.
 //!
-//! The common case is one comparison. Holes cost memory only where there are some: a number that comes late fills its hole
-//! and counts as disorder, one that came before counts as a repeat, and what is still a hole at the end is lost.
+//! The common case is one comparison. Holes cost memory only where there are some: a number that comes late
+//! fills its hole and counts as disorder, one that came before counts as a repeat, and what is still a hole
+//! at the end is lost.
 
 use std::ops::Range;
 

@@ -64,6 +64,9 @@ pub(crate) enum Phase {
     WebSocket { session: SessionKey, decoder: ws::Decoder, role: Role },
     /// Its last bytes are on their way; what comes is ignored.
     Closing,
+    /// As `Closing`, but a body that nobody reads is still coming: closing before its end would reset the
+    /// connection and could take the answer with it, so the peer closes first.
+    Lingering,
 }
 
 /// What becomes of an answer's body (RFC 9110 section 9.3.2).
@@ -105,7 +108,7 @@ impl Hub {
     /// How the bytes that came are to be read.
     pub fn intake(&mut self, conn: ConnId) -> Intake {
         match self.conn_mut(conn).map(|c| &mut c.phase) {
-            None | Some(Phase::Vacant | Phase::Closing) => Intake::Deaf,
+            None | Some(Phase::Vacant | Phase::Closing | Phase::Lingering) => Intake::Deaf,
             Some(Phase::WebSocket { decoder, .. }) => {
                 Intake::WebSocket(std::mem::replace(decoder, ws::Decoder::new()))
             }
@@ -153,7 +156,8 @@ impl Hub {
             | Phase::Vacant
             | Phase::Http
             | Phase::Answering
-            | Phase::Closing => {}
+            | Phase::Closing
+            | Phase::Lingering => {}
         }
         self.cut(conn);
     }
@@ -175,6 +179,20 @@ impl Hub {
             self.outbox.close(conn);
             self.set_conn_deadline(conn, now_ms + LINGER_MS);
         }
+    }
+
+    /// Ends a connection after its last bytes and the peer's.
+    pub(crate) fn linger(&mut self, conn: ConnId) {
+        if let Some(state) = self.conn_mut(conn) {
+            state.phase = Phase::Lingering;
+        }
+    }
+
+    /// Whether a connection whose last bytes have been sent waits for its peer to close.
+    pub fn is_lingering(&self, conn: ConnId) -> bool {
+        self.conns.get(conn.index as usize).is_some_and(|state| {
+            state.generation == conn.generation && matches!(state.phase, Phase::Lingering)
+        })
     }
 
     /// Ends a connection at once.

@@ -73,7 +73,7 @@ impl Hub {
                 (ALL, Progress::Wait)
             }
             Phase::WebSocket { .. } => (0, Progress::Again),
-            Phase::Vacant | Phase::Closing => (ALL, Progress::Wait),
+            Phase::Vacant | Phase::Closing | Phase::Lingering => (ALL, Progress::Wait),
         }
     }
 
@@ -123,6 +123,9 @@ impl Hub {
             Verdict::Upgrade(session) => self.open_probe(now_ms, conn, session, head),
             Verdict::Post(session) => self.begin_post(now_ms, conn, session, head),
             Verdict::NotOurs => self.begin_upload(now_ms, conn, head, Purpose::Application(owned(head))),
+        }
+        if has_body && self.conn_mut(conn).is_some_and(|state| matches!(state.phase, Phase::Closing)) {
+            self.linger(conn);
         }
         // An empty body is complete without another byte.
         if let Some(Phase::Body(upload)) = self.conn_mut(conn).map(|c| &mut c.phase) {
@@ -261,6 +264,7 @@ impl Hub {
             self.lose_session(session, Reason::TransportError);
         }
         self.refuse_and_close(now_ms, conn, status, &[], b"");
+        self.linger(conn);
     }
 
     /// All packets of a POST were handled.

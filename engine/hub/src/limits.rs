@@ -30,7 +30,7 @@ pub const BODY_TIMEOUT_MS: u64 = 30_000;
 pub const KEEP_ALIVE_MS: u64 = 65_000;
 
 /// Milliseconds that a closing connection has to take its last bytes; then it is cut.
-pub const LINGER_MS: u64 = 10_000;
+pub const LINGER_MS: u64 = 5_000;
 
 /// Milliseconds that a session which the server closed waits for the client's next poll. Source: engine.io `closeTimeout`.
 pub const POLL_CLOSE_MS: u64 = 30_000;

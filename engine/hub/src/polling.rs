@@ -23,13 +23,14 @@ impl Hub {
         let Some(session) = self.sessions.find_mut(key) else { return };
         match &mut session.link {
             Link::Closing(farewell) => {
-                let mut payload = std::mem::take(&mut farewell.buffer);
+                let payload = std::mem::take(&mut farewell.buffer);
                 if payload.is_empty() {
-                    payload.push(b'6');
+                    self.answer_poll(now_ms, conn, b"6\x1e1");
+                    self.drop_session(key);
+                } else {
+                    // The close comes with the next poll: clients look at a close before the packets that came with it.
+                    self.answer_poll(now_ms, conn, &payload);
                 }
-                append(&mut payload, b"1");
-                self.answer_poll(now_ms, conn, &payload);
-                self.drop_session(key);
             }
             Link::Polling(polling) if polling.parked.is_some() => self.refuse_second_poll(now_ms, conn, key),
             Link::Polling(polling) => {
@@ -118,6 +119,10 @@ impl Hub {
         );
         let last: &[u8] = if matches!(reason, Reason::TransportClose) { b"6" } else { b"1" };
         match polling.parked.take() {
+            Some(conn) if is_told_later && !polling.buffer.is_empty() => {
+                self.answer_poll(now_ms, conn, &polling.buffer);
+                self.arm_session(key);
+            }
             Some(conn) => {
                 append(&mut polling.buffer, last);
                 self.answer_poll(now_ms, conn, &polling.buffer);

@@ -254,6 +254,9 @@ impl<D: Driver> Turn<D> {
         self.settled.blocked.iter().for_each(|conn| self.driver.watch_writable(token_of(*conn)));
         self.settled.broken.iter().for_each(|conn| hub.handle_end(*conn, Reason::TransportClose));
         for conn in &self.settled.drained {
+            if hub.is_lingering(*conn) {
+                continue;
+            }
             self.driver.close(token_of(*conn));
             hub.forget(*conn);
         }

@@ -1,6 +1,6 @@
-//! The measured app on socketioxide: what `bench-server` does, written as its documentation would have it and set up
-//! as well as it can be (one thread for one core, mimalloc, a send queue that loses nothing, no Nagle).
-//! Not an example of our own engine.
+//! The measured app on socketioxide: what `bench-server` does, written as its documentation would have it and
+//! set up as well as it can be (one thread for one core, mimalloc, a send queue that loses nothing, no
+//! Nagle). Not an example of our own engine.
 //!
 //! `PORT` (default 3000) and `CORES` (default 1) come from the environment.
 
@@ -46,7 +46,8 @@ fn from_environment(name: &str, default: u16) -> Result<u16, std::num::ParseIntE
     std::env::var(name).map_or(Ok(default), |value| value.parse())
 }
 
-/// A single-threaded runtime has no locks between workers and keeps the order of tasks; it is the best there is for one core.
+/// A single-threaded runtime has no locks between workers and keeps the order of tasks; it is the best there
+/// is for one core.
 fn runtime(cores: usize) -> std::io::Result<Runtime> {
     if cores <= 1 {
         Builder::new_current_thread().enable_all().build()
