@@ -91,7 +91,8 @@ pub fn table(title: &str, cells: &[Cell], other: &str) -> String {
     let mut text = format!("### {title}\n\n");
     let _ = writeln!(
         text,
-        "| server | CPU us per delivery | of {base_name} | of {other} | deliveries/s | p50 us | p99 us | busy (server / swarm) | sends per frame | runs |"
+        "| server | CPU us per delivery | of {base_name} | of {other} | deliveries/s | p50 us | p99 us \
+         | busy (server / swarm) | sends per frame | runs |"
     );
     text.push_str("|---|---|---|---|---|---|---|---|---|---|\n");
     for cell in cells {

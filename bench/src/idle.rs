@@ -69,7 +69,8 @@ pub struct Plan {
 /// # Errors
 /// When the server or a holding process fails, or a client does not join.
 pub fn measure(contestant: &Contestant, plan: &Plan) -> Result<Cost> {
-    let ends = Ends::measure(PAIRS)?; // its sockets stay until the end: none is freed while others are counted
+    // The pairs stay until the end, so that none is freed while others are counted.
+    let ends = Ends::measure(PAIRS)?;
     let served = contestant.start(&plan.server_cores)?;
     answers::check(&served, contestant.depth)?;
     let mut holders = Holder::start_all(served.address(), plan)?;
@@ -247,7 +248,8 @@ impl Cost {
             "name": self.name, "clients": self.clients,
             "user_bytes": self.user_bytes.map(rounded), "kernel_bytes": rounded(self.kernel_bytes),
             "bare_socket_bytes": rounded(self.bare_bytes), "swarm_registration_bytes": rounded(self.swarm_bytes),
-            "other_slabs_bytes": rounded(self.other_bytes), "descriptors": self.descriptors, "source": self.source, "caches_both_ends": caches,
+            "other_slabs_bytes": rounded(self.other_bytes), "descriptors": self.descriptors,
+            "source": self.source, "caches_both_ends": caches,
         })
     }
 }

@@ -8,4 +8,4 @@ mod slab;
 
 pub use place::{pin_self, pinned, raise_descriptor_limit};
 pub use process::{Process, own_thread_cpu_ns};
-pub use slab::{Growth, Slab};
+pub use slab::{Cache, Growth, Slab};

@@ -10,10 +10,17 @@ use super::process::kibibytes;
 /// The slabs at one moment.
 #[derive(Clone, Debug)]
 pub enum Slab {
-    /// Live objects per cache, in bytes, from `/proc/slabinfo` (readable by root only). Exact.
-    Caches(BTreeMap<String, u64>),
+    /// Live objects per cache, from `/proc/slabinfo` (readable by root only). Exact.
+    Caches(BTreeMap<String, Cache>),
     /// The total of `/proc/meminfo`, bytes. Counts whole pages, and whatever else the machine does meanwhile.
     Total(u64),
+}
+
+/// One cache: its live objects, and the bytes of each.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cache {
+    live: i64,
+    size: i64,
 }
 
 /// How far slabs grew between two moments.
@@ -78,17 +85,31 @@ impl Slab {
     }
 }
 
-fn growth(now: &BTreeMap<String, u64>, before: &BTreeMap<String, u64>) -> Growth {
-    let grown = |(name, bytes): (&String, &u64)| {
-        (name.clone(), signed(*bytes) - signed(before.get(name).copied().unwrap_or(0)))
-    };
-    let (mut caches, others): (Vec<_>, Vec<_>) =
-        now.iter().map(grown).partition(|(name, _)| is_of_connections(name));
-    caches.retain(|(_, bytes)| *bytes != 0);
+fn growth(now: &BTreeMap<String, Cache>, before: &BTreeMap<String, Cache>) -> Growth {
+    let live_before = |name: &String| before.get(name).map_or(0, |cache| cache.live);
+    let grown =
+        |name: &str| now.get_key_value(name).map_or(0, |(name, cache)| cache.live - live_before(name));
+    let (mut caches, mut other_bytes) = (Vec::new(), 0);
+    for (name, cache) in now {
+        let all = cache.live - live_before(name);
+        let counted = match OWNERS.iter().find(|(owned, _)| owned == name) {
+            Some((_, owner)) => all.min(grown(owner)),
+            None if is_of_connections(name) => all,
+            None => 0,
+        };
+        other_bytes += (all - counted) * cache.size;
+        if counted != 0 {
+            caches.push((name.clone(), counted * cache.size));
+        }
+    }
     caches.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    let sum = |caches: &[(String, i64)]| caches.iter().map(|(_, bytes)| bytes).sum();
-    Growth { bytes: sum(&caches), other_bytes: sum(&others), caches }
+    Growth { bytes: caches.iter().map(|(_, bytes)| bytes).sum(), other_bytes, caches }
 }
+
+/// Caches of which a connection uses one object for each object of another cache. All the rest belongs to file systems: somebody
+/// who lists the descriptors of a process, for example, makes a name for each.
+const OWNERS: &[(&str, &str)] =
+    &[("dentry", "filp"), ("lsm_inode_cache", "sock_inode_cache"), ("lsm_file_cache", "filp")];
 
 /// Whether a connection, its file, its poll entries or its ring's requests may live in this cache. Others
 /// (inodes of file systems, memory maps of programs) belong to whoever else is running.
@@ -121,17 +142,17 @@ const LOOK: Duration = Duration::from_millis(200);
 const SETTLE_MAX: Duration = Duration::from_secs(5);
 
 /// `name <active_objs> <num_objs> <objsize> …` per line, after two lines of heading.
-fn caches(slabinfo: &str) -> BTreeMap<String, u64> {
+fn caches(slabinfo: &str) -> BTreeMap<String, Cache> {
     let lines = slabinfo.lines().filter(|line| !line.starts_with('#') && !line.starts_with("slabinfo"));
     lines.filter_map(cache).collect()
 }
 
-fn cache(line: &str) -> Option<(String, u64)> {
+fn cache(line: &str) -> Option<(String, Cache)> {
     let mut words = line.split_whitespace();
     let name = words.next()?.to_owned();
-    let active: u64 = words.next()?.parse().ok()?;
-    let size: u64 = words.nth(1)?.parse().ok()?;
-    Some((name, active * size))
+    let live = words.next()?.parse().ok()?;
+    let size = words.nth(1)?.parse().ok()?;
+    Some((name, Cache { live, size }))
 }
 
 fn signed(bytes: u64) -> i64 {
@@ -142,15 +163,34 @@ fn signed(bytes: u64) -> i64 {
 mod tests {
     use super::*;
 
-    const BEFORE: &str = "slabinfo - version: 2.1\n# name <active_objs> <num_objs> <objsize>\nTCP 10 12 2560 12 8 : tunables 0 0 0\ndentry 100 120 192 21 1 :\next4_inode_cache 5 5 1000 1 1 :\n";
-    const AFTER: &str = "slabinfo - version: 2.1\n# name\nTCP 20 24 2560 12 8 :\ndentry 99 120 192 21 1 :\next4_inode_cache 7 7 1000 1 1 :\n";
+    /// What `/proc/slabinfo` says of these live objects and sizes.
+    fn slab(table: &[(&str, u64, u64)]) -> Slab {
+        let lines = table
+            .iter()
+            .map(|(name, live, size)| format!("{name} {live} 999 {size} 12 8 : tunables 0 0 0\n"));
+        let heading = "slabinfo - version: 2.1\n# name <active_objs> <num_objs> <objsize>\n".to_owned();
+        Slab::Caches(caches(&lines.fold(heading, |text, line| text + &line)))
+    }
 
     #[test]
     fn growth_is_live_objects_times_their_size() {
-        let growth = Slab::Caches(caches(AFTER)).since(&Slab::Caches(caches(BEFORE)));
+        let growth = slab(&[("TCP", 20, 2560), ("filp", 9, 192)])
+            .since(&slab(&[("TCP", 10, 2560), ("filp", 10, 192)]));
         assert_eq!(growth.bytes, 10 * 2560 - 192);
-        assert_eq!(growth.other_bytes, 2000);
         assert_eq!(growth.caches.first(), Some(&("TCP".to_owned(), 25_600)));
+    }
+
+    #[test]
+    fn other_programs_are_not_counted() {
+        let before = slab(&[("ext4_inode_cache", 5, 1000), ("dentry", 0, 192), ("filp", 0, 192)]);
+        let after = slab(&[("ext4_inode_cache", 7, 1000), ("dentry", 30, 192), ("filp", 10, 192)]);
+        let growth = after.since(&before);
+        assert_eq!(
+            growth.bytes,
+            10 * 192 + 10 * 192,
+            "a file has one name, the other 20 are not of connections"
+        );
+        assert_eq!(growth.other_bytes, 2000 + 20 * 192);
     }
 
     #[test]

@@ -33,7 +33,11 @@ impl fmt::Display for Announcement {
         writeln!(f, "  Socket.IO  {url}/socket.io/   namespaces {}", self.namespaces.join(" "))?;
         writeln!(f, "  publish    {url}/api/publish   POST with `Authorization: Bearer KEY`")?;
         match &self.new_key {
-            Some(key) => writeln!(f, "  key        {}   made now; SOCKETVILLE_API_KEY sets a lasting one", key.reveal())?,
+            Some(key) => writeln!(
+                f,
+                "  key        {}   made now; SOCKETVILLE_API_KEY sets a lasting one",
+                key.reveal()
+            )?,
             None => writeln!(f, "  key        the one that was given")?,
         }
         writeln!(f, "  health     {url}/healthz")?;
@@ -82,7 +86,14 @@ mod tests {
     #[test]
     fn every_door_has_its_line() {
         let text = announced("127.0.0.1:3000", None);
-        for part in ["/socket.io/   namespaces / /chat", "/api/publish", "/healthz", "/metrics", "cores      2", "epoll, since"] {
+        for part in [
+            "/socket.io/   namespaces / /chat",
+            "/api/publish",
+            "/healthz",
+            "/metrics",
+            "cores      2",
+            "epoll, since",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
     }

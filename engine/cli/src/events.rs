@@ -112,7 +112,9 @@ fn say(socket: &Socket, words: Checked<Words>, speech: Speech) -> Result<(), Str
     match text.chars().count() {
         0 => return Err("expected a text, found an empty one".into()),
         1..=TEXT_CHARS_MAX => {}
-        found => return Err(format!("expected a text of at most {TEXT_CHARS_MAX} characters, found {found}")),
+        found => {
+            return Err(format!("expected a text of at most {TEXT_CHARS_MAX} characters, found {found}"));
+        }
     }
     let from = socket.id().get(..FROM_CHARS).unwrap_or_default();
     socket.nsp().to(&room).emit("said", Said { room: &room, from, text: &text });

@@ -155,7 +155,9 @@ fn namespace(name: &str) -> Result<String, String> {
         return Err(format!("expected at most {NAMESPACE_BYTES_MAX} bytes, found {}", name.len()));
     }
     if let Some(stranger) = name.chars().find(|c| matches!(c, '?' | ',') || c.is_control()) {
-        return Err(format!("expected a name without question mark, comma and control characters, found {stranger:?}"));
+        return Err(format!(
+            "expected a name without question mark, comma and control characters, found {stranger:?}"
+        ));
     }
     Ok(name)
 }
@@ -197,8 +199,20 @@ mod tests {
     #[test]
     fn every_option_is_read() {
         let options = parsed(&[
-            "serve", "--demo", "--listen", "127.0.0.1:0", "--cores", "2", "--driver", "io_uring", "--api-key", "secret",
-            "--namespace", "chat,/news", "--namespace", "/market",
+            "serve",
+            "--demo",
+            "--listen",
+            "127.0.0.1:0",
+            "--cores",
+            "2",
+            "--driver",
+            "io_uring",
+            "--api-key",
+            "secret",
+            "--namespace",
+            "chat,/news",
+            "--namespace",
+            "/market",
         ])
         .expect("valid");
         assert!(options.demo && options.listen == "127.0.0.1:0" && options.cores == Some(2));
@@ -235,7 +249,9 @@ mod tests {
     #[test]
     fn help_tells_defaults_and_variables_but_no_key() {
         let help = parsed(&["serve", "--help"]).expect_err("help").to_string();
-        for part in ["[default: 0.0.0.0:3000]", "[env: SOCKETVILLE_API_KEY]", "[default: auto]", "SOCKETVILLE_CORES"] {
+        for part in
+            ["[default: 0.0.0.0:3000]", "[env: SOCKETVILLE_API_KEY]", "[default: auto]", "SOCKETVILLE_CORES"]
+        {
             assert!(help.contains(part), "{part} in {help}");
         }
     }

@@ -174,10 +174,16 @@ impl<'a> Fields<'a> {
         let namespace = if namespace.starts_with('/') { namespace } else { format!("/{namespace}") };
         if !namespaces.contains(&namespace) {
             let known = namespaces.join(", ");
-            return fault(format!("expected one of the namespaces {known}, found {namespace:?}"), "namespace".into());
+            return fault(
+                format!("expected one of the namespaces {known}, found {namespace:?}"),
+                "namespace".into(),
+            );
         }
         if event.is_empty() || RESERVED_EVENTS.contains(&&*event) {
-            return fault(format!("expected an event's name that is not reserved, found {event:?}"), "event".into());
+            return fault(
+                format!("expected an event's name that is not reserved, found {event:?}"),
+                "event".into(),
+            );
         }
         for (list, rooms) in [("rooms", &rooms), ("except", &except)] {
             let names = rooms.iter().flat_map(|rooms| &rooms.0);
@@ -186,7 +192,10 @@ impl<'a> Fields<'a> {
             }
         }
         if let Some(index) = args.iter().position(|arg| depth(arg.get()) > DEPTH_MAX) {
-            return fault(format!("expected at most {DEPTH_MAX} levels of nesting"), format!("args[{index}]"));
+            return fault(
+                format!("expected at most {DEPTH_MAX} levels of nesting"),
+                format!("args[{index}]"),
+            );
         }
         let except = except.map(|rooms| rooms.0).unwrap_or_default();
         Ok(Publication { namespace, rooms: rooms.map(|rooms| rooms.0), except, event, args })

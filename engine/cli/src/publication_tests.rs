@@ -61,7 +61,10 @@ fn what_is_not_json_is_told_with_its_place() {
         assert_eq!(fault(body), json!({"message": message, "line": line, "column": column}), "{body}");
     }
     let cut = fault(r#"[{"event":"a"},{"event":"#);
-    assert_eq!((&cut["path"], &cut["message"]), (&json!("[1].event"), &json!("not JSON: EOF while parsing a value")));
+    assert_eq!(
+        (&cut["path"], &cut["message"]),
+        (&json!("[1].event"), &json!("not JSON: EOF while parsing a value"))
+    );
 }
 
 #[test]
@@ -85,12 +88,24 @@ fn wrong_types_are_told_with_their_path() {
         (r#"[{"event":"a"},{}]"#, Some("[1]"), "missing field `event`".into()),
         (r#"{"event":5}"#, Some("event"), "invalid type: integer `5`, expected a string".into()),
         (r#"{"event":"a","event":"b"}"#, Some("event"), "duplicate field `event`".into()),
-        (r#"{"namespace":null,"event":"a"}"#, Some("namespace"), "invalid type: null, expected a string".into()),
+        (
+            r#"{"namespace":null,"event":"a"}"#,
+            Some("namespace"),
+            "invalid type: null, expected a string".into(),
+        ),
         (r#"{"event":"a","rooms":null}"#, Some("rooms"), format!("invalid type: null, {rooms}")),
         (r#"{"event":"a","rooms":{}}"#, Some("rooms"), format!("invalid type: map, {rooms}")),
-        (r#"[{"event":"a","rooms":["x",1]}]"#, Some("[0].rooms[1]"), "invalid type: integer `1`, expected a string".into()),
+        (
+            r#"[{"event":"a","rooms":["x",1]}]"#,
+            Some("[0].rooms[1]"),
+            "invalid type: integer `1`, expected a string".into(),
+        ),
         (r#"{"event":"a","except":true}"#, Some("except"), format!("invalid type: boolean `true`, {rooms}")),
-        (r#"{"event":"a","args":"x"}"#, Some("args"), "invalid type: string \"x\", expected a sequence".into()),
+        (
+            r#"{"event":"a","args":"x"}"#,
+            Some("args"),
+            "invalid type: string \"x\", expected a sequence".into(),
+        ),
     ] {
         let fault = fault(body);
         assert_eq!((fault["path"].as_str(), fault["message"].as_str()), (path, Some(&*message)), "{body}");
@@ -139,9 +154,13 @@ fn too_many_publications_are_refused() {
 
 #[test]
 fn brackets_in_texts_are_no_levels() {
-    for (json, expected) in
-        [("1", 0), ("[]", 1), (r#"{"a":[1,{"b":[]}]}"#, 4), (r#"["[[[\"[[", "\\", "["]"#, 1), ("[[],[[]]]", 3)]
-    {
+    for (json, expected) in [
+        ("1", 0),
+        ("[]", 1),
+        (r#"{"a":[1,{"b":[]}]}"#, 4),
+        (r#"["[[[\"[[", "\\", "["]"#, 1),
+        ("[[],[[]]]", 3),
+    ] {
         assert_eq!(depth(json), expected, "{json}");
     }
 }

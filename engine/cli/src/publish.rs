@@ -61,7 +61,8 @@ impl Door {
 }
 
 fn unauthorized(message: &str, challenge: &str) -> HttpResponse {
-    HttpResponse::json(401, &json!({ "error": { "message": message } })).with_header("WWW-Authenticate", challenge)
+    HttpResponse::json(401, &json!({ "error": { "message": message } }))
+        .with_header("WWW-Authenticate", challenge)
 }
 
 async fn publish(emitter: &Emitter, publication: Publication<'_>) -> Result<usize, EmitError> {

@@ -38,7 +38,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         serve_backends(&io, Door { key, namespaces: options.all_namespaces() });
     }
     pages::serve_figures(&io);
-    if options.demo { pages::serve_town(&io) } else { pages::serve_doors(&io) }
+    if options.demo {
+        pages::serve_town(&io)
+    } else {
+        pages::serve_doors(&io)
+    }
     let opening = open_on_start(&io);
     let server = io.listen(&options.listen)?;
     let _ = opening.set(Opening::new(&server, options, new_key));

@@ -31,7 +31,9 @@ pub(crate) fn stop_on_signal(emitter: Emitter) -> io::Result<()> {
 
 async fn next(signals: &mut [(&'static str, Signal)]) -> &'static str {
     poll_fn(|context| {
-        let came = signals.iter_mut().find_map(|(name, signal)| signal.poll_recv(context).is_ready().then_some(*name));
+        let came = signals
+            .iter_mut()
+            .find_map(|(name, signal)| signal.poll_recv(context).is_ready().then_some(*name));
         came.map_or(Poll::Pending, Poll::Ready)
     })
     .await

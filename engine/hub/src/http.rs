@@ -120,6 +120,7 @@ impl Hub {
             Verdict::Poll(session) => self.handle_poll(now_ms, conn, session),
             Verdict::OpenWebSocket(layer) => self.open_websocket(now_ms, conn, head, layer),
             Verdict::OpenBare => self.open_bare(now_ms, conn, head),
+            Verdict::TurnAway => self.turn_away(now_ms, conn, head),
             Verdict::Upgrade(session) => self.open_probe(now_ms, conn, session, head),
             Verdict::Post(session) => self.begin_post(now_ms, conn, session, head),
             Verdict::NotOurs => self.begin_upload(now_ms, conn, head, Purpose::Application(owned(head))),

@@ -35,6 +35,10 @@ pub const LINGER_MS: u64 = 5_000;
 /// Milliseconds that a session which the server closed waits for the client's next poll. Source: engine.io `closeTimeout`.
 pub const POLL_CLOSE_MS: u64 = 30_000;
 
+/// Milliseconds for which a session that its client closed still answers one poll, on several cores: the poll may have been sent
+/// before the close and still be on its way from another core.
+pub const CROSSING_MS: u64 = 100;
+
 /// Members up to which a room is a small vector; above it is a bitset over the core's slots. At 32 members a
 /// scan for a leave still fits two cache lines; a bitset for 20 000 slots takes 2.5 KB.
 pub const SMALL_ROOM_MAX: usize = 32;

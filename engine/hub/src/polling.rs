@@ -23,9 +23,9 @@ impl Hub {
         let Some(session) = self.sessions.find_mut(key) else { return };
         match &mut session.link {
             Link::Closing(farewell) => {
-                let payload = std::mem::take(&mut farewell.buffer);
+                let (payload, last) = (std::mem::take(&mut farewell.buffer), farewell.last);
                 if payload.is_empty() {
-                    self.answer_poll(now_ms, conn, b"6\x1e1");
+                    self.answer_poll(now_ms, conn, last);
                     self.drop_session(key);
                 } else {
                     // The close comes with the next poll: clients look at a close before the packets that came with it.
@@ -116,7 +116,7 @@ impl Hub {
         let is_told_later = matches!(
             reason,
             Reason::ForcedClose | Reason::ServerShuttingDown | Reason::ServerNamespaceDisconnect
-        );
+        ) || (reason == Reason::TransportClose && self.cores > 1);
         let last: &[u8] = if matches!(reason, Reason::TransportClose) { b"6" } else { b"1" };
         match polling.parked.take() {
             Some(conn) if is_told_later && !polling.buffer.is_empty() => {

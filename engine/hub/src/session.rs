@@ -12,6 +12,7 @@
 use smallvec::SmallVec;
 use socketville_proto::{eio, encode, sio};
 
+use crate::limits::{CROSSING_MS, POLL_CLOSE_MS};
 use crate::timers::{Deadline, Watched};
 use crate::{ConnId, Effect, Hub, Id, Reason, SessionKey, SocketKey};
 
@@ -66,6 +67,8 @@ pub(crate) struct Polling {
 pub(crate) struct Farewell {
     pub(crate) until_ms: u64,
     pub(crate) buffer: Vec<u8>,
+    /// What the last poll gets.
+    pub(crate) last: &'static [u8],
 }
 
 /// An upgrade under way.
@@ -185,7 +188,11 @@ impl Hub {
         if matches!(session.link, Link::Closing(_)) {
             return;
         }
-        let farewell = Farewell { until_ms: now_ms + crate::limits::POLL_CLOSE_MS, buffer: Vec::new() };
+        let (last, ms): (&[u8], _) = match reason {
+            Reason::TransportClose => (b"6", CROSSING_MS),
+            _ => (b"6\x1e1", POLL_CLOSE_MS),
+        };
+        let farewell = Farewell { until_ms: now_ms + ms, buffer: Vec::new(), last };
         let link = std::mem::replace(&mut session.link, Link::Closing(Box::new(farewell)));
         self.disconnect_sockets_of(key, reason);
         match link {

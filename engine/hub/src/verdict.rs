@@ -23,6 +23,8 @@ pub(crate) enum Verdict {
     Post(SessionKey),
     /// A WebSocket for a session that polls.
     Upgrade(SessionKey),
+    /// A WebSocket for a session that has one: accepted, so that its client can be told, then closed.
+    TurnAway,
     /// Its session lives on another core.
     OtherCore(u16),
     /// A CORS preflight.
@@ -118,6 +120,7 @@ impl Hub {
         let Some(&key) = self.session_ids.get(&id) else { return Verdict::Refuse(Fault::SessionUnknown) };
         let is_polling = self.sessions.find(key).is_some_and(|s| !matches!(s.link, Link::WebSocket(_)));
         match method {
+            Method::Get if is_v4 && is_websocket && is_upgrade && !is_polling => Verdict::TurnAway,
             _ if !is_v4 || !is_polling => Verdict::Refuse(Fault::BadRequest),
             Method::Get if is_websocket && is_upgrade => Verdict::Upgrade(key),
             Method::Get if !is_websocket => Verdict::Poll(key),

@@ -73,7 +73,7 @@ impl Hub {
         let Some(session) = self.sessions.find_mut(key) else { return };
         let is_free = session.polling_mut().is_some_and(|polling| polling.probe.is_none());
         if !is_free {
-            return self.answer_fault_and_close(now_ms, conn);
+            return self.turn_away(now_ms, conn, head);
         }
         if !self.switch_protocols(now_ms, conn, head) {
             return;
@@ -84,6 +84,13 @@ impl Hub {
         }
         self.become_websocket(conn, key, Role::Probe);
         self.arm_session(key);
+    }
+
+    /// The session has a WebSocket, or one that is about to take over.
+    pub(crate) fn turn_away(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>) {
+        if self.switch_protocols(now_ms, conn, head) {
+            self.close_websocket(now_ms, conn, None);
+        }
     }
 
     fn switch_protocols(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>) -> bool {

@@ -135,8 +135,8 @@ pub(crate) fn serve(core: &Rc<Core>, conn: ConnId, request: Request) {
     let crowded = HttpResponse::text(503, "too many requests are being handled\n");
     let mut reply = Reply { core: Rc::clone(core), conn, response: Some(crowded) };
     let task = async move {
-        reply.response = Some(failed());
-        reply.response = Some(answering.await);
+        reply.is(failed());
+        reply.is(answering.await);
     };
     if core.executor.start(task).is_err() {
         core.counters.borrow_mut().tasks_refused += 1;
@@ -148,6 +148,12 @@ struct Reply {
     core: Rc<Core>,
     conn: ConnId,
     response: Option<HttpResponse>,
+}
+
+impl Reply {
+    fn is(&mut self, response: HttpResponse) {
+        self.response = Some(response);
+    }
 }
 
 impl Drop for Reply {

@@ -27,7 +27,11 @@ struct Signal {
 }
 
 impl Waker {
-    pub(crate) fn new() -> io::Result<Waker> {
+    /// A signal that nobody has given yet.
+    ///
+    /// # Errors
+    /// The kernel's refusal of an event descriptor.
+    pub fn new() -> io::Result<Waker> {
         // SAFETY: eventfd takes two integers and touches no memory.
         let raw = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         if raw < 0 {

@@ -1,0 +1,188 @@
+//! The program under test, and the plainest HTTP and Socket.IO clients that can ask it something.
+//! Not clients for anybody else: one request a connection, answers read to their end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Guard of everything that is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running `socketville`.
+pub(crate) struct Program {
+    child: Child,
+    address: String,
+    /// What it printed at start.
+    pub(crate) said: String,
+    /// What it prints later; closed when it ends.
+    lines: Receiver<String>,
+}
+
+/// An HTTP answer.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    /// Header lines, their names in lower case.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+/// A Socket.IO client over long-polling, in one namespace.
+pub(crate) struct Client<'a> {
+    program: &'a Program,
+    path: String,
+    /// What stands between a packet's type and its content: nothing for `/`.
+    scope: String,
+    /// Packets that came and were not asked for yet.
+    heard: Vec<String>,
+}
+
+impl Program {
+    /// Starts it and waits until it has told where to look; else what it said instead.
+    pub(crate) fn start(options: &[&str]) -> Result<Self, String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_socketville"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SOCKETVILLE_")) {
+            command.env_remove(name);
+        }
+        command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program was built");
+        let lines = lines_of(child.stdout.take().expect("piped"));
+        let errors = lines_of(child.stderr.take().expect("piped"));
+        let mut said = String::new();
+        while let Ok(line) = lines.recv_timeout(PATIENCE) {
+            said = said + &line + "\n";
+            if line.starts_with("Try: ") {
+                let url = said.split("http://").nth(1).expect("an address is printed");
+                let address = url.split('/').next().unwrap_or_default().to_owned();
+                return Ok(Self { child, address, said, lines });
+            }
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+        Err(errors.iter().fold(said, |said, line| said + &line + "\n"))
+    }
+
+    /// Ends it with SIGTERM; its exit code.
+    pub(crate) fn end(mut self) -> Option<i32> {
+        let kill = format!("kill -TERM {}", self.child.id());
+        let sent = Command::new("sh").arg("-c").arg(kill).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the signal was sent");
+        while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        let _ = self.child.kill(); // does nothing to what has ended
+        self.child.wait().expect("it was started").code()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        self.request("GET", path, "", "")
+    }
+
+    pub(crate) fn publish(&self, key: &str, body: &str) -> Reply {
+        self.request("POST", "/api/publish", &format!("authorization: Bearer {key}\r\n"), body)
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Reply {
+        let length = body.len();
+        Reply::read(&self.exchange(&format!(
+            "{method} {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+        )))
+    }
+
+    /// Sends text on a new connection and reads until the other side closes it.
+    pub(crate) fn exchange(&self, text: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).expect("connects");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let _ = stream.write_all(text.as_bytes()); // a refusal may come before all is written
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8(answer).expect("text")
+    }
+
+    /// A client that has joined a namespace.
+    pub(crate) fn connect(&self, namespace: &str) -> Client<'_> {
+        let path = "/socket.io/?EIO=4&transport=polling";
+        let open = self.get(path).body;
+        let open: Value = serde_json::from_str(open.trim_start_matches('0')).expect("an open packet");
+        let sid = open["sid"].as_str().expect("a session's id");
+        let scope = if namespace == "/" { String::new() } else { format!("{namespace},") };
+        let mut client =
+            Client { program: self, path: format!("{path}&sid={sid}"), scope, heard: Vec::new() };
+        client.post("0", "");
+        client.wait_for("0", "{\"sid\":");
+        client
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Reply {
+    fn read(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let lower = |line: &str| match line.split_once(':') {
+            Some((name, value)) => format!("{}:{value}\n", name.to_ascii_lowercase()),
+            None => format!("{line}\n"),
+        };
+        Self { status, head: head.lines().map(lower).collect(), body: body.to_owned() }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+impl Client<'_> {
+    /// Emits an event that wants an answer; the answer's arguments.
+    pub(crate) fn ask(&mut self, id: usize, event: &str) -> Value {
+        self.post("2", &format!("{id}{event}"));
+        self.wait_for("3", &format!("{id}["))
+    }
+
+    /// The next event of this name.
+    pub(crate) fn hear(&mut self, event: &str) -> Value {
+        self.wait_for("2", &format!("[\"{event}\""))
+    }
+
+    fn post(&self, packet_type: &str, content: &str) {
+        let packet = format!("4{packet_type}{}{content}", self.scope);
+        assert_eq!(self.program.request("POST", &self.path, "", &packet).status, 200, "{packet}");
+    }
+
+    /// Polls until a packet of this type begins so; its JSON.
+    fn wait_for(&mut self, packet_type: &str, start: &str) -> Value {
+        let start = format!("4{packet_type}{}{start}", self.scope);
+        for _ in 0..POLLS_MAX {
+            if let Some(index) = self.heard.iter().position(|packet| packet.starts_with(&start)) {
+                let packet = self.heard.remove(index);
+                let json = packet.find(['[', '{']).map_or("null", |at| &packet[at..]);
+                return serde_json::from_str(json).expect("JSON");
+            }
+            let reply = self.program.get(&self.path);
+            assert_eq!(reply.status, 200, "{}", reply.body);
+            self.heard.extend(reply.body.split('\x1e').map(str::to_owned));
+        }
+        panic!("expected a packet that starts with {start}, heard {:?}", self.heard)
+    }
+}
+
+/// Polls after which nothing more is expected: the demo says something every second.
+const POLLS_MAX: usize = 30;
+
+/// Reads lines in a thread, so that they can be waited for with a guard.
+fn lines_of(source: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(source).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    lines
+}

@@ -1,0 +1,74 @@
+//! What a seed decides before anything happens: how many cores and clients, how unkind the kernel, how hard the traffic.
+//!
+//! Not chance during the run, which is the world's dice.
+
+use crate::dice::Dice;
+
+/// The conditions of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scene {
+    /// Cores of the machine.
+    pub cores: usize,
+    /// Clients that are there at once.
+    pub clients: usize,
+    /// Clients in all; who leaves is replaced until these are used up.
+    pub clients_in_all: usize,
+    /// Rooms that are spoken of.
+    pub rooms: u8,
+    /// Phases of traffic, each followed by calm and a jump of the clock.
+    pub phases: usize,
+    /// Rounds of traffic in a phase.
+    pub rounds: usize,
+    /// Least and most bytes that fit between the ends of a connection.
+    pub room_bytes: (usize, usize),
+    /// Chance that what is ready is reported at a look.
+    pub punctual_percent: u64,
+    /// Chance that a core has a turn in a round.
+    pub turn_percent: u64,
+    /// Chance that a client does something in a round.
+    pub action_percent: u64,
+    /// Whether moves between cores fail now and then.
+    pub refuses_moves: bool,
+    /// The engine's limit on what a slow reader may owe.
+    pub backlog_bytes_max: usize,
+    /// Largest text of a message; a few are larger.
+    pub text_bytes_max: usize,
+}
+
+impl Scene {
+    /// The conditions of a seed.
+    pub fn of(seed: u64) -> Self {
+        let dice = &mut Dice::new(seed ^ 0x5ce7_e5ce_7e5c_e7e5);
+        let is_crowded = dice.percent(12);
+        let clients = if is_crowded { dice.between(70, 120) } else { dice.between(3, 24) };
+        let narrow = [(64, 400), (200, 4_000), (2_000, 60_000), (100, 20_000)];
+        Self {
+            cores: dice.pick(&[1, 2, 2, 2, 3, 4]),
+            clients,
+            clients_in_all: clients + dice.below(if is_crowded { 20 } else { 30 }),
+            rooms: dice.between(1, 6) as u8,
+            phases: dice.between(2, 5),
+            rounds: if is_crowded { dice.between(30, 60) } else { dice.between(60, 250) },
+            room_bytes: dice.pick(&narrow),
+            punctual_percent: dice.pick(&[30, 60, 90, 100]),
+            turn_percent: dice.pick(&[20, 50, 80, 100]),
+            action_percent: dice.pick(&[3, 8, 15]),
+            refuses_moves: dice.percent(25),
+            backlog_bytes_max: dice.pick(&[4_000, 16_000, 64_000, 1 << 20]),
+            text_bytes_max: dice.pick(&[10, 120, 300, 2_000]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_differ_and_repeat() {
+        assert_eq!(Scene::of(3), Scene::of(3));
+        assert!((0..20).any(|seed| Scene::of(seed).cores == 1));
+        assert!((0..20).any(|seed| Scene::of(seed).cores > 2));
+        assert!((0..50).any(|seed| Scene::of(seed).clients > 64));
+    }
+}

@@ -1,0 +1,199 @@
+//! One TCP connection: two queues of bytes and how each end feels about it.
+//!
+//! Not a network: nothing is reordered or lost. What can go wrong is what TCP lets through: bytes come late and in any pieces, the room for
+//! more runs out, and an end comes at any moment.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use socketville_sys::Token;
+
+use crate::dice::Dice;
+
+/// A connection's number in the world.
+pub type WireId = usize;
+
+/// What one end has done to a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// It reads and writes.
+    Open,
+    /// It writes no more; what it wrote still arrives, then the end.
+    Finished,
+    /// It is gone in good order: as finished, and what is sent to it is for nobody.
+    Closed,
+    /// It is gone, and what was under way with it.
+    Reset,
+}
+
+/// Whose a connection is on the server's side.
+#[derive(Clone, Debug)]
+pub enum Home {
+    /// In a listener's backlog.
+    Backlog,
+    /// Part of a core's driver.
+    Core(u16, Token),
+    /// On its way to another core; the flag is set if it was dropped there.
+    Crossing(Arc<AtomicBool>),
+    /// Closed by the server.
+    Gone,
+}
+
+/// What a receive finds.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// Nothing yet.
+    Nothing,
+    /// The client has finished.
+    End,
+    /// The client has reset the connection.
+    Broken,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Wire {
+    /// Written by the client, not received yet.
+    pub to_server: VecDeque<u8>,
+    /// Taken by the kernel, not read by the client yet.
+    pub to_client: VecDeque<u8>,
+    /// What the client did.
+    pub client: Side,
+    /// Where the server has it.
+    pub home: Home,
+    /// Bytes that fit between the ends towards the client.
+    pub room_bytes: usize,
+    /// Whether any byte of the client was received.
+    pub was_read: bool,
+    /// Whether a driver refused to adopt it: its bytes are lost.
+    pub was_refused: bool,
+    /// Whether nobody is at the client's end any more, without a word.
+    pub is_forsaken: bool,
+    /// Reported readable, and not received from since.
+    pub is_reported: bool,
+    /// Writability is to be reported.
+    pub is_watched: bool,
+    /// The server knows of the end.
+    pub end_was_given: bool,
+}
+
+/// Largest piece that one receive gives; the real drivers give 16 KiB.
+const PIECE_BYTES_MAX: usize = 16 * 1024;
+
+impl Wire {
+    /// A connection in a backlog.
+    pub const fn new(room_bytes: usize) -> Self {
+        Self {
+            to_server: VecDeque::new(),
+            to_client: VecDeque::new(),
+            client: Side::Open,
+            home: Home::Backlog,
+            room_bytes,
+            was_read: false,
+            was_refused: false,
+            is_forsaken: false,
+            is_reported: false,
+            is_watched: false,
+            end_was_given: false,
+        }
+    }
+
+    /// Whether a receive would find anything.
+    pub fn has_arrivals(&self) -> bool {
+        !self.to_server.is_empty() || (self.client != Side::Open && !self.end_was_given)
+    }
+
+    /// Bytes that the kernel can take now.
+    pub fn room(&self) -> usize {
+        match self.client {
+            Side::Open | Side::Finished => self.room_bytes.saturating_sub(self.to_client.len()),
+            Side::Closed | Side::Reset => usize::MAX,
+        }
+    }
+
+    /// One receive: any piece of what there is, sometimes later.
+    pub fn receive(&mut self, dice: &mut Dice) -> Arrival {
+        if !self.to_server.is_empty() {
+            if dice.percent(3) {
+                return Arrival::Nothing;
+            }
+            let all = self.to_server.len().min(PIECE_BYTES_MAX);
+            let count = match dice.below(10) {
+                0 => 1,
+                1..=3 => dice.between(1, all),
+                _ => all,
+            };
+            self.was_read = true;
+            return Arrival::Bytes(self.to_server.drain(..count).collect());
+        }
+        match self.client {
+            Side::Open => Arrival::Nothing,
+            Side::Finished | Side::Closed => {
+                self.end_was_given = true;
+                Arrival::End
+            }
+            Side::Reset => {
+                self.end_was_given = true;
+                Arrival::Broken
+            }
+        }
+    }
+
+    /// One send: how many bytes the kernel took, or `None` if the connection is broken.
+    pub fn send(&mut self, dice: &mut Dice, bytes: &[u8]) -> Option<usize> {
+        match self.client {
+            Side::Reset => return None,
+            Side::Closed if dice.percent(50) => return None,
+            Side::Closed => return Some(bytes.len()),
+            Side::Open | Side::Finished => {}
+        }
+        let room = self.room().min(bytes.len());
+        let count = match dice.below(20) {
+            0 => 0,
+            1..=3 => dice.below(room + 1),
+            _ => room,
+        };
+        self.to_client.extend(&bytes[..count]);
+        Some(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_arrive_in_pieces_and_in_order_and_then_the_end() {
+        let (mut dice, mut wire) = (Dice::new(1), Wire::new(100));
+        wire.to_server.extend(0..200);
+        wire.client = Side::Finished;
+        let (mut received, mut pieces) = (Vec::new(), 0);
+        loop {
+            match wire.receive(&mut dice) {
+                Arrival::Bytes(bytes) => (received.extend(bytes), pieces += 1).0,
+                Arrival::Nothing => {}
+                Arrival::End => break,
+                Arrival::Broken => panic!("nobody reset it"),
+            }
+        }
+        assert_eq!(received, (0..200).collect::<Vec<u8>>());
+        assert!(pieces > 0 && !wire.has_arrivals());
+    }
+
+    #[test]
+    fn a_send_never_takes_more_than_there_is_room_for() {
+        let (mut dice, mut wire) = (Dice::new(2), Wire::new(10));
+        let mut counts = Vec::new();
+        for _ in 0..200 {
+            counts.push(wire.send(&mut dice, b"abcd").expect("the client is there"));
+            assert!(wire.to_client.len() <= 10);
+            wire.to_client.truncate(wire.to_client.len() / 2);
+        }
+        assert!((0..=4).all(|count| counts.contains(&count)), "whole, in part and not at all");
+        wire.client = Side::Reset;
+        assert_eq!(wire.send(&mut dice, b"a"), None);
+    }
+}

@@ -1,0 +1,250 @@
+//! The world between clients and cores: all connections, the tables of the cores' drivers, and the clock.
+//!
+//! Not a judge: it does not know what the bytes mean. Clients reach it by the methods here, cores through their [`Kernel`](crate::kernel).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use socketville_sys::{Counters, Token};
+
+use crate::dice::Dice;
+use crate::scene::Scene;
+use crate::trace::Trace;
+use crate::wire::{Home, Side, Wire, WireId};
+
+/// Everything outside the engine and the models.
+#[derive(Debug)]
+pub struct World {
+    /// The only clock, in milliseconds.
+    pub now_ms: u64,
+    /// The only source of chance.
+    pub dice: Dice,
+    /// What happened.
+    pub trace: Trace,
+    /// How unkind the kernel is.
+    pub scene: Scene,
+    pub(crate) wires: Vec<Wire>,
+    pub(crate) tables: Vec<Table>,
+}
+
+/// One core's driver: its places, its backlog, its memory of tokens that are stale.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) places: Vec<Place>,
+    free: Vec<u32>,
+    pub(crate) backlog: VecDeque<WireId>,
+    pub(crate) stale: Vec<Token>,
+    pub(crate) counters: Counters,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    generation: u32,
+    pub(crate) wire: Option<WireId>,
+}
+
+/// What a client's read gives.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Bytes.
+    pub bytes: Vec<u8>,
+    /// Whether nothing will follow.
+    pub is_end: bool,
+}
+
+impl World {
+    /// A world without connections.
+    pub fn new(scene: Scene, dice: Dice, trace: Trace) -> Self {
+        let tables = (0..scene.cores).map(|_| Table::default()).collect();
+        Self { now_ms: 1_000, dice, trace, scene, wires: Vec::new(), tables }
+    }
+
+    /// A client connects; any core's listener may get it.
+    pub fn connect(&mut self) -> WireId {
+        let core = self.dice.below(self.tables.len());
+        let (low, high) = self.scene.room_bytes;
+        self.wires.push(Wire::new(self.dice.between(low, high)));
+        let wire = self.wires.len() - 1;
+        self.tables[core].backlog.push_back(wire);
+        self.note("connect", core as u64, wire, b"");
+        wire
+    }
+
+    /// A client writes; to a server that has closed, in vain.
+    pub fn write(&mut self, wire: WireId, bytes: &[u8]) {
+        self.note("write", 0, wire, bytes);
+        let state = &mut self.wires[wire];
+        if !matches!(state.home, Home::Gone) && state.client == Side::Open {
+            state.to_server.extend(bytes);
+        }
+    }
+
+    /// A client reads at most so many bytes.
+    pub fn read(&mut self, wire: WireId, bytes_max: usize) -> Reading {
+        let state = &mut self.wires[wire];
+        let count = state.to_client.len().min(bytes_max);
+        let bytes: Vec<u8> = state.to_client.drain(..count).collect();
+        let is_end = matches!(state.home, Home::Gone) && state.to_client.is_empty();
+        if count > 0 {
+            self.note("read", 0, wire, &bytes);
+        }
+        Reading { bytes, is_end }
+    }
+
+    /// A client ends a connection in one of the ways there are.
+    pub fn end(&mut self, wire: WireId, side: Side) {
+        self.note("end", side as u64, wire, b"");
+        let loses_bytes = side == Side::Reset && self.dice.percent(50);
+        let state = &mut self.wires[wire];
+        state.client = side;
+        if side != Side::Finished {
+            state.to_client.clear();
+        }
+        if loses_bytes {
+            state.to_server.clear();
+        }
+    }
+
+    /// A client disappears: it reads nothing and says nothing, for ever.
+    pub fn forsake(&mut self, wire: WireId) {
+        self.wires[wire].is_forsaken = true;
+    }
+
+    /// A connection, to look at.
+    pub fn wire(&self, wire: WireId) -> &Wire {
+        &self.wires[wire]
+    }
+
+    /// Whether no byte and no end is under way to anyone who would do something with it.
+    pub fn is_quiet(&self) -> bool {
+        self.wires.iter().all(|wire| match wire.home {
+            Home::Backlog | Home::Crossing(_) => false,
+            Home::Gone => wire.client != Side::Open || wire.is_forsaken || wire.to_client.is_empty(),
+            Home::Core(..) => {
+                !wire.has_arrivals() && (wire.is_forsaken || (wire.to_client.is_empty() && !wire.is_watched))
+            }
+        })
+    }
+
+    /// Connections that the server has not closed.
+    pub fn open_at_server(&self) -> usize {
+        self.wires.iter().filter(|wire| !matches!(wire.home, Home::Gone)).count()
+    }
+
+    /// Connections that were dropped between two cores are closed.
+    pub fn sweep(&mut self) {
+        for wire in &mut self.wires {
+            if matches!(&wire.home, Home::Crossing(is_dropped) if is_dropped.load(Ordering::Relaxed)) {
+                wire.home = Home::Gone;
+                wire.was_refused = true;
+                wire.to_server.clear();
+            }
+        }
+    }
+
+    /// Into a core's table.
+    pub(crate) fn settle(&mut self, core: u16, wire: WireId) -> Token {
+        let table = &mut self.tables[usize::from(core)];
+        let reused = self.dice.below(table.free.len());
+        let index = if table.free.is_empty() {
+            table.places.push(Place::default());
+            table.places.len() as u32 - 1
+        } else {
+            table.free.swap_remove(reused)
+        };
+        let place = &mut table.places[index as usize];
+        place.wire = Some(wire);
+        let token = Token { index, generation: place.generation };
+        let state = &mut self.wires[wire];
+        state.home = Home::Core(core, token);
+        state.is_reported = false;
+        state.is_watched = false;
+        token
+    }
+
+    /// The connection of a token; `None`, counted, if it is stale.
+    pub(crate) fn find(&mut self, core: u16, token: Token) -> Option<WireId> {
+        let table = &mut self.tables[usize::from(core)];
+        let place = table.places.get(token.index as usize);
+        let wire = place.filter(|place| place.generation == token.generation).and_then(|place| place.wire);
+        table.counters.stale_tokens += u64::from(wire.is_none());
+        wire
+    }
+
+    /// Out of a core's table: the token is stale from now on.
+    pub(crate) fn unsettle(&mut self, core: u16, token: Token) -> Option<WireId> {
+        let wire = self.find(core, token)?;
+        let table = &mut self.tables[usize::from(core)];
+        let place = &mut table.places[token.index as usize];
+        place.generation = (place.generation + 1) & GENERATION_MASK;
+        place.wire = None;
+        table.free.push(token.index);
+        table.stale.push(token);
+        if table.stale.len() > STALE_MAX {
+            table.stale.remove(0);
+        }
+        Some(wire)
+    }
+
+    /// On its way to another core.
+    pub(crate) fn cross(&mut self, wire: WireId) -> Arc<AtomicBool> {
+        let is_dropped = Arc::new(AtomicBool::new(false));
+        self.wires[wire].home = Home::Crossing(Arc::clone(&is_dropped));
+        is_dropped
+    }
+
+    /// Notes an event of a connection.
+    pub(crate) fn note(&mut self, what: &'static str, number: u64, wire: WireId, bytes: &[u8]) {
+        self.trace.note(self.now_ms, what, [number, wire as u64], bytes);
+    }
+}
+
+/// As in the real drivers: 24 bits, wrapping.
+const GENERATION_MASK: u32 = (1 << 24) - 1;
+
+/// Stale tokens that a table remembers, to report them once more.
+const STALE_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world() -> World {
+        World::new(Scene::of(1), Dice::new(1), Trace::silent())
+    }
+
+    #[test]
+    fn a_place_is_used_again_under_another_generation() {
+        let mut world = world();
+        let (a, b) = (world.connect(), world.connect());
+        let first = world.settle(0, a);
+        assert_eq!(world.unsettle(0, first), Some(a));
+        let second = world.settle(0, b);
+        assert_eq!((first.index, first.generation + 1), (second.index, second.generation));
+        assert_eq!((world.find(0, first), world.find(0, second)), (None, Some(b)));
+        assert_eq!(world.tables[0].counters.stale_tokens, 1);
+    }
+
+    #[test]
+    fn what_the_kernel_holds_at_a_close_is_still_read() {
+        let mut world = world();
+        let wire = world.connect();
+        world.wires[wire].to_client.extend(b"last");
+        world.wires[wire].home = Home::Gone;
+        assert!(!world.is_quiet());
+        assert!(!world.read(wire, 2).is_end);
+        let rest = world.read(wire, 100);
+        assert_eq!((&*rest.bytes, rest.is_end), (&b"st"[..], true));
+    }
+
+    #[test]
+    fn a_connection_dropped_on_its_way_is_closed() {
+        let mut world = world();
+        let wire = world.connect();
+        world.cross(wire).store(true, Ordering::Relaxed);
+        world.sweep();
+        assert_eq!(world.open_at_server(), 0);
+        assert!(world.wire(wire).was_refused);
+    }
+}
