@@ -87,15 +87,16 @@ pub fn count_cores(cores: &str) -> usize {
 }
 
 fn build_ours() -> Result<String> {
-    let house = bench_folder().join("..");
-    cargo_build(&house, &["-p", "socketville-bench", "--bin", "bench-server"])?;
-    program(&target_folder(&house).join("release/bench-server"))
+    let target = target_folder()?;
+    cargo_build(&bench_folder(), &target, &["--bin", "bench-server"])?;
+    program(&target.join("release/bench-server"))
 }
 
+/// A rival's build lies beside ours, in a folder of its own: they share no dependency.
 fn build_socketioxide() -> Result<String> {
-    let folder = bench_folder().join("rivals/socketioxide");
-    cargo_build(&folder, &[])?;
-    program(&target_folder(&folder).join("release/rival-socketioxide"))
+    let target = target_folder()?.join("rivals");
+    cargo_build(&bench_folder().join("rivals/socketioxide"), &target, &[])?;
+    program(&target.join("release/rival-socketioxide"))
 }
 
 fn install_node() -> Result<String> {
@@ -109,10 +110,14 @@ fn install_node() -> Result<String> {
     program(&folder.join("server.mjs"))
 }
 
-fn cargo_build(folder: &Path, more: &[&str]) -> Result<()> {
+fn cargo_build(folder: &Path, target: &Path, more: &[&str]) -> Result<()> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--quiet"]).args(more).current_dir(folder);
+    command
+        .args(["build", "--release", "--quiet", "--target-dir"])
+        .arg(target)
+        .args(more)
+        .current_dir(folder);
     step(&mut command, &format!("cargo build in {}", folder.display()))
 }
 
@@ -124,9 +129,11 @@ fn step(command: &mut Command, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Where cargo puts what it builds for the workspace in this folder.
-fn target_folder(workspace: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from)
+/// The target folder that this program was built in: it lies in a profile's folder of it.
+fn target_folder() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("where is this program?")?;
+    let folder = program.parent().and_then(Path::parent).context("this program lies in no target folder")?;
+    Ok(folder.to_owned())
 }
 
 fn program(path: &Path) -> Result<String> {

@@ -18,7 +18,7 @@ pub(crate) fn serve_figures(io: &Builder) {
 /// Adds the town's page.
 pub(crate) fn serve_town(io: &Builder) {
     for (path, content_type, body) in TOWN {
-        io.route(Method::Get, path, async move |_request: HttpRequest| {
+        io.route(Method::Get, path, move |_request: HttpRequest| async move {
             HttpResponse::new(200, content_type, body)
                 .with_header("Cache-Control", "no-cache")
                 .with_header("Content-Security-Policy", POLICY)

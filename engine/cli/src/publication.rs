@@ -57,7 +57,7 @@ impl<'a> Body<'a> {
     /// The first [`Fault`].
     pub(crate) fn read(bytes: &'a [u8], namespaces: &[String]) -> Result<Self, Fault> {
         if bytes.trim_ascii_start().first() != Some(&b'[') {
-            return parse(bytes)?.check(namespaces, "").map(Self::One);
+            return parse::<Fields<'a>>(bytes)?.check(namespaces, "").map(Self::One);
         }
         let many: Vec<Fields<'a>> = parse(bytes)?;
         if many.len() > PUBLICATIONS_MAX {
@@ -89,8 +89,9 @@ impl Fault {
 fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Fault> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = Some(error.path().to_string()).filter(|path| path != ".").unwrap_or_default();
-        Fault::of_json(error.inner(), path)
+        // A `?` at the end is a member whose name was not read; the root alone is a dot.
+        let path = error.path().to_string();
+        Fault::of_json(error.inner(), path.trim_end_matches('?').trim_end_matches('.').to_owned())
     })?;
     json.end().map_err(|error| Fault::of_json(&error, String::new()))?;
     Ok(value)

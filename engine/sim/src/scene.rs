@@ -31,8 +31,10 @@ pub struct Scene {
     pub refuses_moves: bool,
     /// The engine's limit on what a slow reader may owe.
     pub backlog_bytes_max: usize,
-    /// Largest text of a message; a few are larger.
+    /// Largest text of a message, but for the huge ones.
     pub text_bytes_max: usize,
+    /// Whether a few texts are huge; through the narrowest connections they would take for ever.
+    pub has_huge_texts: bool,
 }
 
 impl Scene {
@@ -42,6 +44,8 @@ impl Scene {
         let is_crowded = dice.percent(12);
         let clients = if is_crowded { dice.between(70, 120) } else { dice.between(3, 24) };
         let narrow = [(64, 400), (200, 4_000), (2_000, 60_000), (100, 20_000)];
+        let room_bytes = dice.pick(&narrow);
+        let text_bytes_max = dice.pick(&[10, 120, 300, 2_000]);
         Self {
             cores: dice.pick(&[1, 2, 2, 2, 3, 4]),
             clients,
@@ -49,13 +53,14 @@ impl Scene {
             rooms: dice.between(1, 6) as u8,
             phases: dice.between(2, 5),
             rounds: if is_crowded { dice.between(30, 60) } else { dice.between(60, 250) },
-            room_bytes: dice.pick(&narrow),
+            room_bytes,
             punctual_percent: dice.pick(&[30, 60, 90, 100]),
             turn_percent: dice.pick(&[20, 50, 80, 100]),
             action_percent: dice.pick(&[3, 8, 15]),
             refuses_moves: dice.percent(25),
             backlog_bytes_max: dice.pick(&[4_000, 16_000, 64_000, 1 << 20]),
-            text_bytes_max: dice.pick(&[10, 120, 300, 2_000]),
+            text_bytes_max: if room_bytes.1 < 1_000 { text_bytes_max.min(120) } else { text_bytes_max },
+            has_huge_texts: room_bytes.1 >= 4_000,
         }
     }
 }

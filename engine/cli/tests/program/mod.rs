@@ -86,19 +86,24 @@ impl Program {
 
     pub(crate) fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Reply {
         let length = body.len();
-        Reply::read(&self.exchange(&format!(
+        let mut stream = self.send(&format!(
             "{method} {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-        )))
+        ));
+        Reply::read(&mut stream)
     }
 
     /// Sends text on a new connection and reads until the other side closes it.
     pub(crate) fn exchange(&self, text: &str) -> String {
+        let mut answer = String::new();
+        self.send(text).read_to_string(&mut answer).expect("text");
+        answer
+    }
+
+    fn send(&self, text: &str) -> BufReader<TcpStream> {
         let mut stream = TcpStream::connect(&self.address).expect("connects");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let _ = stream.write_all(text.as_bytes()); // a refusal may come before all is written
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        String::from_utf8(answer).expect("text")
+        BufReader::new(stream)
     }
 
     /// A client that has joined a namespace.
@@ -124,14 +129,31 @@ impl Drop for Program {
 }
 
 impl Reply {
-    fn read(text: &str) -> Self {
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+    /// Reads as much as the head says, not to the connection's end: that may take a while after a refusal.
+    fn read(stream: &mut impl BufRead) -> Self {
+        let mut head = String::new();
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line).expect("an answer in time");
+            let line = line.trim_end();
+            let Some((name, value)) = line.split_once(':') else {
+                if line.is_empty() {
+                    break;
+                }
+                head = format!("{line}\n");
+                continue;
+            };
+            let name = name.to_ascii_lowercase();
+            if name == "content-length" {
+                length = value.trim().parse().expect("a length");
+            }
+            head += &format!("{name}:{value}\n");
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).expect("a body as long as it was said to be");
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        let lower = |line: &str| match line.split_once(':') {
-            Some((name, value)) => format!("{}:{value}\n", name.to_ascii_lowercase()),
-            None => format!("{line}\n"),
-        };
-        Self { status, head: head.lines().map(lower).collect(), body: body.to_owned() }
+        Self { status, head, body: String::from_utf8(body).expect("text") }
     }
 
     pub(crate) fn json(&self) -> Value {

@@ -1,0 +1,175 @@
+//! The application under simulation, written against the public API as a user would, and a book that its handlers write into.
+//!
+//! Not a test of the API's surface: a few events that reach every way out of the engine.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use socketville::{Ack, Binary, Builder, Server, Socket};
+
+use crate::ledger::{Ledger, To};
+use crate::scene::Scene;
+
+/// The book, shared by handlers and models. One thread; the lock is for the handlers' bounds.
+#[derive(Clone, Debug)]
+pub struct Book(Arc<Mutex<Ledger>>);
+
+/// Time between pings, as in the reference.
+pub const PING_INTERVAL_MS: u64 = 25_000;
+/// Time that a pong may take, as in the reference.
+pub const PING_TIMEOUT_MS: u64 = 20_000;
+/// Time that a client has to answer a quiz.
+pub const QUIZ_MS: u64 = 15_000;
+
+impl Book {
+    /// An empty book.
+    pub fn new(scene: &Scene) -> Self {
+        Self(Arc::new(Mutex::new(Ledger::new(scene.cores, scene.backlog_bytes_max))))
+    }
+
+    /// The book, to read and write; not over a call into the engine.
+    pub fn open(&self) -> MutexGuard<'_, Ledger> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A room's name.
+pub fn room_name(room: u8) -> String {
+    format!("room-{room}")
+}
+
+/// The application.
+pub fn app(scene: &Scene, book: &Book) -> Builder {
+    let io = Server::builder();
+    io.ping_interval(Duration::from_millis(PING_INTERVAL_MS))
+        .ping_timeout(Duration::from_millis(PING_TIMEOUT_MS))
+        .backlog_max(scene.backlog_bytes_max);
+    presence(&io, book);
+    rooms(&io, book);
+    speech(&io, book);
+    questions(&io, book);
+    io
+}
+
+fn presence(io: &Builder, book: &Book) {
+    let (arrivals, departures, kicks) = (book.clone(), book.clone(), book.clone());
+    io.on_connect(move |socket: Socket, auth: BTreeMap<String, u64>| {
+        let client = auth.get("client").copied().unwrap_or(u64::MAX);
+        socket.set_data(client);
+        arrivals.open().connected(client);
+    });
+    io.of("/").on_disconnecting(move |socket: Socket, reason: String| {
+        departures.open().disconnected(client_of(&socket), &reason);
+    });
+    io.on("kick", move |socket: Socket, n: u64, all: bool| {
+        kicks.open().heard(client_of(&socket), n);
+        if all { socket.disconnect_all() } else { socket.disconnect() }
+    });
+}
+
+fn rooms(io: &Builder, book: &Book) {
+    let (joins, leaves) = (book.clone(), book.clone());
+    io.on("join", move |socket: Socket, n: u64, room: u8, ack: Ack| {
+        let client = client_of(&socket);
+        joins.open().heard(client, n);
+        if let Err(error) = socket.join(room_name(room)) {
+            joins.open().fault(format!("client {client} cannot join: {error}"));
+        }
+        joins.open().joined(client, room);
+        joins.open().encodes += 1;
+        ack.send(n);
+    });
+    io.on("leave", move |socket: Socket, n: u64, room: u8, ack: Ack| {
+        leaves.open().heard(client_of(&socket), n);
+        socket.leave(room_name(room));
+        leaves.open().left(client_of(&socket), room);
+        leaves.open().encodes += 1;
+        ack.send(n);
+    });
+}
+
+/// How a client wants to be heard; the `say` event's numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Manner {
+    /// To a room, without the speaker.
+    Others = 0,
+    /// To a room, the speaker included if it is there.
+    Room = 1,
+    /// To everyone.
+    All = 2,
+    /// To two rooms.
+    Either = 3,
+    /// To a room without those in another.
+    But = 4,
+    /// To a room, if transports are free.
+    Volatile = 5,
+    /// To a room, with an attachment.
+    Binary = 6,
+}
+
+impl Manner {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Others, Self::Room, Self::All, Self::Either, Self::But, Self::Volatile, Self::Binary];
+}
+
+fn speech(io: &Builder, book: &Book) {
+    let book = book.clone();
+    io.on("say", move |socket: Socket, n: u64, manner: usize, rooms: (u8, u8), size: usize| {
+        let client = client_of(&socket);
+        book.open().heard(client, n);
+        let Some(&manner) = Manner::ALL.get(manner) else { return };
+        tell(&socket, &book, client, size / 8);
+        speak(&socket, &book, manner, rooms, size);
+        tell(&socket, &book, client, 3);
+    });
+}
+
+/// To the client itself, around what it says to others: the order of calls is the order of arrival.
+fn tell(socket: &Socket, book: &Book, client: u64, size: usize) {
+    let seq = book.open().emit(client, To::Client(client), None, false, size);
+    socket.emit("said", (client, seq, text(seq, size)));
+}
+
+fn speak(socket: &Socket, book: &Book, manner: Manner, (a, b): (u8, u8), size: usize) {
+    let client = client_of(socket);
+    let (first, second) = (room_name(a), room_name(b));
+    let (to, skip, broadcast) = match manner {
+        Manner::Others | Manner::Binary => (To::Room(a), Some(client), socket.to(&first)),
+        Manner::Volatile => (To::Room(a), Some(client), socket.to(&first).volatile()),
+        Manner::Room => (To::Room(a), None, socket.nsp().to(&first)),
+        Manner::All => (To::All, None, socket.nsp()),
+        Manner::Either => (To::Either(a, b), Some(client), socket.to(&first).to(&second)),
+        Manner::But => (To::But(a, b), None, socket.nsp().to(&first).except(&second)),
+    };
+    let seq = book.open().emit(client, to, skip, manner == Manner::Volatile, size);
+    match manner {
+        Manner::Binary => broadcast.emit("data", (client, seq, Binary(text(seq, size).into_bytes()))),
+        _ => broadcast.emit("said", (client, seq, text(seq, size))),
+    }
+}
+
+/// A question to the engine that asks back first: acknowledgements both ways, a task, a timer.
+fn questions(io: &Builder, book: &Book) {
+    let book = book.clone();
+    io.on("ask", move |socket: Socket, n: u64, ack: Ack| {
+        book.open().heard(client_of(&socket), n);
+        let book = book.clone();
+        async move {
+            book.open().encodes += u64::from(socket.is_connected());
+            let answer = socket.emit_with_ack::<u64>("quiz", n, Duration::from_millis(QUIZ_MS)).await;
+            book.open().encodes += u64::from(socket.is_connected());
+            ack.send(answer.map_or(-1, |answer| answer as i64));
+        }
+    });
+}
+
+/// Text of a given length that its number decides, so that mixed-up bytes are seen.
+pub fn text(seq: u64, size: usize) -> String {
+    (0..size as u64).map(|at| char::from(b'a' + ((seq * 7 + at) % 26) as u8)).collect()
+}
+
+fn client_of(socket: &Socket) -> u64 {
+    socket.data::<u64>().map_or(u64::MAX, |client| *client)
+}
