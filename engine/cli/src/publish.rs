@@ -53,7 +53,7 @@ impl Door {
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
         match bearer {
-            None => Err(unauthorized("expected a header `Authorization: Bearer KEY`, found none", CHALLENGE)),
+            None => Err(unauthorized("expected a header `Authorization: Bearer KEY`", CHALLENGE)),
             Some(token) if self.key.is(token) => Ok(()),
             Some(_) => Err(unauthorized("expected the key of this server, found another", CHALLENGE_AGAIN)),
         }

@@ -139,6 +139,18 @@ impl Hub {
         }
     }
 
+    /// The peer will send nothing more; it may still read. An answer that is due or being made still leaves.
+    pub fn handle_eof(&mut self, now_ms: u64, conn: ConnId) {
+        let is_idle = self.outbox.is_idle(conn);
+        let Some(state) = self.conn_mut(conn) else { return };
+        match state.phase {
+            Phase::Answering => state.keep = KeepAlive::Close,
+            Phase::Http if !is_idle => self.close_conn(now_ms, conn),
+            Phase::Closing if !is_idle => {}
+            _ => self.handle_end(conn, Reason::TransportClose),
+        }
+    }
+
     /// The peer has ended or broken the connection.
     pub fn handle_end(&mut self, conn: ConnId, reason: Reason) {
         let Some(state) = self.conn_mut(conn) else { return };
@@ -219,6 +231,13 @@ impl Hub {
     pub(crate) fn set_conn_deadline(&mut self, conn: ConnId, due_ms: u64) {
         let Some(state) = find(&mut self.conns, conn) else { return };
         self.timers.set(&mut state.deadline, due_ms, Watched::Conn(conn));
+    }
+
+    /// A request has begun to come: its head has so long, however slowly its bytes drip.
+    pub(crate) fn hurry_conn(&mut self, conn: ConnId, due_ms: u64) {
+        if self.conn_mut(conn).is_some_and(|state| state.deadline.due_ms() > due_ms) {
+            self.set_conn_deadline(conn, due_ms);
+        }
     }
 
     pub(crate) fn handle_conn_timer(&mut self, now_ms: u64, at_ms: u64, conn: ConnId) {

@@ -251,11 +251,10 @@ impl Selector<'_> {
     fn simple<'n>(&self, namespace: &'n Namespace) -> Simple<'n> {
         match (self.to, self.except, self.skip) {
             ([], [], None) => Simple::All(&namespace.members),
-            ([room], [], None) => match namespace.room(room) {
-                Some(room) => Simple::All(&room.members),
-                None if room.len() == crate::ID_LEN => Simple::No,
-                None => Simple::Nobody,
-            },
+            // A name as long as an id may mean a socket's own room, whether or not others are in a room of that name.
+            ([room], [], None) if room.len() != crate::ID_LEN => {
+                namespace.room(room).map_or(Simple::Nobody, |room| Simple::All(&room.members))
+            }
             _ => Simple::No,
         }
     }
@@ -272,14 +271,16 @@ impl Selector<'_> {
         for name in self.to {
             if let Some(room) = namespace.room(name) {
                 selection.union(&room.members);
-            } else if let Some(slot) = own(name) {
+            }
+            if let Some(slot) = own(name) {
                 selection.insert(slot);
             }
         }
         for name in self.except {
             if let Some(room) = namespace.room(name) {
                 selection.subtract(&room.members);
-            } else if let Some(slot) = own(name) {
+            }
+            if let Some(slot) = own(name) {
                 selection.remove(slot);
             }
         }

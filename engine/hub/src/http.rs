@@ -81,7 +81,7 @@ impl Hub {
         match http::parse_head(bytes) {
             Ok(None) if bytes.is_empty() => (0, Progress::Wait),
             Ok(None) => {
-                self.set_conn_deadline(conn, now_ms + HEAD_TIMEOUT_MS);
+                self.hurry_conn(conn, now_ms + HEAD_TIMEOUT_MS);
                 self.hold(conn, bytes);
                 (ALL, Progress::Wait)
             }

@@ -30,6 +30,11 @@ pub(crate) struct Deadline {
 impl Deadline {
     pub(crate) const NEVER: Self = Self { due_ms: u64::MAX, armed_ms: u64::MAX };
 
+    /// When it is due.
+    pub(crate) const fn due_ms(&self) -> u64 {
+        self.due_ms
+    }
+
     /// Whether `now` is past it. Clears the armed entry, which fired.
     pub(crate) fn is_due(&mut self, now_ms: u64) -> bool {
         self.due_ms <= now_ms

@@ -146,7 +146,11 @@ impl<D: Driver> Turn<D> {
         self.driver.receive(&self.readable, &mut |token, received| match received {
             Received::Bytes(bytes) => core.handle_bytes(conn_of(token), bytes),
             Received::Empty => {}
-            Received::Eof | Received::Failed(_) => {
+            Received::Eof => {
+                core.hub.borrow_mut().handle_eof(now_ms, conn_of(token));
+                core.run_effects();
+            }
+            Received::Failed(_) => {
                 core.hub.borrow_mut().handle_end(conn_of(token), Reason::TransportClose);
                 core.run_effects();
             }

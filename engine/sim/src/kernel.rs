@@ -104,8 +104,7 @@ impl Driver for Kernel {
         let mut world = self.world.borrow_mut();
         if let Some(wire) = world.unsettle(self.core, token) {
             world.note("close", u64::from(self.core), wire, b"");
-            world.wires[wire].home = Home::Gone;
-            world.wires[wire].to_server.clear();
+            world.wires[wire].close();
             world.tables[usize::from(self.core)].counters.closed += 1;
         }
     }

@@ -154,8 +154,7 @@ impl Ledger {
         *next += 1;
         let place = self.emits.len();
         let cores_left = (1 << self.cores) - 1;
-        let emit =
-            Emit { sender, seq, to, skip, is_volatile, bytes, from, settled: u64::MAX, cores_left };
+        let emit = Emit { sender, seq, to, skip, is_volatile, bytes, from, settled: u64::MAX, cores_left };
         self.emits.push(emit);
         self.by_key.insert((sender, seq), place);
         self.unsettled.push(place);
@@ -218,7 +217,8 @@ impl Ledger {
         };
         if !is_excused {
             let excuses = &subject.excuses;
-            let text = format!("client {client}: `{reason}` without a reason; it did {excuses:?}, owes {owed} B");
+            let text =
+                format!("client {client}: `{reason}` without a reason; it did {excuses:?}, owes {owed} B");
             self.fault(text);
         }
     }

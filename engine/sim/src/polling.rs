@@ -183,15 +183,7 @@ impl Polling {
                 return self.get.is_none();
             }
         };
-        let text = String::from_utf8_lossy(&response.body).into_owned();
-        for item in eio::payload(&text) {
-            match item {
-                Ok(PayloadItem::Binary(bytes)) => speaker.hear_binary(&bytes),
-                Ok(PayloadItem::Packet(_)) | Err(_) => {}
-            }
-            // Packets are heard as text, so that both transports take the same way from here.
-        }
-        hear_texts(world, speaker, &text);
+        hear_payload(world.now_ms, speaker, &response.body);
         speaker.is_over
     }
 
@@ -314,6 +306,18 @@ impl Exchange {
             Ok(None) if wire.was_refused => Some(Ended::Refused),
             Ok(None) if wire.unread_bytes >= self.request.len() => Some(Ended::Unread),
             Ok(None) => Some(Ended::Unanswered),
+        }
+    }
+}
+
+/// Packets in the order in which they stand, item by item: a client has no limit on their number.
+fn hear_payload(now_ms: u64, speaker: &mut Speaker, body: &[u8]) {
+    let Ok(text) = std::str::from_utf8(body) else { return speaker.fault("got a payload that is not UTF-8") };
+    for item in text.split(char::from(SEPARATOR)).flat_map(eio::payload) {
+        match item {
+            Ok(PayloadItem::Packet(packet)) => speaker.hear(now_ms, packet),
+            Ok(PayloadItem::Binary(bytes)) => speaker.hear_binary(&bytes),
+            Err(error) => speaker.fault(&format!("got a payload that cannot be read: {error:?}")),
         }
     }
 }

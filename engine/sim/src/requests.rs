@@ -24,7 +24,8 @@ pub struct Reader {
 /// A GET that opens a session, or asks for its packets.
 pub fn get(sid: Option<&str>) -> Vec<u8> {
     let sid = sid.map_or_else(String::new, |sid| format!("&sid={sid}"));
-    format!("GET /socket.io/?EIO=4&transport=polling{sid} HTTP/1.1\r\nHost: sim\r\nAccept: */*\r\n\r\n").into()
+    format!("GET /socket.io/?EIO=4&transport=polling{sid} HTTP/1.1\r\nHost: sim\r\nAccept: */*\r\n\r\n")
+        .into()
 }
 
 /// A POST of packets, chunked now and then.

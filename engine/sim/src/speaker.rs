@@ -63,6 +63,11 @@ impl Speaker {
         }
     }
 
+    /// The book it writes into.
+    pub const fn book(&self) -> &Book {
+        &self.book
+    }
+
     /// Whether it waits for nothing and has nothing to say.
     pub fn is_content(&self) -> bool {
         self.is_connected && self.acks.is_empty() && self.outbox.is_empty()
@@ -93,14 +98,14 @@ impl Speaker {
         }
     }
 
-    /// A text packet of the engine.
-    pub fn hear(&mut self, now_ms: u64, packet: &str) {
-        match eio::decode(packet) {
-            Ok(eio::Packet::Open(handshake)) => self.open(handshake),
-            Ok(eio::Packet::Ping("")) => self.outbox.push("3".into()),
-            Ok(eio::Packet::Message(text)) => self.hear_message(now_ms, text),
-            Ok(eio::Packet::Close) => self.is_over = true,
-            Ok(eio::Packet::Noop) => {}
+    /// A packet of the engine.
+    pub fn hear(&mut self, now_ms: u64, packet: eio::Packet<'_>) {
+        match packet {
+            eio::Packet::Open(handshake) => self.open(handshake),
+            eio::Packet::Ping("") => self.outbox.push("3".into()),
+            eio::Packet::Message(text) => self.hear_message(now_ms, text),
+            eio::Packet::Close => self.is_over = true,
+            eio::Packet::Noop => {}
             other => self.fault(&format!("got {other:?}")),
         }
     }
@@ -198,7 +203,11 @@ impl Speaker {
         let n = self.next_event();
         let manner = dice.pick(&Manner::ALL) as usize;
         let other = dice.below(usize::from(scene.rooms));
-        let size = if scene.has_huge_texts && dice.once_in(150) { HUGE_BYTES } else { dice.below(scene.text_bytes_max) };
+        let size = if scene.has_huge_texts && dice.once_in(150) {
+            HUGE_BYTES
+        } else {
+            dice.below(scene.text_bytes_max)
+        };
         self.outbox.push(format!(r#"42["say",{n},{manner},[{room},{other}],{size}]"#));
     }
 

@@ -66,8 +66,8 @@ pub struct Wire {
     pub home: Home,
     /// Bytes that fit between the ends towards the client.
     pub room_bytes: usize,
-    /// Whether any byte of the client was received.
-    pub was_read: bool,
+    /// Bytes of the client that nobody had received when the server closed.
+    pub unread_bytes: usize,
     /// Whether a driver refused to adopt it: its bytes are lost.
     pub was_refused: bool,
     /// Whether nobody is at the client's end any more, without a word.
@@ -92,7 +92,7 @@ impl Wire {
             client: Side::Open,
             home: Home::Backlog,
             room_bytes,
-            was_read: false,
+            unread_bytes: 0,
             was_refused: false,
             is_forsaken: false,
             is_reported: false,
@@ -104,6 +104,13 @@ impl Wire {
     /// Whether a receive would find anything.
     pub fn has_arrivals(&self) -> bool {
         !self.to_server.is_empty() || (self.client != Side::Open && !self.end_was_given)
+    }
+
+    /// The server closes: what was not received is lost, what was sent is still read.
+    pub fn close(&mut self) {
+        self.home = Home::Gone;
+        self.unread_bytes = self.to_server.len();
+        self.to_server.clear();
     }
 
     /// Bytes that the kernel can take now.
@@ -126,7 +133,6 @@ impl Wire {
                 1..=3 => dice.between(1, all),
                 _ => all,
             };
-            self.was_read = true;
             return Arrival::Bytes(self.to_server.drain(..count).collect());
         }
         match self.client {

@@ -75,8 +75,10 @@ impl World {
     pub fn write(&mut self, wire: WireId, bytes: &[u8]) {
         self.note("write", 0, wire, bytes);
         let state = &mut self.wires[wire];
-        if !matches!(state.home, Home::Gone) && state.client == Side::Open {
-            state.to_server.extend(bytes);
+        match state.home {
+            Home::Gone => state.unread_bytes += bytes.len(),
+            _ if state.client == Side::Open => state.to_server.extend(bytes),
+            _ => {}
         }
     }
 
@@ -136,9 +138,8 @@ impl World {
     pub fn sweep(&mut self) {
         for wire in &mut self.wires {
             if matches!(&wire.home, Home::Crossing(is_dropped) if is_dropped.load(Ordering::Relaxed)) {
-                wire.home = Home::Gone;
+                wire.close();
                 wire.was_refused = true;
-                wire.to_server.clear();
             }
         }
     }

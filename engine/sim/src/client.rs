@@ -1,0 +1,317 @@
+//! A model client: a transport, a voice, and a habit of leaving.
+//!
+//! Not a user of the engine's code: it speaks the protocols itself, over the world's connections. One client is one session; who
+//! comes again is another client.
+
+use socketville_proto::eio;
+
+use crate::app::Book;
+use crate::dice::Dice;
+use crate::frames::Frame;
+use crate::polling::{Polling, Step};
+use crate::speaker::Speaker;
+use crate::subject::Excuse;
+use crate::websocket::{Heard, WebSocket};
+use crate::wire::Side;
+use crate::world::World;
+
+/// One client, from its first connection to its end.
+#[derive(Debug)]
+pub struct Client {
+    speaker: Speaker,
+    link: Link,
+    character: Character,
+    stalled_rounds: u32,
+    has_closed: bool,
+    was_told: bool,
+}
+
+#[derive(Debug)]
+enum Link {
+    WebSocket(WebSocket),
+    Polling(Polling),
+    Gone,
+}
+
+/// How a client ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Departure {
+    /// It stays to the end of the run.
+    None,
+    /// It resets its connections.
+    Reset,
+    /// It finishes its connection without a word.
+    Finish,
+    /// It closes its session in good order.
+    Close,
+    /// It leaves the namespace, then closes.
+    Leave,
+    /// It asks the engine to end it.
+    Kick,
+    /// It is never heard of again, and closes nothing.
+    Vanish,
+}
+
+/// What a seed makes of a client.
+#[derive(Clone, Debug)]
+struct Character {
+    upgrades: bool,
+    is_slow: bool,
+    stalls: bool,
+    departure: Departure,
+    /// Rounds until an abrupt departure, whatever is under way.
+    fuse: u32,
+    actions_left: u32,
+}
+
+/// Bytes that a slow reader takes in a round, at most.
+const SIP_BYTES_MAX: usize = 200;
+
+impl Client {
+    /// A client connects.
+    pub fn new(world: &mut World, book: &Book, number: u64) -> Self {
+        let starts_with_websocket = world.dice.percent(45);
+        let link = if starts_with_websocket {
+            Link::WebSocket(WebSocket::open(world, None))
+        } else {
+            Link::Polling(Polling::open(world))
+        };
+        Self {
+            speaker: Speaker::new(number, book.clone()),
+            link,
+            character: Character::of(&mut world.dice),
+            stalled_rounds: 0,
+            has_closed: false,
+            was_told: false,
+        }
+    }
+
+    /// Whether it is over for the model.
+    pub const fn is_gone(&self) -> bool {
+        matches!(self.link, Link::Gone)
+    }
+
+    /// Its number, if it is in the namespace and means to stay.
+    pub fn is_settled(&self) -> Option<u64> {
+        let stays = !self.is_gone() && self.speaker.is_connected && !self.has_closed;
+        stays.then_some(self.speaker.client)
+    }
+
+    /// Events that it has sent.
+    pub const fn events(&self) -> u64 {
+        self.speaker.events()
+    }
+
+    /// Whether nothing happens until the engine speaks.
+    pub fn is_quiet(&self) -> bool {
+        let is_content = self.stalled_rounds == 0 && !self.has_closed && self.speaker.is_content();
+        match &self.link {
+            Link::Gone => true,
+            Link::WebSocket(_) => is_content,
+            Link::Polling(polling) => is_content && polling.is_content(),
+        }
+    }
+
+    /// What it waits for, for a run that does not come to rest.
+    pub fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+
+    /// One round: reads, perhaps does something of its own accord, writes.
+    pub fn step(&mut self, world: &mut World, is_active: bool) {
+        if self.is_gone() || self.is_stalled(world, is_active) {
+            return;
+        }
+        self.listen(world);
+        if is_active && !self.has_closed {
+            self.live(world);
+        }
+        self.talk(world);
+    }
+
+    /// Leaves in this way, now.
+    pub fn depart(&mut self, world: &mut World, departure: Departure) {
+        self.character.actions_left = 0;
+        match departure {
+            Departure::None => {}
+            Departure::Reset => self.break_off(world, Side::Reset),
+            Departure::Finish => self.finish(world),
+            Departure::Close => self.close(world),
+            Departure::Leave => {
+                self.speaker.excuse(Excuse::Left);
+                self.speaker.outbox.push("41".into());
+                self.close(world);
+            }
+            Departure::Kick => self.speaker.ask_for_the_end(&mut world.dice),
+            Departure::Vanish => self.vanish(world),
+        }
+    }
+
+    fn is_stalled(&mut self, world: &mut World, is_active: bool) -> bool {
+        if is_active && self.stalled_rounds == 0 && self.character.stalls && world.dice.once_in(60) {
+            self.stalled_rounds = world.dice.between(10, 200) as u32;
+        }
+        let is_stalled = self.stalled_rounds > 0;
+        self.stalled_rounds = self.stalled_rounds.saturating_sub(1);
+        is_stalled
+    }
+
+    fn live(&mut self, world: &mut World) {
+        let is_abrupt =
+            matches!(self.character.departure, Departure::Reset | Departure::Finish | Departure::Vanish);
+        self.character.fuse = self.character.fuse.saturating_sub(1);
+        if is_abrupt && self.character.fuse == 0 {
+            return self.depart(world, self.character.departure);
+        }
+        if !self.speaker.is_connected || self.is_gone() || !world.dice.percent(world.scene.action_percent) {
+            return;
+        }
+        if let Link::Polling(polling) = &mut self.link {
+            if self.character.upgrades && world.dice.percent(25) {
+                polling.try_upgrade(world, &self.speaker);
+            }
+        }
+        if self.character.actions_left > 0 {
+            self.character.actions_left -= 1;
+            let (scene, now_ms) = (world.scene.clone(), world.now_ms);
+            self.speaker.act(&mut world.dice, &scene, now_ms);
+            if self.character.actions_left == 0 && !is_abrupt {
+                self.depart(world, self.character.departure);
+            }
+        }
+    }
+
+    fn listen(&mut self, world: &mut World) {
+        let bytes_max =
+            if self.character.is_slow { world.dice.between(1, SIP_BYTES_MAX) } else { usize::MAX };
+        match &mut self.link {
+            Link::Gone => {}
+            Link::WebSocket(socket) => {
+                let heard = socket.read(world, bytes_max);
+                self.hear(world, heard);
+            }
+            Link::Polling(polling) => match polling.step(world, &mut self.speaker, bytes_max) {
+                Step::On => {}
+                Step::Upgraded(socket) => self.link = Link::WebSocket(socket),
+                Step::Over => self.be_over(),
+            },
+        }
+        if self.speaker.is_over && !self.is_gone() {
+            self.break_off(world, Side::Closed);
+            self.be_over();
+        }
+    }
+
+    fn hear(&mut self, world: &mut World, heard: Vec<Heard>) {
+        for heard in heard {
+            match heard {
+                Heard::Opened | Heard::Frame(Frame::Pong) => {}
+                Heard::Frame(Frame::Text(text)) => match eio::decode(&text) {
+                    Ok(packet) => self.speaker.hear(world.now_ms, packet),
+                    Err(error) => self.speaker.fault(&format!("got {text:.80?}: {error:?}")),
+                },
+                Heard::Frame(Frame::Binary(bytes)) => self.speaker.hear_binary(&bytes),
+                Heard::Frame(Frame::Close(_)) => self.was_told = true,
+                Heard::Refused(status) => self.speaker.fault(&format!("its WebSocket was refused: {status}")),
+                Heard::Rubbish(rubbish) => self.speaker.fault(&format!("got {rubbish}")),
+                Heard::End => self.end(world),
+            }
+        }
+    }
+
+    /// The engine has closed the connection.
+    fn end(&mut self, world: &mut World) {
+        if !self.speaker.is_over {
+            self.speaker.lose("its WebSocket ended");
+        }
+        if let Link::WebSocket(socket) = &self.link {
+            socket.end(world, Side::Closed);
+        }
+        self.be_over();
+    }
+
+    /// Nothing will come any more. Who was told so in good order has all that it must have.
+    fn be_over(&mut self) {
+        self.link = Link::Gone;
+        let mut book = self.speaker.book().open();
+        let subject = book.subject(self.speaker.client);
+        let is_kicked = self.speaker.is_over && subject.excuses.contains(&Excuse::Kicked);
+        if self.was_told && self.has_closed || is_kicked {
+            book.complete(self.speaker.client);
+        }
+    }
+
+    fn talk(&mut self, world: &mut World) {
+        let Link::WebSocket(socket) = &self.link else { return };
+        for packet in self.speaker.outbox.drain(..) {
+            socket.write(world, &packet);
+        }
+    }
+
+    fn close(&mut self, world: &mut World) {
+        self.speaker.excuse(Excuse::Ended);
+        self.has_closed = true;
+        self.talk(world);
+        match &mut self.link {
+            Link::Gone => {}
+            Link::WebSocket(socket) => socket.write_close(world),
+            Link::Polling(polling) => polling.close(world, &mut self.speaker),
+        }
+    }
+
+    fn finish(&mut self, world: &mut World) {
+        match &self.link {
+            Link::WebSocket(socket) => {
+                self.speaker.excuse(Excuse::Ended);
+                self.has_closed = true;
+                socket.end(world, Side::Finished);
+            }
+            Link::Polling(_) | Link::Gone => self.break_off(world, Side::Closed),
+        }
+    }
+
+    /// A client that polls has no connection between two polls: then its end is only seen when no pong comes.
+    fn break_off(&mut self, world: &mut World, side: Side) {
+        self.speaker.excuse(Excuse::Ended);
+        match &mut self.link {
+            Link::Gone => {}
+            Link::WebSocket(socket) => socket.end(world, side),
+            Link::Polling(polling) => {
+                self.speaker.excuse(Excuse::Vanished);
+                polling.end(world, side);
+            }
+        }
+        self.link = Link::Gone;
+    }
+
+    fn vanish(&mut self, world: &mut World) {
+        self.speaker.excuse(Excuse::Vanished);
+        match &self.link {
+            Link::Gone => {}
+            Link::WebSocket(socket) => world.forsake(socket.wire()),
+            Link::Polling(polling) => polling.forsake(world),
+        }
+        self.link = Link::Gone;
+    }
+}
+
+impl Departure {
+    /// Any way to end.
+    pub fn any(dice: &mut Dice) -> Self {
+        dice.pick(&[Self::Reset, Self::Finish, Self::Close, Self::Leave, Self::Kick, Self::Vanish])
+    }
+}
+
+impl Character {
+    fn of(dice: &mut Dice) -> Self {
+        let stays = dice.percent(40);
+        Self {
+            upgrades: dice.percent(60),
+            is_slow: dice.percent(15),
+            stalls: dice.percent(15),
+            departure: if stays { Departure::None } else { Departure::any(dice) },
+            fuse: dice.between(1, 250) as u32,
+            actions_left: dice.between(3, 40) as u32,
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! One run: a seed, a machine, its clients, and the verdict.
+//!
+//! Not a schedule of the real world: turns, steps and the clock follow the dice. After each phase of traffic comes calm, in which everything
+//! under way must come to rest, then a jump of the clock. At the end everyone leaves, and nothing may be left.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use socketville::CoreReport;
+use socketville::machine::Machine;
+
+use crate::app::{Book, app, room_name, text};
+use crate::client::{Client, Departure};
+use crate::dice::Dice;
+use crate::kernel::Kernel;
+use crate::ledger::{OUTSIDE, To};
+use crate::scene::Scene;
+use crate::trace::Trace;
+use crate::world::World;
+
+/// What a run came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// What was wrong, if something was.
+    pub fault: Option<String>,
+    /// The hash of all that happened.
+    pub hash: u64,
+    /// Events in it.
+    pub events: u64,
+    /// Messages emitted.
+    pub emits: usize,
+    /// Messages received.
+    pub receptions: usize,
+    /// Clients that there were.
+    pub clients: u64,
+    /// Upgrades that succeeded.
+    pub upgrades: u64,
+    /// Connections that moved to another core.
+    pub moves: u64,
+    /// Clients cut since they did not read.
+    pub slow_cuts: u64,
+    /// Sessions ended for want of a pong.
+    pub ping_timeouts: u64,
+}
+
+/// Whether a run writes down what happens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Telling {
+    /// Only the verdict.
+    Verdict,
+    /// Every event, as lines on the standard output.
+    Everything,
+}
+
+/// Rounds of calm after which everything must have come to rest.
+const CALM_ROUNDS_MAX: usize = 40_000;
+
+/// Time after which nothing of a client may be left: ping interval and timeout, the longest keep-alive, and every linger, twice.
+const AFTERLIFE_MS: u64 = 300_000;
+
+/// Jumps of the clock between phases, in milliseconds: a pause, just short of a ping, past a ping and its timeout, hours.
+const JUMPS_MS: [usize; 5] = [500, 24_990, 46_000, 70_000, 10_000_000];
+
+/// Runs a seed.
+pub fn run(seed: u64, telling: Telling) -> Verdict {
+    let trace = if telling == Telling::Everything { Trace::wordy() } else { Trace::silent() };
+    let scene = Scene::of(seed);
+    let book = Book::new(&scene);
+    let world = Rc::new(RefCell::new(World::new(scene, Dice::new(seed), trace)));
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        let mut run = Run::new(seed, &book, &world, telling)?;
+        let ended = run.run();
+        run.tell();
+        Ok::<_, String>((ended, run.next_client, run.reports()))
+    }));
+    let mut verdict = Verdict::default();
+    verdict.fault = match ended {
+        Err(panic) => Some(format!("a panic: {}", words_of(&*panic))),
+        Ok(Err(error)) => Some(error),
+        Ok(Ok((ended, clients, reports))) => {
+            verdict.clients = clients;
+            verdict.count(&reports);
+            ended.err()
+        }
+    };
+    if let Ok(world) = world.try_borrow_mut() {
+        (verdict.hash, verdict.events) = (world.trace.hash(), world.trace.events());
+    }
+    (verdict.emits, verdict.receptions) = (book.open().emits(), book.open().receptions());
+    verdict
+}
+
+struct Run {
+    machine: Machine<Kernel>,
+    world: Rc<RefCell<World>>,
+    book: Book,
+    clients: Vec<Client>,
+    next_client: u64,
+    telling: Telling,
+}
+
+impl Run {
+    fn new(seed: u64, book: &Book, world: &Rc<RefCell<World>>, telling: Telling) -> Result<Self, String> {
+        let scene = world.borrow().scene.clone();
+        let kernels = (0..scene.cores).map(|core| Kernel::new(core as u16, Rc::clone(world)));
+        let kernels =
+            kernels.collect::<Result<Vec<_>, _>>().map_err(|error| format!("no kernel: {error}"))?;
+        Ok(Self {
+            machine: Machine::new(app(&scene, book), kernels, seed),
+            world: Rc::clone(world),
+            book: book.clone(),
+            clients: Vec::new(),
+            next_client: 0,
+            telling,
+        })
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        let scene = self.world.borrow().scene.clone();
+        for _ in 0..scene.phases {
+            for _ in 0..scene.rounds {
+                self.welcome(&scene);
+                self.round(true)?;
+            }
+            self.calm_down()?;
+            self.check_those_who_stay()?;
+            self.jump();
+            self.calm_down()?;
+        }
+        self.check_encodes()?;
+        self.send_home()?;
+        self.check_emptiness()?;
+        self.book.open().check_gaps();
+        self.judge()
+    }
+
+    /// New clients come in bursts, in the place of those who left.
+    fn welcome(&mut self, scene: &Scene) {
+        let world = &mut *self.world.borrow_mut();
+        self.clients.retain(|client| !client.is_gone());
+        let is_burst = self.next_client == 0 || world.dice.once_in(12);
+        let wanted = if is_burst { world.dice.between(1, scene.clients) } else { 0 };
+        for _ in 0..wanted {
+            if self.clients.len() < scene.clients && self.next_client < scene.clients_in_all as u64 {
+                self.clients.push(Client::new(world, &self.book, self.next_client));
+                self.next_client += 1;
+            }
+        }
+    }
+
+    fn round(&mut self, is_active: bool) -> Result<(), String> {
+        self.pass_time();
+        self.step_clients(is_active);
+        if is_active && self.world.borrow_mut().dice.percent(6) {
+            self.emit_from_outside();
+        }
+        let mut cores: Vec<usize> = (0..self.world.borrow().scene.cores).collect();
+        self.world.borrow_mut().dice.shuffle(&mut cores);
+        for core in cores {
+            let percent = self.world.borrow().scene.turn_percent;
+            if self.world.borrow_mut().dice.percent(percent) {
+                self.turn(core)?;
+            }
+        }
+        self.tell();
+        self.judge()
+    }
+
+    fn turn(&mut self, core: usize) -> Result<(), String> {
+        let now_ms = self.world.borrow().now_ms;
+        self.world.borrow_mut().trace.note(now_ms, "turn", [core as u64, 0], b"");
+        self.machine.turn(core, now_ms).map_err(|error| format!("core {core} failed: {error}"))?;
+        self.world.borrow_mut().sweep();
+        self.book.open().turned(core);
+        Ok(())
+    }
+
+    fn pass_time(&self) {
+        let world = &mut *self.world.borrow_mut();
+        world.now_ms += match world.dice.below(100) {
+            0..=59 => 0,
+            60..=94 => world.dice.between(1, 5) as u64,
+            95..=98 => world.dice.between(6, 50) as u64,
+            _ => world.dice.between(50, 500) as u64,
+        };
+    }
+
+    fn step_clients(&mut self, is_active: bool) {
+        let world = &mut *self.world.borrow_mut();
+        let mut order: Vec<usize> = (0..self.clients.len()).collect();
+        world.dice.shuffle(&mut order);
+        for index in order {
+            if world.dice.percent(60) {
+                self.clients[index].step(world, is_active);
+            }
+        }
+    }
+
+    fn emit_from_outside(&self) {
+        let world = &mut *self.world.borrow_mut();
+        let (room, size) = (world.dice.below(usize::from(world.scene.rooms)) as u8, world.dice.below(100));
+        let to = if world.dice.percent(30) { To::All } else { To::Room(room) };
+        let seq = self.book.open().emit(OUTSIDE, to, None, false, size);
+        world.trace.note(world.now_ms, "emit", [u64::from(room), seq], b"");
+        let emitter = self.machine.emitter();
+        let args = (OUTSIDE, seq, text(seq, size));
+        match to {
+            To::All => emitter.emit("said", args),
+            _ => emitter.to(&room_name(room)).emit("said", args),
+        }
+    }
+
+    /// Nobody begins anything: what is under way must end.
+    fn calm_down(&mut self) -> Result<(), String> {
+        for _ in 0..CALM_ROUNDS_MAX {
+            if self.is_quiet() {
+                return Ok(());
+            }
+            self.round(false)?;
+        }
+        let busy = self.clients.iter().find(|client| !client.is_quiet()).map(Client::describe);
+        let cores: Vec<_> = (0..self.world.borrow().scene.cores).map(|core| self.is_busy(core)).collect();
+        let world = self.world.borrow();
+        Err(format!(
+            "no rest after {CALM_ROUNDS_MAX} rounds: busy cores {cores:?}, quiet kernel {}, {busy:?}",
+            world.is_quiet()
+        ))
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.clients.iter().all(Client::is_quiet)
+            && self.world.borrow().is_quiet()
+            && (0..self.world.borrow().scene.cores).all(|core| !self.is_busy(core))
+    }
+
+    fn is_busy(&self, core: usize) -> bool {
+        self.machine.timeout(core, self.world.borrow().now_ms) == Some(Duration::ZERO)
+    }
+
+    fn jump(&self) {
+        let world = &mut *self.world.borrow_mut();
+        world.now_ms += world.dice.pick(&JUMPS_MS) as u64;
+        world.trace.note(world.now_ms, "jump", [0, 0], b"");
+    }
+
+    /// At rest, whoever is there has everything.
+    fn check_those_who_stay(&self) -> Result<(), String> {
+        let mut book = self.book.open();
+        for client in &self.clients {
+            let Some(number) = client.is_settled() else { continue };
+            book.complete(number);
+            let subject = book.subject(number);
+            let (heard, said) = (subject.next_event, client.events());
+            let fault = if !subject.is_online() {
+                format!("client {number} does not know that its socket is gone")
+            } else if heard != said {
+                format!("client {number} has sent {said} events, its handlers have heard {heard}")
+            } else {
+                continue;
+            };
+            book.fault(fault);
+        }
+        drop(book);
+        self.judge()
+    }
+
+    /// One encode per emit, whatever the number of recipients; and not one that nobody asked for.
+    fn check_encodes(&self) -> Result<(), String> {
+        let reports = self.reports();
+        let sum = |count: fn(&CoreReport) -> u64| reports.iter().map(count).sum::<u64>();
+        let (emits, encodes) = (sum(|report| report.hub.emits), sum(|report| report.hub.encodes));
+        let expected = self.book.open().encodes;
+        if (emits, encodes) != (expected, expected) {
+            return Err(format!("{emits} emits and {encodes} encodes for {expected} calls"));
+        }
+        if sum(|report| report.turns.handler_panics) > 0 {
+            return Err("a handler panicked".into());
+        }
+        let online = self.book.open().online();
+        let sockets: usize = reports.iter().map(|report| report.gauges.sockets).sum();
+        if online != sockets {
+            return Err(format!("{sockets} sockets, but {online} clients are in the namespace"));
+        }
+        Ok(())
+    }
+
+    /// Everyone leaves, each in its way; then time passes until nothing can be left.
+    fn send_home(&mut self) -> Result<(), String> {
+        for index in 0..self.clients.len() {
+            let world = &mut *self.world.borrow_mut();
+            if self.clients[index].is_settled().is_some() {
+                let departure = Departure::any(&mut world.dice);
+                self.clients[index].depart(world, departure);
+            }
+        }
+        let end_ms = self.world.borrow().now_ms + AFTERLIFE_MS;
+        while self.world.borrow().now_ms < end_ms {
+            (0..20).try_for_each(|_| self.round(false))?;
+            if self.is_quiet() {
+                let world = &mut *self.world.borrow_mut();
+                world.now_ms += world.dice.between(100, 9_000) as u64;
+            }
+        }
+        self.calm_down()
+    }
+
+    fn check_emptiness(&self) -> Result<(), String> {
+        for report in self.reports() {
+            if report.gauges != socketville_hub::Gauges::default() {
+                return Err(format!("core {}: everyone is gone, but {:?}", report.core, report.gauges));
+            }
+        }
+        let (open, online) = (self.world.borrow().open_at_server(), self.book.open().online());
+        if (open, online) != (0, 0) {
+            return Err(format!("everyone is gone, but {open} connections and {online} sockets are left"));
+        }
+        Ok(())
+    }
+
+    fn judge(&self) -> Result<(), String> {
+        self.book.open().first_fault().map_or(Ok(()), |fault| Err(fault.to_owned()))
+    }
+
+    fn reports(&self) -> Vec<CoreReport> {
+        (0..self.world.borrow().scene.cores).map(|core| self.machine.report(core)).collect()
+    }
+
+    fn tell(&self) {
+        if self.telling == Telling::Everything {
+            print!("{}", self.world.borrow_mut().trace.take_lines());
+        }
+    }
+}
+
+impl Verdict {
+    fn count(&mut self, reports: &[CoreReport]) {
+        for report in reports {
+            self.upgrades += report.hub.upgrades;
+            self.moves += report.turns.connections_passed;
+            self.slow_cuts += report.hub.slow_cut;
+            self.ping_timeouts += report.hub.ping_timeouts;
+        }
+    }
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+}
