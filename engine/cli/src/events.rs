@@ -49,8 +49,19 @@ impl<T: DeserializeOwned> FromEvent for Checked<T> {
 impl Checked<String> {
     fn name(self) -> Result<String, String> {
         let name = self.0.map_err(|error| error.to_string())?;
-        if name.is_empty() { Err("argument 1: expected a room's name, found \"\"".into()) } else { Ok(name) }
+        if name.is_empty() {
+            return Err("argument 1: expected a room's name, found \"\"".into());
+        }
+        if looks_like_an_id(&name) {
+            return Err(format!("{name:?} is reserved: a name like this is the room of one socket alone"));
+        }
+        Ok(name)
     }
+}
+
+/// Whoever were in a room of this name would hear what is sent to that socket.
+fn looks_like_an_id(name: &str) -> bool {
+    name.len() == ID_CHARS && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// What `say` carries.
@@ -123,6 +134,9 @@ fn say(socket: &Socket, words: Checked<Words>, speech: Speech) -> Result<(), Str
 
 /// Characters of what one says at a time: a few sentences. Every member of the room gets them.
 const TEXT_CHARS_MAX: usize = 500;
+
+/// Characters of a socket's id, all of them URL-safe.
+const ID_CHARS: usize = 20;
 
 /// Characters of a speaker's id that others see: enough to tell people apart, too few to address them.
 const FROM_CHARS: usize = 6;
