@@ -1,55 +1,9 @@
 // The demo page in a real browser: people meet in a clubhouse, speak, hear a backend, over both transports.
 // Not a test of the protocol, nor of the page's looks: it asks whether a visitor sees what happened.
-//
-// SOCKETVILLE_BIN is the program to start (default: the release build); Chromium must be in /usr/bin/chromium.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
-
-const CHROMIUM = "/usr/bin/chromium";
-const PROGRAM = process.env.SOCKETVILLE_BIN ?? fileURLToPath(new URL("../../target/release/socketville", import.meta.url));
-const API_KEY = "page-test-key";
-const PATIENCE_MS = 10_000; // for anything that a visitor waits for
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"].concat(
-  ["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-);
-const skip = existsSync(CHROMIUM) ? false : `no browser: ${CHROMIUM} is missing (package chromium)`;
-
-/** Starts the server and waits for the line that tells its address. */
-async function startServer(port = 0) {
-  assert.ok(existsSync(PROGRAM), `no server: expected a program at ${PROGRAM} (build it, or set SOCKETVILLE_BIN)`);
-  const args = ["serve", "--demo", "--listen", `127.0.0.1:${port}`, "--api-key", API_KEY];
-  const child = spawn(PROGRAM, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  const url = await new Promise((resolve, reject) => {
-    const hear = (data) => {
-      output += data;
-      const line = output.match(/http:\/\/127\.0\.0\.1:\d+/);
-      if (line) resolve(line[0]);
-    };
-    child.stdout.on("data", hear);
-    child.stderr.on("data", hear);
-    child.on("error", reject);
-    child.on("exit", (code) => reject(new Error(`the server ended with ${code} before it told its address:\n${output}`)));
-    setTimeout(() => reject(new Error(`the server told no address in time:\n${output}`)), PATIENCE_MS).unref();
-  }).catch((error) => (child.kill("SIGKILL"), Promise.reject(error)));
-  const stop = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGKILL");
-    await ended;
-  };
-  return { url, stop };
-}
-
-/** What any backend does. */
-function publish(url, body, key = API_KEY) {
-  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
-  return fetch(`${url}/api/publish`, { method: "POST", headers, body: JSON.stringify(body) });
-}
+import { PATIENCE_MS, launchBrowser, publish, skip, startProgram } from "./program.mjs";
 
 /** A WebSocket behind a proxy that lets none through: it closes before it has opened. */
 function breakWebSocket() {
@@ -70,9 +24,8 @@ for (const { transport, words, prepare } of [
     const faults = []; // what the pages complained of
 
     before(async () => {
-      server = await startServer();
-      const { chromium } = await import("playwright-core");
-      browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+      server = await startProgram();
+      browser = await launchBrowser();
     });
     after(async () => {
       await browser?.close();
@@ -170,7 +123,7 @@ for (const { transport, words, prepare } of [
       await inRoom(page, "bakery");
       await server.stop();
       await page.getByText(/the lights are out/).waitFor();
-      server = await startServer(new URL(server.url).port);
+      server = await startProgram({ port: new URL(server.url }).port);
       await inRoom(page, "bakery");
       await say(page, "Still warm.");
       await heard(page, "Still warm.").waitFor();

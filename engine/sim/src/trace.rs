@@ -22,7 +22,7 @@ impl Trace {
     }
 
     /// A trace that keeps lines, too.
-    pub const fn wordy() -> Self {
+    pub fn wordy() -> Self {
         Self { lines: Some(String::new()), ..Self::silent() }
     }
 
