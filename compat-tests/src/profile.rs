@@ -3,12 +3,36 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use socketville::{Builder, Cors, Driver, HttpRequest, HttpResponse, Method, Server};
+use serde_json::{Map, Value, json};
+use socketville::{
+    Builder, Cors, Driver, HttpRequest, HttpResponse, Method, Namespace, Refusal, Server, Socket,
+};
 
 use crate::log::Log;
 
 /// Profiles that are served, with ping interval and time-out in milliseconds. `main` differs in nothing else yet.
 pub const PROFILES: &[(&str, u64, u64)] = &[("protocol", 300, 200), ("main", 25_000, 20_000)];
+
+/// The two middlewares of `/mw`: join and wait, then admit by token.
+fn admit_by_token(namespace: Namespace<'_>, log: &Log) {
+    let namespace = namespace
+        .use_middleware(async |socket: Socket| {
+            let _ = socket.join("joined-in-middleware");
+            let auth: Value = socket.handshake().auth().unwrap_or_default();
+            socketville::sleep(Duration::from_millis(auth["delay"].as_u64().unwrap_or_default())).await;
+            Ok(())
+        })
+        .use_middleware(async |socket: Socket| {
+            let auth: Value = socket.handshake().auth().unwrap_or_default();
+            if auth["token"] != "ok" {
+                let data = json!({"code": "E_AUTH", "retry": false});
+                return Err(Refusal::from("not authorized").with_data(data));
+            }
+            socket.set_data(Map::from_iter([("user".to_owned(), Value::from("ok"))]));
+            Ok(())
+        });
+    crate::serve(namespace, log);
+}
 
 /// A server for a profile, with `key=value` options.
 ///
@@ -31,6 +55,7 @@ pub fn build(profile: &str, options: &[String]) -> Result<Builder> {
     for name in ["/", "/custom"] {
         crate::serve(io.of(name), &log);
     }
+    admit_by_token(io.of("/mw"), &log);
     for option in options {
         match option.split_once('=') {
             Some(("cores", cores)) => io.cores(cores.parse()?),

@@ -11,7 +11,13 @@ use std::ops::Range;
 #[derive(Clone, Debug, Default)]
 pub struct Sequence {
     next: u32,
-    holes: Option<Box<Vec<Range<u32>>>>,
+    holes: Option<Box<Holes>>,
+}
+
+/// What is missing, in no order. Boxed: a client without a fault pays for one pointer.
+#[derive(Clone, Debug, Default)]
+struct Holes {
+    ranges: Vec<Range<u32>>,
 }
 
 /// What a number was, when it came.
@@ -41,7 +47,7 @@ impl Sequence {
     /// How many of the numbers below `end` have not come.
     #[must_use]
     pub fn missing_below(&self, end: u32) -> u64 {
-        let holes = self.holes.iter().flat_map(|holes| holes.iter());
+        let holes = self.holes.iter().flat_map(|holes| &holes.ranges);
         let in_holes: u64 = holes.map(|hole| u64::from(hole.end.min(end).saturating_sub(hole.start))).sum();
         in_holes + u64::from(end.saturating_sub(self.next))
     }
@@ -49,14 +55,16 @@ impl Sequence {
     #[cold]
     fn note_unexpected(&mut self, number: u32) -> Arrival {
         if number > self.next {
-            self.holes.get_or_insert_default().push(self.next..number);
+            self.holes.get_or_insert_default().ranges.push(self.next..number);
             self.next = number.wrapping_add(1);
             return Arrival::Ahead;
         }
-        let Some(holes) = &mut self.holes else { return Arrival::Repeated };
-        let Some(at) = holes.iter().position(|hole| hole.contains(&number)) else { return Arrival::Repeated };
-        let hole = holes.swap_remove(at);
-        holes.extend([hole.start..number, number + 1..hole.end].into_iter().filter(|part| !part.is_empty()));
+        let Some(Holes { ranges }) = self.holes.as_deref_mut() else { return Arrival::Repeated };
+        let Some(at) = ranges.iter().position(|hole| hole.contains(&number)) else {
+            return Arrival::Repeated;
+        };
+        let hole = ranges.swap_remove(at);
+        ranges.extend([hole.start..number, number + 1..hole.end].into_iter().filter(|part| !part.is_empty()));
         Arrival::Late
     }
 }

@@ -29,6 +29,8 @@ pub struct Config {
     pub transports: Transports,
     /// Whether responses carry `Access-Control-Allow-Origin: *`. Source: `cors.origin`, default off.
     pub cors: Cors,
+    /// Whether the head of the request that opened a session is kept, for `socket.handshake`: some 500 bytes a client. Default: yes.
+    pub keeps_handshakes: bool,
     /// Connections of one core; more are closed at once. Default: no limit but the kernel's.
     pub connections_max: usize,
 }
@@ -68,6 +70,7 @@ impl Default for Config {
             backlog_bytes_max: 1 << 20,
             transports: Transports::Both,
             cors: Cors::Off,
+            keeps_handshakes: true,
             connections_max: usize::MAX,
         }
     }

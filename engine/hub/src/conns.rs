@@ -160,7 +160,7 @@ impl Hub {
             Phase::WebSocket { session, role: Role::Probe, .. } => self.abandon_probe(session),
             Phase::Parked(session) => self.lose_session(session, Reason::TransportError),
             Phase::Body(upload) => {
-                if let Some(session) = upload.session() {
+                if let Some(session) = upload.session().filter(|&key| self.is_posting(key, conn)) {
                     self.lose_session(session, Reason::TransportError);
                 }
             }
@@ -223,8 +223,11 @@ impl Hub {
             self.handle_end(conn, Reason::TransportError);
         }
         while let Some(session) = self.slow_sessions.pop() {
-            self.counters.slow_cut += 1;
-            self.lose_session(session, Reason::TransportError);
+            // It stands here once per packet that did not fit.
+            if self.sessions.find(session).is_some() {
+                self.counters.slow_cut += 1;
+                self.lose_session(session, Reason::TransportError);
+            }
         }
     }
 

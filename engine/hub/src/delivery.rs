@@ -12,6 +12,7 @@ use socketville_proto::encode;
 use crate::members::{Bitset, Members};
 use crate::namespaces::Namespace;
 use crate::session::Link;
+use crate::sockets::Standing;
 use crate::{Hub, Id, Keyed, NspId, Range, SessionKey, SocketKey};
 
 /// Where a socket's packets go.
@@ -232,8 +233,10 @@ impl Hub {
     pub(crate) fn route_sockets_of(&mut self, key: SessionKey) {
         let Some(route) = self.route_of(key) else { return };
         if let Some(session) = self.sessions.find(key) {
-            for socket in &session.sockets {
-                self.routes[socket.index as usize] = route;
+            for &socket in &session.sockets {
+                if self.sockets.find(socket).is_some_and(|socket| socket.standing == Standing::In) {
+                    self.routes[socket.index as usize] = route;
+                }
             }
         }
     }

@@ -20,6 +20,8 @@ pub enum Effect {
     Resume(ConnId),
     /// A request that is not for the engine; answer with `Hub::respond`.
     Request(ConnId, Box<Request>),
+    /// A socket that was not let in yet is gone; nobody need be told, but what is kept with it must go.
+    Abandoned(SocketKey),
     /// A socket is leaving; its rooms can still be seen until `Hub::forget_socket`.
     Disconnecting(SocketKey, Reason),
 }

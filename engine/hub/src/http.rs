@@ -116,9 +116,9 @@ impl Hub {
             Verdict::OtherCore(core) => return self.pass(now_ms, conn, core, bytes),
             Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, head, fault),
             Verdict::Preflight => self.answer_preflight(now_ms, conn),
-            Verdict::OpenPolling(layer) => self.open_polling(now_ms, conn, layer),
+            Verdict::OpenPolling(layer) => self.open_polling(now_ms, conn, layer, &bytes[..length]),
             Verdict::Poll(session) => self.handle_poll(now_ms, conn, session),
-            Verdict::OpenWebSocket(layer) => self.open_websocket(now_ms, conn, head, layer),
+            Verdict::OpenWebSocket(layer) => self.open_websocket(now_ms, conn, head, layer, &bytes[..length]),
             Verdict::OpenBare => self.open_bare(now_ms, conn, head),
             Verdict::TurnAway => self.turn_away(now_ms, conn, head),
             Verdict::Upgrade(session) => self.open_probe(now_ms, conn, session, head),
@@ -257,7 +257,7 @@ impl Hub {
 
     fn refuse_upload(&mut self, now_ms: u64, conn: ConnId, upload: Upload, error: &UploadError) {
         let status = if matches!(error, UploadError::TooLarge) { 413 } else { 400 };
-        if let Some(session) = upload.session() {
+        if let Some(session) = upload.session().filter(|&key| self.is_posting(key, conn)) {
             self.counters.protocol_errors += 1;
             if let Some(polling) = self.sessions.find_mut(session).and_then(|s| s.polling_mut()) {
                 polling.posting = None; // it is answered here, not cut with the session

@@ -92,6 +92,9 @@ impl Hub {
     ) -> Option<Incoming<'a>> {
         let max = self.config.message_bytes_max;
         let session = self.sessions.find_mut(key)?;
+        if matches!(session.link, Link::Closing(_)) {
+            return None;
+        }
         if session.layer == Layer::Bare {
             return Some(Incoming::Message(Peer::Session(key), Payload::Binary(bytes)));
         }
@@ -157,7 +160,7 @@ impl Hub {
     }
 
     fn socket_or_reject(&mut self, now_ms: u64, key: SessionKey, name: &str) -> Option<SocketKey> {
-        let socket = self.namespace(name).and_then(|nsp| self.socket_of(key, nsp));
+        let socket = self.namespace(name).and_then(|nsp| self.joined_socket_of(key, nsp));
         if socket.is_none() {
             self.reject_packet(now_ms, key);
         }

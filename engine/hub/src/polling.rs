@@ -10,8 +10,8 @@ use crate::session::{Layer, Link, Polling};
 use crate::{ConnId, Hub, Reason, SessionKey};
 
 impl Hub {
-    pub(crate) fn open_polling(&mut self, now_ms: u64, conn: ConnId, layer: Layer) {
-        let key = self.open_session(now_ms, Link::Polling(Box::default()), layer);
+    pub(crate) fn open_polling(&mut self, now_ms: u64, conn: ConnId, layer: Layer, head: &[u8]) {
+        let key = self.open_session(now_ms, Link::Polling(Box::default()), layer, head);
         let Some(id) = self.sessions.find(key).map(|session| session.id) else { return };
         let upgrades: &[&str] = if self.config.transports.websocket() { &["websocket"] } else { &[] };
         let mut payload = Vec::with_capacity(160);
@@ -46,6 +46,13 @@ impl Hub {
             }
             Link::WebSocket(_) => {}
         }
+    }
+
+    /// Whether a session that polls waits for the POST on this connection; one that was upgraded or closed meanwhile does not.
+    pub(crate) fn is_posting(&self, key: SessionKey, conn: ConnId) -> bool {
+        self.sessions.find(key).is_some_and(
+            |session| matches!(&session.link, Link::Polling(polling) if polling.posting == Some(conn)),
+        )
     }
 
     fn park(&mut self, conn: ConnId, key: SessionKey) {

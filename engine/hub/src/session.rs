@@ -14,7 +14,7 @@ use socketville_proto::{eio, encode, sio};
 
 use crate::limits::{CROSSING_MS, POLL_CLOSE_MS};
 use crate::timers::{Deadline, Watched};
-use crate::{ConnId, Effect, Hub, Id, Reason, SessionKey, SocketKey};
+use crate::{ConnId, Hub, Id, Reason, SessionKey, SocketKey};
 
 /// One Engine.IO session.
 pub struct Session {
@@ -28,6 +28,8 @@ pub struct Session {
     pub(crate) connect_ms: u64,
     pub(crate) incoming: Option<Box<sio::Pending>>,
     pub(crate) layer: Layer,
+    /// The head of the request that opened it, as it came.
+    pub(crate) head: Option<Box<[u8]>>,
 }
 
 /// What messages of a session are.
@@ -99,7 +101,7 @@ impl Session {
 
 impl Hub {
     /// Opens a session; the caller sends the handshake.
-    pub(crate) fn open_session(&mut self, now_ms: u64, link: Link, layer: Layer) -> SessionKey {
+    pub(crate) fn open_session(&mut self, now_ms: u64, link: Link, layer: Layer, head: &[u8]) -> SessionKey {
         let id = self.ids.next();
         let key = self.sessions.insert(Session {
             id,
@@ -111,6 +113,7 @@ impl Hub {
             connect_ms: if layer == Layer::Bare { u64::MAX } else { now_ms + self.config.connect_timeout_ms },
             incoming: None,
             layer,
+            head: self.config.keeps_handshakes.then(|| head.into()),
         });
         self.session_ids.insert(id, key);
         self.counters.sessions_opened += 1;
@@ -230,8 +233,7 @@ impl Hub {
         let Some(session) = self.sessions.find_mut(key) else { return };
         session.incoming = None;
         for socket in std::mem::take(&mut session.sockets) {
-            self.routes[socket.index as usize] = crate::delivery::Route::Nobody;
-            self.effects.push_back(Effect::Disconnecting(socket, reason));
+            self.end_socket(socket, reason);
         }
     }
 }

@@ -17,6 +17,16 @@ pub struct Socket {
     pub(crate) nsp: NspId,
     pub(crate) session: SessionKey,
     pub(crate) rooms: SmallVec<[RoomKey; 2]>,
+    pub(crate) standing: Standing,
+}
+
+/// Whether a socket is in its namespace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Standing {
+    /// Middlewares are looking at it: it takes the namespace's place in its session and may join rooms, but hears nothing.
+    Waiting,
+    /// It was let in.
+    In,
 }
 
 /// Why a join was refused.
@@ -48,20 +58,69 @@ impl std::error::Error for JoinError {}
 impl Hub {
     /// Lets a client into a namespace (the answer to `Incoming::Connect`); the new socket's key and id.
     pub fn admit(&mut self, key: SessionKey, nsp: NspId) -> Option<(SocketKey, Id)> {
+        let reserved = self.reserve(key, nsp)?;
+        self.welcome(reserved.0);
+        Some(reserved)
+    }
+
+    /// Makes the socket of a client that is not let in yet; then [`Hub::welcome`] or [`Hub::turn_down`].
+    pub fn reserve(&mut self, key: SessionKey, nsp: NspId) -> Option<(SocketKey, Id)> {
         let id = self.ids.next();
         let session = self.sessions.find_mut(key)?;
-        let socket = self.sockets.insert(Socket { id, nsp, session: key, rooms: SmallVec::new() });
+        let standing = Standing::Waiting;
+        let socket = self.sockets.insert(Socket { id, nsp, session: key, rooms: SmallVec::new(), standing });
         session.sockets.push(socket);
-        session.connect_ms = u64::MAX;
         self.socket_ids.insert(id, socket);
-        self.namespaces.get_mut(usize::from(nsp.0))?.members.insert(socket.index);
         if self.routes.len() <= socket.index as usize {
             self.routes.resize(socket.index as usize + 1, Route::Nobody);
         }
-        self.routes[socket.index as usize] = self.route_of(key).unwrap_or(Route::Nobody);
-        let payload = format!(r#"{{"sid":"{}"}}"#, id.as_str());
-        self.send_to_session(key, nsp, encode::Kind::Connect, payload.as_bytes());
+        self.routes[socket.index as usize] = Route::Nobody;
         Some((socket, id))
+    }
+
+    /// Lets a waiting socket in; false if its client left meanwhile.
+    pub fn welcome(&mut self, key: SocketKey) -> bool {
+        let Some(socket) = self.sockets.find_mut(key).filter(|socket| socket.standing == Standing::Waiting)
+        else {
+            return false;
+        };
+        socket.standing = Standing::In;
+        let (id, nsp, session) = (socket.id, socket.nsp, socket.session);
+        if let Some(session) = self.sessions.find_mut(session) {
+            session.connect_ms = u64::MAX;
+        }
+        if let Some(namespace) = self.namespaces.get_mut(usize::from(nsp.0)) {
+            namespace.members.insert(key.index);
+        }
+        self.routes[key.index as usize] = self.route_of(session).unwrap_or(Route::Nobody);
+        let payload = format!(r#"{{"sid":"{}"}}"#, id.as_str());
+        self.send_to_session(session, nsp, encode::Kind::Connect, payload.as_bytes());
+        true
+    }
+
+    /// Refuses a waiting socket with an object that has a `message` and perhaps `data`.
+    pub fn turn_down(&mut self, key: SocketKey, error: &str) {
+        let Some(socket) = self.sockets.find(key).filter(|socket| socket.standing == Standing::Waiting)
+        else {
+            return;
+        };
+        let (session, name) = (socket.session, self.namespace_name(socket.nsp).to_owned());
+        if let Some(session) = self.sessions.find_mut(session) {
+            session.sockets.retain(|&mut other| other != key);
+        }
+        self.refuse(session, &name, error);
+        self.effects.push_back(Effect::Abandoned(key));
+    }
+
+    /// Whether a socket waits for [`Hub::welcome`].
+    pub fn is_waiting(&self, key: SocketKey) -> bool {
+        self.sockets.find(key).is_some_and(|socket| socket.standing == Standing::Waiting)
+    }
+
+    /// The head of the request that opened a socket's session, as it came; `None` if it is not kept.
+    pub fn handshake_of(&self, key: SocketKey) -> Option<&[u8]> {
+        let session = self.sockets.find(key)?.session;
+        self.sessions.find(session)?.head.as_deref()
     }
 
     /// Refuses a client with an object that has a `message` and perhaps `data`.
@@ -101,8 +160,18 @@ impl Hub {
         if let Some(session) = self.sessions.find_mut(socket.session) {
             session.sockets.retain(|&mut other| other != key);
         }
+        self.end_socket(key, reason);
+    }
+
+    /// The session has let go of a socket: the application is told if it knew it.
+    pub(crate) fn end_socket(&mut self, key: SocketKey, reason: Reason) {
         self.routes[key.index as usize] = Route::Nobody;
-        self.effects.push_back(Effect::Disconnecting(key, reason));
+        let is_known = !self.is_waiting(key);
+        self.effects.push_back(if is_known {
+            Effect::Disconnecting(key, reason)
+        } else {
+            Effect::Abandoned(key)
+        });
     }
 
     /// The last of a socket: it leaves its rooms, its slot is free.
@@ -201,6 +270,12 @@ impl Hub {
             && !matches!(self.routes.get(key.index as usize), None | Some(Route::Nobody))
     }
 
+    /// The socket of a session that is in a namespace.
+    pub(crate) fn joined_socket_of(&self, key: SessionKey, nsp: NspId) -> Option<SocketKey> {
+        self.socket_of(key, nsp).filter(|&socket| !self.is_waiting(socket))
+    }
+
+    /// The socket of a session for a namespace, be it in or waiting.
     pub(crate) fn socket_of(&self, key: SessionKey, nsp: NspId) -> Option<SocketKey> {
         let session = self.sessions.find(key)?;
         session

@@ -17,11 +17,18 @@ use crate::session::{Layer, Link, Probe};
 use crate::{ConnId, Hub, Incoming, Payload, Peer, Reason, SessionKey};
 
 impl Hub {
-    pub(crate) fn open_websocket(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, layer: Layer) {
+    pub(crate) fn open_websocket(
+        &mut self,
+        now_ms: u64,
+        conn: ConnId,
+        head: &Head<'_>,
+        layer: Layer,
+        raw: &[u8],
+    ) {
         if !self.switch_protocols(now_ms, conn, head) {
             return;
         }
-        let key = self.open_session(now_ms, Link::WebSocket(conn), layer);
+        let key = self.open_session(now_ms, Link::WebSocket(conn), layer, raw);
         self.become_websocket(conn, key, Role::Transport);
         let Some(id) = self.sessions.find(key).map(|session| session.id) else { return };
         let mut text = Vec::with_capacity(160);

@@ -12,9 +12,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::arguments::Arguments;
-use crate::binary::Attachments;
 use crate::error::{EmitError, report};
-use crate::extract::{ArgumentError, read_argument, read_missing};
+use crate::extract::ArgumentError;
 use crate::sleep::sleep;
 use crate::socket::Socket;
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use socketville_hub::Config;
 
+use crate::admission::BoxedAdmission;
 use crate::handler::BoxedHandler;
 use crate::http::Route;
 
@@ -32,6 +33,7 @@ pub(crate) type BoxedAny = Box<dyn Fn(&crate::Socket, &str, &str) + Send + Sync>
 #[derive(Default)]
 pub(crate) struct NamespaceApp {
     pub(crate) name: String,
+    pub(crate) middlewares: Vec<BoxedAdmission>,
     pub(crate) on_connect: Vec<BoxedHandler>,
     pub(crate) on_disconnecting: Vec<BoxedHandler>,
     pub(crate) on_disconnect: Vec<BoxedHandler>,

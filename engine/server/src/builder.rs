@@ -10,6 +10,7 @@ use socketville_hub::Config;
 use socketville_proto::http::Method;
 use socketville_sys::Preference;
 
+use crate::admission::{Refusal, boxed_admission};
 use crate::app::{App, NamespaceApp};
 use crate::error::{Error, Result};
 use crate::handler::{Handler, boxed};
@@ -157,6 +158,11 @@ impl Builder {
         self.with(|config| config.backlog_bytes_max = bytes)
     }
 
+    /// Whether the request that opened a session is kept for [`Socket::handshake`]; default yes. It costs some 500 bytes a client.
+    pub fn keep_handshakes(&self, keep: bool) -> &Self {
+        self.with(|config| config.keeps_handshakes = keep)
+    }
+
     /// Connections of each core; more are closed at once. Default: what the kernel allows.
     pub fn connections_max(&self, connections: usize) -> &Self {
         self.with(|config| config.connections_max = connections)
@@ -232,6 +238,25 @@ impl Namespace<'_> {
     /// Calls the function for every event: socket, name, and the packet's JSON array. Source: `socket.onAny`.
     pub fn on_any(self, see: impl Fn(&Socket, &str, &str) + Send + Sync + 'static) -> Self {
         self.with(|namespace| namespace.on_any.push(Box::new(see)))
+    }
+
+    /// Decides on every client before it is let in; the next one is asked only if this one agrees. It may await anything. Source: `io.use`.
+    ///
+    /// ```
+    /// use socketville::{Refusal, Server, Socket};
+    ///
+    /// Server::builder().of("/admin").use_middleware(async |socket: Socket| {
+    ///     match socket.handshake().auth::<serde_json::Value>() {
+    ///         Ok(auth) if auth["token"] == "secret" => Ok(()),
+    ///         _ => Err(Refusal::from("not authorized")),
+    ///     }
+    /// });
+    /// ```
+    pub fn use_middleware<F>(self, middleware: F) -> Self
+    where
+        F: AsyncFn(Socket) -> std::result::Result<(), Refusal> + Send + Sync + 'static,
+    {
+        self.with(|namespace| namespace.middlewares.push(boxed_admission(middleware)))
     }
 
     /// Looks at every event before its handler: it may change the name, or refuse the event with a message, which goes to

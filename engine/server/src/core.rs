@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 use socketville_hub::{Delivery, Effect, Hub, Id, NspId, Record, Selector, SocketKey};
@@ -102,8 +103,14 @@ impl Core {
         Some(Socket::of(Rc::clone(shared)))
     }
 
-    pub(crate) fn add_socket(self: &Rc<Self>, key: SocketKey, id: Id, nsp: NspId) -> Socket {
-        let shared = Rc::new(Shared::new(Rc::clone(self), key, id, nsp));
+    pub(crate) fn add_socket(
+        self: &Rc<Self>,
+        key: SocketKey,
+        id: Id,
+        nsp: NspId,
+        auth: Option<Rc<str>>,
+    ) -> Socket {
+        let shared = Rc::new(Shared::new(Rc::clone(self), key, id, nsp, auth));
         let mut sockets = self.sockets.borrow_mut();
         let index = key.index as usize;
         if sockets.len() <= index {
@@ -115,24 +122,33 @@ impl Core {
 
     pub(crate) fn remove_socket(&self, key: SocketKey) {
         let mut sockets = self.sockets.borrow_mut();
-        if let Some(slot) = sockets.get_mut(key.index as usize) {
-            if slot.as_ref().is_some_and(|shared| shared.key == key) {
-                *slot = None;
-            }
+        if let Some(slot) = sockets.get_mut(key.index as usize)
+            && slot.as_ref().is_some_and(|shared| shared.key == key)
+        {
+            *slot = None;
         }
         drop(sockets);
         self.hub.borrow_mut().forget_socket(key);
     }
 
-    /// What this core has done and holds.
+    /// The last of a core: its tasks and sockets, which hold it too, are dropped.
+    pub(crate) fn end(self: &Rc<Self>) {
+        self.enter(|| {
+            self.executor.close();
+            drop(self.sockets.take());
+        });
+    }
+
+    /// What this core has done and holds; what outside threads have emitted counts as the first core's.
     pub(crate) fn report(&self) -> CoreReport {
         let hub = self.hub.borrow();
-        CoreReport {
-            core: self.index,
-            gauges: hub.gauges(),
-            hub: hub.counters,
-            turns: *self.counters.borrow(),
+        let mut counters = hub.counters;
+        if self.index == 0 {
+            let emits = self.town.emits_outside.load(Ordering::Relaxed);
+            counters.emits += emits;
+            counters.encodes += emits;
         }
+        CoreReport { core: self.index, gauges: hub.gauges(), hub: counters, turns: *self.counters.borrow() }
     }
 
     /// Emits an event; how many sockets of this core it became due to.

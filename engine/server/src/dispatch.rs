@@ -135,11 +135,22 @@ impl Core {
     }
 
     fn connect(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {
-        let admitted = self.hub.borrow_mut().admit(session, nsp);
-        let Some((key, id)) = admitted else { return };
-        let socket = self.add_socket(key, id, nsp);
-        let handlers = self.namespace(nsp).map_or(&[][..], |namespace| &namespace.on_connect);
-        self.call_each(handlers, &socket, auth.unwrap_or("{}"));
+        let reserved = self.hub.borrow_mut().reserve(session, nsp);
+        let Some((key, id)) = reserved else { return };
+        let socket = self.add_socket(key, id, nsp, auth.map(Rc::from));
+        if self.namespace(nsp).is_none_or(|namespace| namespace.middlewares.is_empty()) {
+            self.let_in(&socket);
+        } else {
+            self.examine(socket);
+        }
+    }
+
+    /// The client is in, if it has not left meanwhile.
+    pub(crate) fn let_in(self: &Rc<Self>, socket: &Socket) {
+        if self.hub.borrow_mut().welcome(socket.key()) {
+            let handlers = self.namespace(socket.nsp_id()).map_or(&[][..], |namespace| &namespace.on_connect);
+            self.call_each(handlers, socket, socket.auth());
+        }
     }
 
     fn handle_event(
@@ -197,7 +208,7 @@ impl Core {
         }
     }
 
-    fn namespace(&self, nsp: NspId) -> Option<&NamespaceApp> {
+    pub(crate) fn namespace(&self, nsp: NspId) -> Option<&NamespaceApp> {
         self.town.app.namespaces.get(usize::from(nsp.0))
     }
 
@@ -211,23 +222,32 @@ impl Core {
                 self.counters.borrow_mut().arguments_refused += 1;
                 tracing::debug!(%error, "an event's arguments do not fit its handler");
             }
-            Ok(Outcome::Task(task)) => self.start(socket, task),
+            Ok(Outcome::Task(task)) => {
+                self.start(socket, task);
+            }
             Err(_) => self.close_after_panic(&socket),
         }
     }
 
-    fn start(&self, socket: Socket, task: std::pin::Pin<Box<dyn Future<Output = ()>>>) {
-        let guarded = Guarded { socket, task };
-        if self.executor.start(guarded).is_err() {
+    /// Starts a socket's task; false if there are too many.
+    pub(crate) fn start(&self, socket: Socket, task: std::pin::Pin<Box<dyn Future<Output = ()>>>) -> bool {
+        let is_started = self.executor.start(Guarded { socket, task }).is_ok();
+        if !is_started {
             self.counters.borrow_mut().tasks_refused += 1;
             tracing::error!("too many handlers are waiting; an event was dropped");
         }
+        is_started
     }
 
     fn close_after_panic(&self, socket: &Socket) {
         self.counters.borrow_mut().handler_panics += 1;
         tracing::error!(socket = socket.id(), "a handler panicked; its client is disconnected");
-        self.hub.borrow_mut().disconnect_socket(self.now_ms.get(), socket.key(), Ending::Connection);
+        let mut hub = self.hub.borrow_mut();
+        if hub.is_waiting(socket.key()) {
+            hub.turn_down(socket.key(), r#"{"message":"internal error"}"#);
+        } else {
+            hub.disconnect_socket(self.now_ms.get(), socket.key(), Ending::Connection);
+        }
     }
 
     /// Does what the hub asked for, but for what only the loop can do.
@@ -237,6 +257,7 @@ impl Core {
             match effect {
                 None => return,
                 Some(Effect::Disconnecting(key, reason)) => self.disconnect(key, reason),
+                Some(Effect::Abandoned(key)) => self.remove_socket(key),
                 Some(Effect::Request(conn, request)) => http::serve(self, conn, *request),
                 Some(Effect::Resume(conn)) => {
                     let held = self.hub.borrow_mut().take_held(conn);

@@ -52,11 +52,14 @@ impl Emitter {
         Self { town }
     }
 
-    /// Another namespace than `/`. Source: `io.of`.
+    /// Another namespace than `/`; a missing slash is added. Source: `io.of`.
     pub fn of<'a>(&'a self, namespace: &'a str) -> Posting<'a> {
-        let position = self.town.app.namespaces.iter().position(|n| n.name == namespace);
-        let nsp = position.map(|index| NspId(index as u16));
-        Posting { town: &self.town, nsp, name: namespace, target: Target::default() }
+        let bare = |name: &'a str| name.strip_prefix('/').unwrap_or(name);
+        let mut namespaces = self.town.app.namespaces.iter().enumerate();
+        let found = namespaces.find(|(_, known)| bare(&known.name) == bare(namespace));
+        let nsp = found.map(|(index, _)| NspId(index as u16));
+        let name = found.map_or(namespace, |(_, known)| &known.name);
+        Posting { town: &self.town, nsp, name, target: Target::default() }
     }
 
     /// To all in a room of `/`. Source: `io.to`.
@@ -128,11 +131,9 @@ impl Emitter {
         let survey = Arc::new(Survey::new(self.town.mailboxes.len()));
         let ask = Arc::new(ask);
         for mailbox in &self.town.mailboxes {
-            let (answer_to, ask) = (Arc::clone(&survey), Arc::clone(&ask));
-            let errand = Letter::Errand(Box::new(move |core| answer_to.answer(Some(ask(core)))));
-            if mailbox.post(errand).is_err() {
-                survey.answer(None);
-            }
+            let (question, ask) = (Question(Some(Arc::clone(&survey))), Arc::clone(&ask));
+            // An errand that is not done, since the mailbox is full or its core has ended, is dropped, and that is an answer too.
+            let _ = mailbox.post(Letter::Errand(Box::new(move |core| question.answer(ask(core)))));
         }
         poll_fn(|context| survey.poll(context.waker())).await
     }
@@ -170,7 +171,7 @@ impl<'a> Posting<'a> {
     /// Emits.
     ///
     /// # Errors
-    /// Unwritable arguments, an unknown namespace, a full mailbox.
+    /// Unwritable arguments, an unknown namespace, a full mailbox or a core that has ended.
     pub fn try_emit(self, event: &str, args: impl Serialize) -> Result<(), EmitError> {
         let nsp = self.nsp.ok_or_else(|| EmitError::Namespace(self.name.to_owned()))?;
         if self.target.is_nobody() {
@@ -182,6 +183,7 @@ impl<'a> Posting<'a> {
             }
             None => {
                 let record = Arc::new(self.record(nsp, event, &args)?);
+                self.town.emits_outside.fetch_add(1, Ordering::Relaxed);
                 if self.town.post_everywhere(&record) { Ok(()) } else { Err(EmitError::Full) }
             }
         }
@@ -197,11 +199,14 @@ impl<'a> Posting<'a> {
             return Ok(0);
         }
         let record = Arc::new(self.record(nsp, event, &args)?);
-        if let Some(core) = Core::current().filter(|core| Arc::ptr_eq(&core.town, self.town)) {
-            let counters = &mut core.hub.borrow_mut().counters;
-            counters.emits += 1;
-            counters.encodes += 1;
-            counters.records += 1;
+        match Core::current().filter(|core| Arc::ptr_eq(&core.town, self.town)) {
+            Some(core) => {
+                let counters = &mut core.hub.borrow_mut().counters;
+                counters.emits += 1;
+                counters.encodes += 1;
+                counters.records += 1;
+            }
+            None => _ = self.town.emits_outside.fetch_add(1, Ordering::Relaxed),
         }
         let emitter = Emitter::new(Arc::clone(self.town));
         let counts = emitter.survey(move |core| core.hub.borrow_mut().deliver_record(&record)).await;
@@ -224,6 +229,25 @@ impl<'a> Posting<'a> {
     }
 }
 
+/// A survey's question on its way to one core; dropped unanswered, it answers nothing.
+struct Question<T>(Option<Arc<Survey<T>>>);
+
+impl<T> Question<T> {
+    fn answer(mut self, answer: T) {
+        if let Some(survey) = self.0.take() {
+            survey.answer(Some(answer));
+        }
+    }
+}
+
+impl<T> Drop for Question<T> {
+    fn drop(&mut self) {
+        if let Some(survey) = self.0.take() {
+            survey.answer(None);
+        }
+    }
+}
+
 /// Answers of all cores to one question.
 struct Survey<T> {
     left: AtomicUsize,
@@ -238,10 +262,10 @@ impl<T> Survey<T> {
     fn answer(&self, answer: Option<T>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.0.extend(answer);
-        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
-            if let Some(waker) = state.1.take() {
-                waker.wake();
-            }
+        if self.left.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(waker) = state.1.take()
+        {
+            waker.wake();
         }
     }
 

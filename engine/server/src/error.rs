@@ -48,7 +48,7 @@ impl std::error::Error for Error {}
 pub enum EmitError {
     /// The arguments cannot be written as JSON.
     Encode(EncodeError),
-    /// A core's mailbox is full: it is far behind.
+    /// A core's mailbox is full: it is far behind, or has ended.
     Full,
     /// There is no such namespace.
     Namespace(String),
@@ -58,7 +58,7 @@ impl fmt::Display for EmitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Encode(error) => write!(f, "the arguments cannot be written as JSON: {error}"),
-            Self::Full => write!(f, "a core's mailbox is full"),
+            Self::Full => write!(f, "a core takes no more: it is far behind, or has ended"),
             Self::Namespace(found) => {
                 write!(f, "expected a namespace that was declared with `of`, found {found:?}")
             }

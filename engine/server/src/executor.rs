@@ -7,7 +7,6 @@
 //!    ▲                    │ popped                                           │ Pending
 //!    │                    ▼                                                  │
 //!    └── Ready, panic ── Polled ─────────────────────────────────────────────┘
-//!    └── Pending ─────── Cancelled (cancel during its own poll)
 //! ```
 //!
 //! A waker pushes its task's id to a lock-free queue unless it is queued already, then rings the core's bell. So a task is in the queue at most
@@ -117,15 +116,18 @@ impl Executor {
         polls
     }
 
-    /// Drops a task wherever it stands, also from inside its own poll (then at the end of that poll). `false` if it is gone already.
-    pub(crate) fn cancel(&self, id: TaskId) -> bool {
-        let cancelled = self.tasks.borrow_mut().cancel(id);
-        match cancelled {
-            State::Idle(future) => self.drop_future(id, future),
-            State::Polled => {}
-            State::Free | State::Cancelled => return false,
+    /// Drops all tasks and takes no more: the core ends. Not to be called from inside a task.
+    pub(crate) fn close(&self) {
+        debug_assert!(!self.is_running.get(), "a task cannot end its core");
+        self.tasks.borrow_mut().tasks_max = 0;
+        for slot in 0.. {
+            let taken = self.tasks.borrow_mut().take_slot(slot);
+            match taken {
+                Some(Some((id, future))) => self.drop_future(id, future),
+                Some(None) => {}
+                None => return,
+            }
         }
-        true
     }
 
     /// Takes what panicked since the last call, with the panic's message. Such a task is gone.
@@ -138,7 +140,8 @@ impl Executor {
         !self.woken.queue.is_empty()
     }
 
-    /// Tasks that are neither finished nor cancelled.
+    /// Tasks that have not ended.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.tasks.borrow().len()
     }
@@ -151,26 +154,21 @@ impl Executor {
         let polled =
             catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
         drop(waker);
-        let finished = match polled {
-            Ok(Poll::Pending) => self.tasks.borrow_mut().put_back(id, future),
-            Ok(Poll::Ready(())) => Some(self.finish(id, future)),
-            Err(panic) => {
-                self.panics.borrow_mut().push((id, message_of(&*panic)));
-                Some(self.finish(id, future))
+        let panicked = match polled {
+            Ok(Poll::Pending) => {
+                self.tasks.borrow_mut().put_back(id, future);
+                return true;
             }
+            Ok(Poll::Ready(())) => None,
+            Err(panic) => Some(message_of(&*panic)),
         };
-        if let Some(future) = finished {
-            self.drop_future(id, future);
-        }
+        self.panics.borrow_mut().extend(panicked.map(|message| (id, message)));
+        self.tasks.borrow_mut().free(id);
+        self.drop_future(id, future);
         true
     }
 
-    fn finish(&self, id: TaskId, future: LocalFuture) -> LocalFuture {
-        self.tasks.borrow_mut().free(id);
-        future
-    }
-
-    /// Drops a future outside every borrow: what it owns may spawn, cancel, wake or panic.
+    /// Drops a future outside every borrow: what it owns may spawn, wake or panic.
     fn drop_future(&self, id: TaskId, future: LocalFuture) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
             self.panics.borrow_mut().push((id, message_of(&*panic)));
@@ -195,20 +193,18 @@ enum State {
     Idle(LocalFuture),
     /// Its future is on the stack of [`Executor::run_task`].
     Polled,
-    /// As `Polled`, but it will not be put back.
-    Cancelled,
 }
 
 impl Tasks {
     fn insert(&mut self, future: LocalFuture, woken: &Arc<Woken>) -> Result<TaskId, Full> {
+        let tasks_max = self.tasks_max;
+        if self.len() >= tasks_max {
+            return Err(Full { tasks_max });
+        }
         if let Some(slot) = self.free.pop() {
             return Ok(self.reuse(slot, future));
         }
-        let tasks_max = self.tasks_max;
         let slot = u32::try_from(self.slots.len()).map_err(|_| Full { tasks_max })?;
-        if self.slots.len() >= tasks_max {
-            return Err(Full { tasks_max });
-        }
         let id = TaskId { slot, generation: 0 };
         self.slots.push(Slot { waker: TaskWaker::queued(id, Arc::clone(woken)), state: State::Idle(future) });
         Ok(id)
@@ -236,25 +232,27 @@ impl Tasks {
         Some((future, Arc::clone(&slot.waker)))
     }
 
-    /// After a poll that was pending; gives the future back if the task was cancelled meanwhile.
-    fn put_back(&mut self, id: TaskId, future: LocalFuture) -> Option<LocalFuture> {
-        let slot = self.slot(id)?;
-        if matches!(slot.state, State::Cancelled) {
-            self.free(id);
-            return Some(future);
+    /// After a poll that was pending.
+    fn put_back(&mut self, id: TaskId, future: LocalFuture) {
+        if let Some(slot) = self.slot(id) {
+            slot.state = State::Idle(future);
         }
-        slot.state = State::Idle(future);
-        None
     }
 
-    /// What state the task was in; its future, if idle, is the caller's to drop.
-    fn cancel(&mut self, id: TaskId) -> State {
-        let Some(slot) = self.slot(id) else { return State::Free };
-        let before = std::mem::replace(&mut slot.state, State::Cancelled);
-        if matches!(before, State::Idle(_)) {
-            self.free(id);
+    /// The task of a slot, if it has one that waits, for the caller to drop; `None` past the last slot.
+    fn take_slot(&mut self, slot: usize) -> Option<Option<(TaskId, LocalFuture)>> {
+        let slot = self.slots.get_mut(slot)?;
+        let id = slot.waker.id;
+        match std::mem::replace(&mut slot.state, State::Polled) {
+            State::Idle(future) => {
+                self.free(id);
+                Some(Some((id, future)))
+            }
+            other => {
+                slot.state = other;
+                Some(None)
+            }
         }
-        before
     }
 
     fn free(&mut self, id: TaskId) {

@@ -84,82 +84,69 @@ fn a_task_is_queued_once_however_often_it_is_woken() {
 }
 
 #[test]
-fn tasks_spawn_and_cancel_while_polled() {
+fn tasks_spawn_while_polled() {
     let executor = executor(10);
     let inner = Rc::clone(&executor);
     let log = Rc::new(Cell::new(0));
     let seen = Rc::clone(&log);
-    let victim = executor.spawn(pending()).unwrap();
     executor
         .spawn(async move {
-            assert!(inner.cancel(victim));
-            assert!(!inner.cancel(victim));
             assert_eq!(inner.run_woken(10), 0, "not from inside a task");
             inner.spawn(async move { seen.set(seen.get() + 1) }).unwrap();
         })
         .unwrap();
-    assert_eq!(executor.run_woken(10), 3);
+    assert_eq!(executor.run_woken(10), 2);
     assert_eq!((log.get(), executor.len()), (1, 0));
 }
 
 #[test]
-fn cancel_drops_the_future_at_once_or_after_its_own_poll() {
+fn a_closed_executor_has_dropped_its_tasks_and_takes_no_more() {
     let executor = executor(10);
     let held = Rc::new(());
-    let guard = Rc::clone(&held);
-    let idle = executor
-        .spawn(async move {
-            pending::<()>().await;
-            drop(guard)
-        })
-        .unwrap();
+    let wakers = Rc::default();
+    for _ in 0..3 {
+        let (guard, parked) = (Rc::clone(&held), park(&wakers));
+        executor.spawn(async move { (parked.await, drop(guard)).0 }).unwrap();
+    }
+    executor.spawn(ready(())).unwrap();
     executor.run_woken(10);
-    assert!(executor.cancel(idle));
-    assert_eq!(Rc::strong_count(&held), 1);
-
-    let (guard, inner, own) = (Rc::clone(&held), Rc::clone(&executor), Rc::new(Cell::new(None)));
-    let id = Rc::clone(&own);
-    own.set(Some(
-        executor
-            .spawn(async move {
-                assert!(inner.cancel(id.get().unwrap()));
-                yield_now().await;
-                drop(guard);
-                unreachable!("cancelled");
-            })
-            .unwrap(),
-    ));
-    assert_eq!(executor.run_woken(10), 1);
+    executor.close();
     assert_eq!((Rc::strong_count(&held), executor.len()), (1, 0));
+    wakers.borrow().iter().for_each(Waker::wake_by_ref);
+    assert!(!executor.has_woken(), "a stale wake is legal");
+    assert_eq!(executor.spawn(ready(())), Err(Full { tasks_max: 0 }));
 }
 
 #[test]
 fn stale_wakes_touch_nothing() {
     let executor = executor(1);
-    let wakers = Rc::default();
-    let first = executor.spawn(park(&wakers)).unwrap();
+    let wakers: Rc<RefCell<Vec<Waker>>> = Rc::default();
+    let (place, mut is_second) = (Rc::clone(&wakers), false);
+    let twice = poll_fn(move |cx| {
+        place.borrow_mut().push(cx.waker().clone());
+        if std::mem::replace(&mut is_second, true) { Poll::Ready(()) } else { Poll::Pending }
+    });
+    let first = executor.spawn(twice).unwrap();
     executor.run_woken(10);
-    let stale = wakers.borrow_mut().pop().unwrap();
-    stale.wake_by_ref();
-    executor.cancel(first);
+    wakers.borrow().iter().for_each(Waker::wake_by_ref);
+    executor.run_woken(10);
+    let stale = wakers.take();
     let second = executor.spawn(park(&wakers)).unwrap();
     assert_ne!(first, second);
-    assert_eq!(executor.run_woken(10), 1, "the stale id is skipped");
-    stale.wake();
-    assert!(!executor.has_woken());
-    assert!(!executor.cancel(first));
-    assert_eq!(executor.len(), 1);
+    assert_eq!(executor.run_woken(10), 1);
+    stale.iter().for_each(Waker::wake_by_ref);
+    assert_eq!((executor.run_woken(10), executor.len()), (0, 1), "the stale id is skipped");
 }
 
 #[test]
 fn full_is_an_outcome() {
     let executor = executor(2);
-    let first = executor.spawn(pending()).unwrap();
+    executor.spawn(yield_now()).unwrap();
     executor.spawn(pending()).unwrap();
     assert_eq!(executor.spawn(pending()), Err(Full { tasks_max: 2 }));
-    executor.cancel(first);
+    executor.run_woken(10);
     executor.spawn(ready(())).unwrap();
-    assert_eq!(executor.run_woken(10), 2);
+    assert_eq!(executor.run_woken(10), 1);
 }
 
 #[test]
@@ -182,7 +169,7 @@ fn a_panic_ends_its_task_alone() {
         .unwrap();
     executor.spawn(ready(())).unwrap();
     assert_eq!(executor.run_woken(10), 4);
-    executor.cancel(third);
+    executor.close();
     let panics = executor.take_panics();
     assert_eq!(panics[0], (first, "number 1".into()));
     assert_eq!(panics[1], (second, "a panic without a message".into()));

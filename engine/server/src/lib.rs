@@ -20,6 +20,7 @@
 //! core, may await [`sleep`] and clients built on tokio, and never holds up the loop. From other threads an [`Emitter`] speaks.
 
 mod ack;
+mod admission;
 mod app;
 mod args;
 mod arguments;
@@ -53,6 +54,7 @@ pub use socketville_proto::http::Method;
 pub use socketville_sys::Preference as Driver;
 
 pub use ack::{Ack, AckError};
+pub use admission::{Handshake, Refusal};
 pub use args::EncodeError;
 pub use arguments::{Arguments, FromAnswer};
 pub use bare::{BarePeer, Message};

@@ -19,15 +19,18 @@ pub(crate) enum Letter {
     /// A broadcast of another core or thread.
     Record(Arc<Record>),
     /// Something to be done there.
-    Errand(Box<dyn FnOnce(&Rc<Core>) + Send>),
-    /// Close everything and end.
-    Stop,
+    Errand(Errand),
 }
+
+/// What one thread has another core do.
+pub(crate) type Errand = Box<dyn FnOnce(&Rc<Core>) + Send>;
 
 /// A core's mailbox, shared by all who write to it.
 pub(crate) struct Mailbox {
     letters: ArrayQueue<Letter>,
     bell: Bell,
+    is_stopping: AtomicBool,
+    is_closed: AtomicBool,
 }
 
 /// Ends a core's sleep.
@@ -38,14 +41,45 @@ pub(crate) struct Bell {
 
 impl Mailbox {
     pub(crate) fn new() -> Self {
-        Self { letters: ArrayQueue::new(MAILBOX_LETTERS_MAX), bell: Bell::new() }
+        Self {
+            letters: ArrayQueue::new(MAILBOX_LETTERS_MAX),
+            bell: Bell::new(),
+            is_stopping: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+        }
     }
 
-    /// Gives the letter back if the queue is full.
+    /// Gives the letter back if the queue is full or the core has ended.
     pub(crate) fn post(&self, letter: Letter) -> Result<(), Letter> {
+        if self.is_closed.load(Ordering::SeqCst) {
+            return Err(letter);
+        }
         self.letters.push(letter)?;
         self.bell.ring();
+        if self.is_closed.load(Ordering::SeqCst) {
+            self.discard();
+        }
         Ok(())
+    }
+
+    /// Asks the core to close everything and end; it needs no room in the queue.
+    pub(crate) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        self.bell.ring();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::SeqCst)
+    }
+
+    /// The core has ended: nobody waits for an answer from it.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.discard();
+    }
+
+    fn discard(&self) {
+        while self.letters.pop().is_some() {}
     }
 
     pub(crate) fn take(&self) -> Option<Letter> {
@@ -73,10 +107,10 @@ impl Bell {
 
     /// Wakes the core if it sleeps.
     pub(crate) fn ring(&self) {
-        if self.asleep.swap(false, Ordering::SeqCst) {
-            if let Some(waker) = self.waker.get() {
-                waker.wake();
-            }
+        if self.asleep.swap(false, Ordering::SeqCst)
+            && let Some(waker) = self.waker.get()
+        {
+            waker.wake();
         }
     }
 

@@ -3,6 +3,7 @@
 //! Not the loop itself (`turn`) and not the application (`app`).
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -119,7 +120,7 @@ impl Server {
             let name = format!("socketville-{index}");
             threads.push(thread::Builder::new().name(name).spawn(run).map_err(Error::Core)?);
         }
-        let result = join(threads, &self.town);
+        let result = join(threads);
         runtime.shutdown_background();
         result
     }
@@ -142,6 +143,7 @@ impl<D: Driver> CoreThread<D> {
         }
         let _context = self.runtime.enter();
         let core = Core::new(self.index, Arc::clone(&self.town), self.seed);
+        let _ending = Ending { core: Rc::clone(&core) };
         let driver = make(listener).map_err(Error::Core)?;
         let mut turn = Turn::new(driver, core.clone(), self.crossings);
         if self.index == 0 {
@@ -161,19 +163,28 @@ impl<D: Driver> CoreThread<D> {
     }
 }
 
-/// Waits for all; the first failure stops the others.
-fn join(threads: Vec<JoinHandle<Result<()>>>, town: &Town) -> Result<()> {
-    let mut result = Ok(());
-    for thread in threads {
-        let ended = thread.join().unwrap_or_else(|_| {
-            Err(Error::Core(std::io::Error::other("its thread panicked: this is a fault of the engine")))
-        });
-        if ended.is_err() && result.is_ok() {
-            town.stop();
-            result = ended;
-        }
+/// What happens when a core ends, however it does: the others end too, and nobody waits for its answers.
+struct Ending {
+    core: Rc<Core>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let town = &self.core.town;
+        town.stop();
+        town.mailboxes[usize::from(self.core.index)].close();
+        self.core.end();
     }
-    result
+}
+
+/// Waits for all; the first failure is the result.
+fn join(threads: Vec<JoinHandle<Result<()>>>) -> Result<()> {
+    let end = |thread: JoinHandle<Result<()>>| {
+        thread.join().unwrap_or_else(|_| {
+            Err(Error::Core(std::io::Error::other("its thread panicked: this is a fault of the engine")))
+        })
+    };
+    threads.into_iter().map(end).fold(Ok(()), Result::and)
 }
 
 fn seed() -> Result<[u8; 32]> {

@@ -239,14 +239,12 @@ mod tests {
     fn dropped_sleeps_leave_nothing() {
         let (executor, timers) = core();
         let _entered = enter(&timers);
-        let tasks: Vec<_> = (0..100_000u32)
-            .map(|ms| executor.spawn(async move { sleep((ms + 1) * MS).await }).unwrap())
-            .collect();
+        for ms in 0..100_000u32 {
+            executor.spawn(async move { sleep((ms + 1) * MS).await }).unwrap();
+        }
         executor.run_woken(usize::MAX);
         assert_eq!(timers.wakers.borrow().len(), 100_000);
-        for task in tasks {
-            assert!(executor.cancel(task));
-        }
+        executor.close();
         assert_eq!(timers.next_deadline(), None);
         assert_eq!(timers.advance(u64::MAX), 0);
     }

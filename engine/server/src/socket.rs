@@ -12,6 +12,7 @@ use serde::Serialize;
 use socketville_hub::{Ending, Id, JoinError, NspId, SocketKey};
 
 use crate::ack::{AckError, AckSlot};
+use crate::admission::Handshake;
 use crate::arguments::{Arguments, FromAnswer};
 use crate::core::{Core, Recipients, Urgency};
 use crate::emitter::Emitter;
@@ -42,10 +43,11 @@ pub(crate) struct Shared {
     acks: RefCell<Vec<(u64, Rc<AckSlot>)>>,
     next_ack: Cell<u64>,
     data: RefCell<Option<Rc<dyn Any>>>,
+    auth: Option<Rc<str>>,
 }
 
 impl Shared {
-    pub(crate) fn new(core: Rc<Core>, key: SocketKey, id: Id, nsp: NspId) -> Self {
+    pub(crate) fn new(core: Rc<Core>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Rc<str>>) -> Self {
         Self {
             core,
             key,
@@ -54,6 +56,7 @@ impl Shared {
             acks: RefCell::default(),
             next_ack: Cell::new(0),
             data: RefCell::default(),
+            auth,
         }
     }
 }
@@ -96,6 +99,12 @@ impl Socket {
     /// A handle of the server, for other threads, other namespaces and questions to all cores. Source: `socket.server`.
     pub fn emitter(&self) -> Emitter {
         Emitter::new(Arc::clone(&self.0.core.town))
+    }
+
+    /// What the client said when it connected. Source: `socket.handshake`.
+    pub fn handshake(&self) -> Handshake {
+        let hub = self.0.core.hub.borrow();
+        Handshake::new(hub.handshake_of(self.0.key).unwrap_or_default(), self.0.auth.clone())
     }
 
     /// The core it lives on.
@@ -228,6 +237,11 @@ impl Socket {
         for (_, slot) in self.0.acks.take() {
             slot.fill(Err(AckError::Disconnected));
         }
+    }
+
+    /// The raw JSON of the namespace's `auth`.
+    pub(crate) fn auth(&self) -> &str {
+        self.0.auth.as_deref().unwrap_or("{}")
     }
 
     pub(crate) fn key(&self) -> SocketKey {

@@ -97,9 +97,11 @@ impl<D: Driver> Turn<D> {
     pub(crate) fn timeout(&self, now_ms: u64) -> Option<Duration> {
         let core = &self.core;
         let hub = core.hub.borrow();
+        let mailbox = &core.town.mailboxes[usize::from(core.index)];
         let is_busy = hub.outbox.is_dirty()
             || core.executor.has_woken()
-            || !core.town.mailboxes[usize::from(core.index)].is_empty()
+            || !mailbox.is_empty()
+            || (mailbox.is_stopping() && !self.is_stopping)
             || !self.crossings[usize::from(core.index)].is_empty()
             || !core.errands.borrow().is_empty()
             || !core.outgoing.borrow().is_empty();
@@ -181,12 +183,13 @@ impl<D: Driver> Turn<D> {
                     core.hub.borrow_mut().deliver_record(&record);
                 }
                 Some(Letter::Errand(errand)) => errand(&core),
-                Some(Letter::Stop) => {
-                    self.is_stopping = true;
-                    core.hub.borrow_mut().close_all(now_ms);
-                    core.run_effects();
-                }
             }
+        }
+        let mailbox = &core.town.mailboxes[index];
+        if mailbox.is_stopping() && mailbox.is_empty() && !self.is_stopping {
+            self.is_stopping = true;
+            core.hub.borrow_mut().close_all(now_ms);
+            core.run_effects();
         }
         while let Some((passed, mut bytes)) = self.crossings[index].pop() {
             if let Ok(token) = self.driver.adopt(passed) {
@@ -275,7 +278,10 @@ impl<D: Driver> Turn<D> {
                     core.hub.borrow_mut().forget(conn);
                 }
                 Effect::Pass(conn, to, bytes) => self.pass(now_ms, conn, to, bytes),
-                Effect::Request(..) | Effect::Resume(_) | Effect::Disconnecting(..) => {}
+                Effect::Request(..)
+                | Effect::Resume(_)
+                | Effect::Disconnecting(..)
+                | Effect::Abandoned(_) => {}
             }
         }
     }

@@ -232,7 +232,7 @@ impl Polling {
             }
             Ended::Answered(response) if self.is_closing && response.status == 400 => {}
             Ended::Answered(response) => speaker.lose(&format!("a request was refused: {response:?}")),
-            Ended::Refused => speaker.excuse(Excuse::Vanished),
+            Ended::Refused => [Excuse::Vanished, Excuse::Ended].into_iter().for_each(|e| speaker.excuse(e)),
             Ended::Unanswered => speaker.lose("a request was not answered"),
             Ended::Rubbish(rubbish) => speaker.fault(&rubbish),
         }
@@ -258,6 +258,7 @@ impl Polling {
                     self.abandon_probe(world, Side::Closed);
                     return false;
                 }
+                Heard::Frame(Frame::Pong) => {}
                 other => speaker.fault(&format!("a probe got {other:?}")),
             }
         }

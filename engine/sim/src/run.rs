@@ -88,7 +88,8 @@ pub fn run(seed: u64, telling: Telling) -> Verdict {
     if let Ok(world) = world.try_borrow_mut() {
         (verdict.hash, verdict.events) = (world.trace.hash(), world.trace.events());
     }
-    (verdict.emits, verdict.receptions) = (book.open().emits(), book.open().receptions());
+    let book = book.open();
+    (verdict.emits, verdict.receptions) = (book.emits(), book.receptions());
     verdict
 }
 
@@ -151,7 +152,7 @@ impl Run {
     }
 
     fn round(&mut self, is_active: bool) -> Result<(), String> {
-        self.pass_time();
+        self.pass_time(is_active);
         self.step_clients(is_active);
         if is_active && self.world.borrow_mut().dice.percent(6) {
             self.emit_from_outside();
@@ -177,9 +178,11 @@ impl Run {
         Ok(())
     }
 
-    fn pass_time(&self) {
+    /// Little in calm: what has piled up must reach a client before its pong is overdue.
+    fn pass_time(&self, is_active: bool) {
         let world = &mut *self.world.borrow_mut();
-        world.now_ms += match world.dice.below(100) {
+        let highest = if is_active { 100 } else { 70 };
+        world.now_ms += match world.dice.below(highest) {
             0..=59 => 0,
             60..=94 => world.dice.between(1, 5) as u64,
             95..=98 => world.dice.between(6, 50) as u64,

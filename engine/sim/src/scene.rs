@@ -49,10 +49,10 @@ impl Scene {
         Self {
             cores: dice.pick(&[1, 2, 2, 2, 3, 4]),
             clients,
-            clients_in_all: clients + dice.below(if is_crowded { 20 } else { 30 }),
+            clients_in_all: clients + dice.below(60),
             rooms: dice.between(1, 6) as u8,
             phases: dice.between(2, 5),
-            rounds: if is_crowded { dice.between(30, 60) } else { dice.between(60, 250) },
+            rounds: if is_crowded { dice.between(40, 100) } else { dice.between(100, 500) },
             room_bytes,
             punctual_percent: dice.pick(&[30, 60, 90, 100]),
             turn_percent: dice.pick(&[20, 50, 80, 100]),
@@ -60,7 +60,7 @@ impl Scene {
             refuses_moves: dice.percent(25),
             backlog_bytes_max: dice.pick(&[4_000, 16_000, 64_000, 1 << 20]),
             text_bytes_max: if room_bytes.1 < 1_000 { text_bytes_max.min(120) } else { text_bytes_max },
-            has_huge_texts: room_bytes.1 >= 4_000,
+            has_huge_texts: room_bytes.0 >= 200,
         }
     }
 }

@@ -1,0 +1,389 @@
+//! Requests on a connection: one after the other, each answered, each within its limits (RFC 9112; the reference's error codes).
+
+mod pair;
+
+use pair::Pair;
+use pair::client::{BAD_REQUEST, UNKNOWN, get, poll, polling_path, post, upgrade, upgrade_session};
+use socketville_hub::{Config, Cors, Response, Transports};
+
+fn ok(body: &str) -> Response {
+    Response { status: 200, headers: Vec::new(), body: body.into() }
+}
+
+/// The reference's `Server.errors`, and its order of checks: exact status and JSON (semantics 1, reliability 1.4).
+#[test]
+fn errors_have_the_codes_of_the_reference() {
+    let mut pair = Pair::new();
+    let (_, sid) = pair.polling("/socket.io/");
+    let (_, ws_sid) = pair.websocket("/socket.io/");
+    let transport = r#"{"code":0,"message":"Transport unknown"}"#;
+    let method = r#"{"code":2,"message":"Bad handshake method"}"#;
+    let version = r#"{"code":5,"message":"Unsupported protocol version"}"#;
+    let cases = [
+        ("GET", "EIO=4", transport),
+        ("GET", "EIO=4&transport=tcp", transport),
+        ("GET", "EIO=4&transport=__proto__", transport),
+        ("GET", "EIO=4&transport=constructor", transport),
+        ("GET", "EIO=4&transport=polling&sid=__proto__", UNKNOWN),
+        ("GET", "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAAAAA", UNKNOWN),
+        ("GET", "EIO=4&transport=polling&sid=_AAAAAAAAAAAAAAAAAAA", UNKNOWN),
+        ("POST", "EIO=4&transport=polling", method),
+        ("PUT", "EIO=4&transport=polling", method),
+        ("GET", "EIO=4&transport=websocket", BAD_REQUEST),
+        ("GET", &format!("EIO=4&transport=websocket&sid={sid}"), BAD_REQUEST),
+        ("GET", &format!("EIO=4&transport=polling&sid={ws_sid}"), BAD_REQUEST),
+        ("POST", &format!("EIO=4&transport=polling&sid={ws_sid}"), BAD_REQUEST),
+        ("GET", &format!("EIO=3&transport=polling&sid={sid}"), BAD_REQUEST),
+        ("PUT", &format!("EIO=4&transport=polling&sid={sid}"), BAD_REQUEST),
+        ("DELETE", &format!("EIO=4&transport=polling&sid={sid}"), BAD_REQUEST),
+        ("GET", "EIO=3&transport=polling", version),
+        ("GET", "transport=polling", version),
+    ];
+    for (method, query, expected) in cases {
+        let request = get(&format!("/socket.io/?{query}")).replacen("GET", method, 1);
+        assert_eq!(pair.ask_once(request), (400, expected.into()), "{method} {query}");
+    }
+    assert_eq!(pair.hub.gauges().sessions, 2, "no refusal harmed anyone");
+}
+
+/// `transports` leaves the others unknown.
+#[test]
+fn a_transport_that_is_off_is_unknown() {
+    for (transports, query) in [(Transports::WebSocketOnly, "polling"), (Transports::PollingOnly, "websocket")] {
+        let mut pair = Pair::with(Config { transports, ..Config::default() });
+        let (status, body) = pair.ask_once(get(&format!("/socket.io/?EIO=4&transport={query}")));
+        assert_eq!((status, &*body), (400, r#"{"code":0,"message":"Transport unknown"}"#));
+    }
+    let mut pair = Pair::with(Config { transports: Transports::PollingOnly, ..Config::default() });
+    let (_, body) = pair.ask_once(get("/socket.io/?EIO=4&transport=polling"));
+    assert!(body.contains(r#""upgrades":[]"#), "{body}");
+}
+
+/// Source: engine.io `abortUpgrade`: an upgrade that cannot be is refused in plain words, before 101.
+#[test]
+fn upgrades_are_refused_in_plain_words() {
+    let cases = [
+        ("EIO=3&transport=websocket", "Unsupported protocol version"),
+        ("EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAAAAAA", "Session ID unknown"),
+        ("EIO=4&transport=polling", "Bad request"),
+    ];
+    for (query, expected) in cases {
+        let mut pair = Pair::new();
+        let conn = pair.open();
+        let answer = pair.ask(conn, upgrade(&format!("/socket.io/?{query}"))).expect("an answer");
+        assert_eq!((answer.status, &*answer.body), (400, expected));
+        assert!(!pair.is_open(conn));
+    }
+}
+
+/// RFC 6455 section 4.2: a handshake without a proper key or version.
+#[test]
+fn broken_handshakes_are_refused() {
+    for (from, to) in [("Version: 13", "Version: 8"), ("dGhlIHNhbXBsZSBub25jZQ==", "short")] {
+        let mut pair = Pair::new();
+        let conn = pair.open();
+        let request = upgrade("/socket.io/?EIO=4&transport=websocket").replace(from, to);
+        assert_eq!(pair.ask(conn, request).map(|answer| answer.status), Some(400));
+        assert!(!pair.is_open(conn) && pair.hub.gauges().sessions == 0);
+    }
+}
+
+/// RFC 9112 section 2.2 and reliability 1.4: what two readers could understand differently is refused, and the connection closes.
+#[test]
+fn malformed_heads_close_the_connection() {
+    let long = "x".repeat(20_000);
+    let cases = [
+        ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/1.1\nHost: here\n\n".to_owned(), 400),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(), 400),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n".to_owned(), 400),
+        (format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), 431),
+        (format!("GET / HTTP/1.1\r\nHost: a\r\nx: {long}"), 431),
+    ];
+    for (request, status) in cases {
+        let mut pair = Pair::new();
+        let conn = pair.open();
+        let answer = pair.ask(conn, &request).expect("an answer");
+        let shown = &request[..request.len().min(60)];
+        assert_eq!((answer.status, answer.header("Connection")), (status, Some("close")), "{shown}");
+        assert!(!pair.is_open(conn), "{shown}");
+    }
+}
+
+/// RFC 9112 section 9.3: a connection is kept unless someone says otherwise.
+#[test]
+fn connections_are_kept_unless_told_otherwise() {
+    let mut pair = Pair::new();
+    let client = pair.join_polling();
+    assert!(pair.is_open(client.conn) && pair.is_open(client.post));
+    pair.emit(client.key, "[\"a\"]");
+    let request = poll(&client.sid).replace("Host:", "Connection: close\r\nHost:");
+    let answer = pair.ask(client.conn, request).expect("an answer");
+    assert_eq!((&*answer.body, answer.header("Connection")), ("42[\"a\"]", Some("close")));
+    assert!(!pair.is_open(client.conn) && pair.heard.is_empty());
+}
+
+/// A poll that waits keeps its `Connection: close` until it is answered.
+#[test]
+fn a_waiting_poll_closes_after_its_answer() {
+    let mut pair = Pair::new();
+    let client = pair.join_polling();
+    let request = poll(&client.sid).replace("Host:", "Connection: close\r\nHost:");
+    assert_eq!(pair.ask(client.conn, request), None);
+    assert!(pair.is_open(client.conn));
+    pair.emit(client.key, "[\"a\"]");
+    pair.turn();
+    assert_eq!(pair.payload(&client).as_deref(), Some("42[\"a\"]"));
+    assert!(!pair.is_open(client.conn) && pair.knows(&client.sid));
+}
+
+/// RFC 9112 section 9.3.2: pipelined requests are answered in the order in which they came.
+#[test]
+fn pipelined_requests_are_served_in_order() {
+    let mut pair = Pair::new();
+    let client = pair.join_polling();
+    let both = [post(&client.sid, "42[\"one\"]"), post(&client.sid, "42[\"two\"]"), get("/page")].concat();
+    pair.say(client.post, both);
+    for expected in ["ok", "ok"] {
+        assert_eq!(pair.answer(client.post).expect("an answer").body, expected);
+    }
+    assert_eq!(pair.take_heard(), ["#0 event [\"one\"]", "#0 event [\"two\"]"]);
+    assert_eq!(pair.requests.pop().map(|(_, request)| request.target).as_deref(), Some("/page"));
+}
+
+/// What comes behind a request that is not answered yet is held, and read when it is.
+#[test]
+fn requests_behind_a_waiting_one_are_held() {
+    let mut pair = Pair::new();
+    let client = pair.join_polling();
+    pair.say(client.conn, [poll(&client.sid), post(&client.sid, "42[\"held\"]")].concat());
+    pair.say(client.conn, &get("/page")[..9]);
+    pair.say(client.conn, &get("/page")[9..]);
+    assert!(pair.heard.is_empty() && pair.requests.is_empty());
+    pair.emit(client.key, "[\"a\"]");
+    pair.turn();
+    pair.turn();
+    assert_eq!(pair.payload(&client).as_deref(), Some("42[\"a\"]"));
+    assert_eq!(pair.payload(&client).as_deref(), Some("ok"));
+    assert_eq!((pair.take_heard(), pair.requests.len()), (vec!["#0 event [\"held\"]".into()], 1));
+    pair.hub.respond(pair.now_ms, client.conn, &ok("page"));
+    pair.turn();
+    assert_eq!(pair.payload(&client).as_deref(), Some("page"));
+}
+
+/// `PIPELINED_BYTES_MAX`: holding has an end, for that connection alone.
+#[test]
+fn too_much_behind_a_waiting_request_closes() {
+    let mut pair = Pair::new();
+    let (client, other) = (pair.join_polling(), pair.join_websocket());
+    assert_eq!(pair.poll(&client), None);
+    pair.say(client.conn, vec![b'x'; 65_536]);
+    assert!(pair.is_open(client.conn));
+    pair.say(client.conn, b"x");
+    assert!(!pair.is_open(client.conn) && !pair.knows(&client.sid) && pair.is_open(other.conn));
+    assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
+}
+
+/// `HEAD_TIMEOUT_MS`: a head has ten seconds from its first byte, however slowly it drips (slow-loris).
+#[test]
+fn a_head_has_a_deadline() {
+    let mut pair = Pair::new();
+    let (silent, dripping) = (pair.open(), pair.open());
+    for byte in get("/socket.io/?EIO=4&transport=polling").bytes().take(10) {
+        pair.say(dripping, [byte]);
+        pair.pass_ms(999);
+    }
+    assert!(pair.is_open(silent) && pair.is_open(dripping));
+    pair.pass_ms(10);
+    assert!(!pair.is_open(silent) && !pair.is_open(dripping));
+}
+
+/// `KEEP_ALIVE_MS`: an idle connection stays 65 seconds, a begun head on it ten.
+#[test]
+fn idle_connections_are_kept_a_while() {
+    let mut pair = Pair::new();
+    let ((idle, _), (late, _)) = (pair.polling("/socket.io/"), pair.polling("/socket.io/"));
+    pair.pass_ms(60_000);
+    pair.say(late, "GET /");
+    pair.pass_ms(4_999);
+    assert!(pair.is_open(idle));
+    pair.pass_ms(1);
+    assert!(!pair.is_open(idle) && !pair.is_open(late), "a begun head does not lengthen the wait");
+}
+
+/// `BODY_TIMEOUT_MS`: a body has thirty seconds; then its session is lost.
+#[test]
+fn a_body_has_a_deadline() {
+    let mut pair = Pair::new();
+    let client = pair.join_polling();
+    let whole = post(&client.sid, "42[\"a\"]");
+    let (head, body) = whole.split_at(whole.len() - 7);
+    pair.say(client.post, head);
+    for byte in body.bytes().take(5) {
+        pair.pass_ms(5_999);
+        pair.say(client.post, [byte]);
+    }
+    pair.pass_ms(4);
+    assert!(pair.is_open(client.post));
+    pair.pass_ms(1);
+    assert!(!pair.is_open(client.post));
+    assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
+}
+
+/// `maxPayload` counts bytes, is inclusive, and holds for declared lengths at once (semantics 2).
+#[test]
+fn a_declared_body_over_the_limit_is_refused_at_once() {
+    let mut pair = Pair::with(Config { message_bytes_max: 100, ..Config::default() });
+    let client = pair.join_polling();
+    let fits = format!("42[\"{}\"]", "é".repeat(47));
+    assert_eq!(fits.len(), 100);
+    pair.post(&client, &fits);
+    assert_eq!(pair.take_heard().len(), 1);
+    let whole = post(&client.sid, &format!("{fits} "));
+    let head = &whole[..whole.len() - 101];
+    let answer = pair.ask(client.post, head).expect("an answer without the body");
+    assert_eq!((answer.status, answer.header("Connection")), (413, Some("close")));
+    assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
+    assert!(pair.is_open(client.post), "closing now would reset the connection and take the answer with it");
+    pair.say(client.post, "4".repeat(101));
+    pair.end(client.post);
+    assert!(!pair.is_open(client.post));
+}
+
+/// The same for chunks (semantics 2); who never ends is cut after the linger.
+#[test]
+fn a_chunked_body_over_the_limit_is_refused() {
+    let mut pair = Pair::with(Config { message_bytes_max: 100, ..Config::default() });
+    let client = pair.join_polling();
+    let path = polling_path(&client.sid);
+    let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+    let fits = [&head, &chunk("42[\""), &chunk(&"a".repeat(94)), &chunk("\"]"), "0\r\n\r\n"].concat();
+    assert_eq!(pair.ask(client.post, fits).map(|answer| answer.body).as_deref(), Some("ok"));
+    assert_eq!(pair.take_heard().len(), 1);
+    pair.say(client.post, [&head, &*chunk(&"4".repeat(60))].concat());
+    let answer = pair.ask(client.post, chunk(&"4".repeat(41))).expect("an answer before the end");
+    assert_eq!(answer.status, 413);
+    assert!(!pair.knows(&client.sid));
+    pair.pass_ms(5_000);
+    assert!(!pair.is_open(client.post));
+}
+
+/// RFC 9112 section 7.1: a body that is not in chunks although it says so.
+#[test]
+fn a_malformed_body_is_refused() {
+    let mut pair = Pair::new();
+    let client = pair.join_polling();
+    let path = polling_path(&client.sid);
+    let request = format!("POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
+    assert_eq!(pair.ask(client.post, request).map(|answer| answer.status), Some(400));
+    assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
+}
+
+/// RFC 9110 section 10.1.1: `Expect: 100-continue` is answered before the body is asked for.
+#[test]
+fn a_client_that_waits_for_a_go_gets_it() {
+    let mut pair = Pair::new();
+    let client = pair.join_polling();
+    let whole = post(&client.sid, "42[\"a\"]").replace("Host:", "Expect: 100-continue\r\nHost:");
+    let (head, body) = whole.split_at(whole.len() - 7);
+    assert_eq!(pair.ask(client.post, head).map(|answer| answer.status), Some(100));
+    assert_eq!(pair.ask(client.post, body).map(|answer| answer.status), Some(200));
+}
+
+/// Semantics 9: preflight is answered 204, and CORS headers are on errors too; without `cors` there are none.
+#[test]
+fn cross_origin_requests_are_answered_as_configured() {
+    let mut pair = Pair::with(Config { cors: Cors::Any, ..Config::default() });
+    let conn = pair.open();
+    let preflight = get("/socket.io/?EIO=4&transport=polling").replacen("GET", "OPTIONS", 1);
+    let answer = pair.ask(conn, &preflight).expect("an answer");
+    assert_eq!((answer.status, answer.header("Access-Control-Allow-Origin")), (204, Some("*")));
+    assert_eq!(answer.header("Access-Control-Allow-Methods"), Some("GET,HEAD,PUT,PATCH,POST,DELETE"));
+    let answer = pair.ask(conn, get("/socket.io/")).expect("an answer on the same connection");
+    assert_eq!((answer.status, answer.header("Access-Control-Allow-Origin")), (400, Some("*")));
+    let mut plain = Pair::new();
+    let conn = plain.open();
+    let answer = plain.ask(conn, preflight).expect("an answer");
+    assert_eq!((answer.status, answer.header("Access-Control-Allow-Origin")), (400, None));
+}
+
+/// What is not the engine's is the application's, with its body; HEAD gets the head alone (RFC 9110 section 9.3.2).
+#[test]
+fn other_paths_are_the_applications() {
+    let mut pair = Pair::new();
+    let conn = pair.open();
+    pair.say(conn, "POST /api?x=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe");
+    assert!(pair.requests.is_empty());
+    pair.say(conn, "llo");
+    let (of, request) = pair.requests.pop().expect("a request");
+    assert_eq!((of, &*request.target, &*request.body), (conn, "/api?x=1", &b"hello"[..]));
+    pair.hub.respond(pair.now_ms, conn, &ok("hi"));
+    pair.hub.respond(pair.now_ms, conn, &ok("twice"));
+    pair.turn();
+    assert_eq!(pair.answer(conn).map(|answer| answer.body).as_deref(), Some("hi"));
+    assert_eq!(pair.answer(conn), None, "one answer a request");
+    pair.say(conn, get("/api").replacen("GET", "HEAD", 1));
+    pair.hub.respond(pair.now_ms, conn, &ok("hi"));
+    pair.turn();
+    let head = String::from_utf8(pair.take(conn)).expect("text");
+    assert!(head.contains("Content-Length: 2\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+}
+
+/// An answer that comes after its connection has ended touches nothing (invariant 5).
+#[test]
+fn a_late_answer_touches_nothing() {
+    let mut pair = Pair::new();
+    let conn = pair.open();
+    pair.say(conn, get("/slow"));
+    pair.hub.handle_end(conn, socketville_hub::Reason::TransportClose);
+    pair.hub.respond(pair.now_ms, conn, &ok("late"));
+    pair.run_effects();
+    pair.turn();
+    assert_eq!((pair.take(conn), pair.is_open(conn)), (Vec::new(), false));
+    pair.hub.respond(pair.now_ms, conn, &ok("later"));
+    assert_eq!(pair.hub.gauges().connections, 0);
+}
+
+/// A client that closes its sending half still gets the answer that is being made (RFC 9112 section 9.6).
+#[test]
+fn a_half_closed_client_gets_its_answer() {
+    let mut pair = Pair::new();
+    let conn = pair.open();
+    pair.say(conn, get("/slow"));
+    pair.end(conn);
+    assert!(pair.is_open(conn));
+    pair.hub.respond(pair.now_ms, conn, &ok("here"));
+    pair.turn();
+    assert_eq!(pair.answer(conn).map(|answer| answer.body).as_deref(), Some("here"));
+    assert!(!pair.is_open(conn));
+}
+
+/// `connections_max`: one more is closed at once, the others stay.
+#[test]
+fn connections_over_the_limit_are_closed() {
+    let mut pair = Pair::with(Config { connections_max: 2, ..Config::default() });
+    let conns = [pair.open(), pair.open(), pair.open()];
+    pair.turn();
+    assert_eq!(conns.map(|conn| pair.is_open(conn)), [true, true, false]);
+    pair.end(conns[0]);
+    let fourth = pair.open();
+    pair.turn();
+    assert!(pair.is_open(fourth));
+    assert_eq!(pair.hub.counters.connections_refused, 1);
+}
+
+/// Each request of a session split at every position is the same request.
+#[test]
+fn requests_may_be_split_anywhere() {
+    let mut pair = Pair::new();
+    let (_, sid) = pair.polling("/socket.io/");
+    for whole in [post(&sid, "6"), get("/socket.io/?EIO=4&transport=polling"), upgrade_session("AAAAAAAAAAAAAAAAAAAA")] {
+        let expected = pair.ask_once(&whole).0;
+        for at in 1..whole.len() {
+            let conn = pair.open();
+            pair.say(conn, &whole[..at]);
+            assert_eq!(pair.ask(conn, &whole[at..]).map(|answer| answer.status), Some(expected), "{at}");
+        }
+    }
+}
