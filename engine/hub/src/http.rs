@@ -278,8 +278,11 @@ impl Hub {
         self.answer(now_ms, conn, 200, &[TEXT, NO_STORE], payload);
     }
 
-    /// The application's answer to an [`Effect::Request`].
+    /// The application's answer to an [`Effect::Request`]; nothing if the request was answered or its connection is ending.
     pub fn respond(&mut self, now_ms: u64, conn: ConnId, response: &Response) {
+        if !self.conn_mut(conn).is_some_and(|state| matches!(state.phase, Phase::Answering)) {
+            return;
+        }
         let headers: Vec<_> = response.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         self.write_answer(now_ms, conn, response.status, &headers, &response.body);
     }

@@ -14,7 +14,7 @@ pub const ROOM_NAME_BYTES_MAX: usize = 256;
 /// Rooms of one core over all namespaces; past it a join that would make a room is refused.
 pub const ROOMS_MAX: usize = 1 << 20;
 
-/// Namespaces that one connection may join; past it CONNECT is refused.
+/// Namespaces that one connection may join; past it CONNECT closes the connection. The reference has no limit; each is a socket here.
 pub const NAMESPACES_PER_SESSION_MAX: usize = 64;
 
 /// Bytes of requests held while their connection is busy with an earlier one; past it the connection closes.

@@ -66,7 +66,7 @@ impl Hub {
     /// Makes the socket of a client that is not let in yet; then [`Hub::welcome`] or [`Hub::turn_down`].
     pub fn reserve(&mut self, key: SessionKey, nsp: NspId) -> Option<(SocketKey, Id)> {
         let id = self.ids.next();
-        let session = self.sessions.find_mut(key)?;
+        let session = self.sessions.find_mut(key).filter(|s| !matches!(s.link, Link::Closing(_)))?;
         let standing = Standing::Waiting;
         let socket = self.sockets.insert(Socket { id, nsp, session: key, rooms: SmallVec::new(), standing });
         session.sockets.push(socket);
@@ -80,10 +80,10 @@ impl Hub {
 
     /// Lets a waiting socket in; false if its client left meanwhile.
     pub fn welcome(&mut self, key: SocketKey) -> bool {
-        let Some(socket) = self.sockets.find_mut(key).filter(|socket| socket.standing == Standing::Waiting)
-        else {
+        if !self.is_held_waiting(key) {
             return false;
-        };
+        }
+        let Some(socket) = self.sockets.find_mut(key) else { return false };
         socket.standing = Standing::In;
         let (id, nsp, session) = (socket.id, socket.nsp, socket.session);
         if let Some(session) = self.sessions.find_mut(session) {
@@ -100,10 +100,7 @@ impl Hub {
 
     /// Refuses a waiting socket with an object that has a `message` and perhaps `data`.
     pub fn turn_down(&mut self, key: SocketKey, error: &str) {
-        let Some(socket) = self.sockets.find(key).filter(|socket| socket.standing == Standing::Waiting)
-        else {
-            return;
-        };
+        let Some(socket) = self.sockets.find(key).filter(|_| self.is_held_waiting(key)) else { return };
         let (session, name) = (socket.session, self.namespace_name(socket.nsp).to_owned());
         if let Some(session) = self.sessions.find_mut(session) {
             session.sockets.retain(|&mut other| other != key);
@@ -115,6 +112,14 @@ impl Hub {
     /// Whether a socket waits for [`Hub::welcome`].
     pub fn is_waiting(&self, key: SocketKey) -> bool {
         self.sockets.find(key).is_some_and(|socket| socket.standing == Standing::Waiting)
+    }
+
+    /// Whether a socket waits and its client is still there: one that was turned down or has left is waiting to be forgotten.
+    fn is_held_waiting(&self, key: SocketKey) -> bool {
+        self.sockets.find(key).is_some_and(|socket| {
+            socket.standing == Standing::Waiting
+                && self.sessions.find(socket.session).is_some_and(|session| session.sockets.contains(&key))
+        })
     }
 
     /// The head of the request that opened a socket's session, as it came; `None` if it is not kept.
@@ -147,10 +152,22 @@ impl Hub {
         if matches!(self.routes[key.index as usize], Route::Nobody) {
             return;
         }
-        self.send_to_session(session, nsp, encode::Kind::Disconnect, b"");
-        self.detach_socket(key, Reason::ServerNamespaceDisconnect);
-        if close == Ending::Connection {
-            self.close_session(now_ms, session, Reason::ServerNamespaceDisconnect);
+        if close == Ending::Namespace {
+            self.send_to_session(session, nsp, encode::Kind::Disconnect, b"");
+            return self.detach_socket(key, Reason::ServerNamespaceDisconnect);
+        }
+        self.send_disconnects(session);
+        self.close_session(now_ms, session, Reason::ServerNamespaceDisconnect);
+    }
+
+    /// A DISCONNECT for each namespace that a session has joined: a client that misses one takes the close for an accident and
+    /// connects again.
+    fn send_disconnects(&mut self, session: SessionKey) {
+        let sockets = self.sessions.find(session).map(|session| session.sockets.clone()).unwrap_or_default();
+        for key in sockets {
+            if let Some(nsp) = self.sockets.find(key).filter(|s| s.standing == Standing::In).map(|s| s.nsp) {
+                self.send_to_session(session, nsp, encode::Kind::Disconnect, b"");
+            }
         }
     }
 

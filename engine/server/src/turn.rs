@@ -135,7 +135,6 @@ impl<D: Driver> Turn<D> {
     }
 
     fn reap(&mut self, now_ms: u64) {
-        self.readable.clear();
         for ready in self.ready.drain(..) {
             match ready {
                 Ready::Accepted(token) => self.core.hub.borrow_mut().open(now_ms, conn_of(token)),
@@ -143,6 +142,10 @@ impl<D: Driver> Turn<D> {
                 Ready::Writable(token) => self.core.hub.borrow_mut().outbox.handle_writable(conn_of(token)),
                 Ready::Woken => {}
             }
+        }
+        // A full arena is sent first: who speaks waits in the kernel, which tells its peer so.
+        if self.core.hub.borrow().outbox.is_full() {
+            return;
         }
         let core = &self.core;
         self.driver.receive(&self.readable, &mut |token, received| match received {
@@ -157,11 +160,15 @@ impl<D: Driver> Turn<D> {
                 core.run_effects();
             }
         });
+        self.readable.clear();
     }
 
-    /// Polls what was woken before; a task that yields goes on in the next turn, after what it emitted has left.
+    /// Polls what was woken before, unless the arena is full; a task that yields goes on in the next turn, after what it emitted has left.
     fn poll_tasks(&self) {
         let core = &self.core;
+        if core.hub.borrow().outbox.is_full() {
+            return;
+        }
         core.executor.run_woken(core.executor.queued().min(TASKS_PER_TURN_MAX));
         for (_, message) in core.executor.take_panics() {
             core.counters.borrow_mut().handler_panics += 1;

@@ -22,6 +22,7 @@ pub struct Client {
     link: Link,
     character: Character,
     stalled_rounds: u32,
+    has_upgraded: bool,
     has_closed: bool,
     was_told: bool,
 }
@@ -81,6 +82,7 @@ impl Client {
             link,
             character: Character::of(&mut world.dice),
             stalled_rounds: 0,
+            has_upgraded: false,
             has_closed: false,
             was_told: false,
         }
@@ -192,7 +194,10 @@ impl Client {
             }
             Link::Polling(polling) => match polling.step(world, &mut self.speaker, bytes_max) {
                 Step::On => {}
-                Step::Upgraded(socket) => self.link = Link::WebSocket(socket),
+                Step::Upgraded(socket) => {
+                    self.link = Link::WebSocket(socket);
+                    self.has_upgraded = true;
+                }
                 Step::Over => self.be_over(),
             },
         }
@@ -275,7 +280,13 @@ impl Client {
         self.speaker.excuse(Excuse::Ended);
         match &mut self.link {
             Link::Gone => {}
-            Link::WebSocket(socket) => socket.end(world, side),
+            Link::WebSocket(socket) => {
+                if self.has_upgraded {
+                    // The reset may overtake the `5`; then the engine still waits for polls.
+                    self.speaker.excuse(Excuse::Vanished);
+                }
+                socket.end(world, side);
+            }
             Link::Polling(polling) => {
                 self.speaker.excuse(Excuse::Vanished);
                 polling.end(world, side);

@@ -53,6 +53,10 @@ impl Pair {
         while let Some(effect) = self.hub.take_effect() {
             match effect {
                 Effect::Disconnecting(key, reason) => self.see_off(key, reason),
+                Effect::Abandoned(key) => {
+                    self.heard.push(format!("{} abandoned", self.label(key)));
+                    self.hub.forget_socket(key);
+                }
                 Effect::Request(conn, request) => self.requests.push((conn, *request)),
                 Effect::Resume(conn) => {
                     if let Some(mut held) = self.hub.take_held(conn) {
@@ -76,6 +80,10 @@ impl Pair {
 
     fn connect(&mut self, session: SessionKey, nsp: NspId, auth: Option<&str>) {
         let name = self.hub.namespace_name(nsp).to_owned();
+        if self.keeps_waiting {
+            self.heard.push(format!("waits {name}"));
+            return self.sockets.extend(self.hub.reserve(session, nsp));
+        }
         if let Some(error) = self.refusal {
             self.heard.push(format!("refused {name}"));
             return self.hub.refuse(session, &name, error);

@@ -16,7 +16,7 @@ use socketville_hub::{
 };
 use socketville_proto::encode;
 
-pub use client::{Answer, Client};
+pub use client::Client;
 
 /// A hub and all who talk to it.
 pub struct Pair {
@@ -28,6 +28,8 @@ pub struct Pair {
     pub sockets: Vec<(SocketKey, Id)>,
     /// What CONNECT is refused with, if it is.
     pub refusal: Option<&'static str>,
+    /// Whether CONNECT is answered by the test, later.
+    pub keeps_waiting: bool,
     pub requests: Vec<(ConnId, Request)>,
     pub passed: Vec<(ConnId, u16, Vec<u8>)>,
     /// Sends that the kernel saw.
@@ -73,6 +75,7 @@ impl Pair {
             heard: Vec::new(),
             sockets: Vec::new(),
             refusal: None,
+            keeps_waiting: false,
             requests: Vec::new(),
             passed: Vec::new(),
             sends: 0,
