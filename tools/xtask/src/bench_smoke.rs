@@ -11,9 +11,10 @@ use crate::workspace::Workspace;
 /// Each bench and the sizes at which it takes seconds. Those that need a server start the engine's own `bench-server`.
 const SMOKES: &[(&str, &[&str])] = &[
     ("ceiling", &["--clients", "50", "--seconds", "1"]),
-    ("fanout", &["--clients", "50", "--seconds", "1"]),
-    ("compare", &["--clients", "50", "--seconds", "1"]),
-    ("idle", &["--clients", "200"]),
+    ("fanout", &["--name", "ours", "--clients", "50", "--seconds", "1"]),
+    ("fanout", &["--name", "ours", "--clients", "50", "--scenario", "burst", "--count", "64"]),
+    ("compare", &["--smoke", "--servers", "ours"]),
+    ("idle", &["--name", "ours", "--clients", "200", "--seconds", "1"]),
 ];
 
 /// Builds the benches and runs each; a bench that leaves with a status other than 0 has failed.
