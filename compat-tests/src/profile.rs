@@ -1,11 +1,13 @@
 //! Profiles: what the server is told before a suite runs against it.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 use socketville::{
-    Builder, Cors, Driver, HttpRequest, HttpResponse, Method, Namespace, Refusal, Server, Socket,
+    Builder, Cors, Deflate, Driver, Emitter, HttpRequest, HttpResponse, Method, Namespace, Refusal, Server,
+    Socket,
 };
 
 use crate::log::Log;
@@ -32,6 +34,22 @@ fn admit_by_token(namespace: Namespace<'_>, log: &Log) {
             Ok(())
         });
     crate::serve(namespace, log);
+}
+
+/// Beyond the contract: compression on Socket.IO too, and the metrics that count it.
+fn deflate_everywhere(io: &Builder) -> &Builder {
+    let emitter = Arc::new(OnceLock::new());
+    let asked = Arc::clone(&emitter);
+    io.per_message_deflate(Deflate::default())
+        .websocket_deflate(Deflate::default())
+        .on_start(move |started| drop(emitter.set(started)))
+        .route(Method::Get, "/metrics", move |_request: HttpRequest| {
+            let asked: Option<Emitter> = asked.get().cloned();
+            async move {
+                let Some(emitter) = asked else { return HttpResponse::text(503, "not started\n") };
+                HttpResponse::text(200, socketville::render_metrics(&emitter.reports().await))
+            }
+        })
 }
 
 /// A server for a profile, with `key=value` options.
@@ -61,7 +79,9 @@ pub fn build(profile: &str, options: &[String]) -> Result<Builder> {
             Some(("cores", cores)) => io.cores(cores.parse()?),
             Some(("driver", "io_uring")) => io.driver(Driver::IoUring),
             Some(("driver", "epoll")) => io.driver(Driver::Epoll),
-            _ => bail!("expected cores=N or driver=io_uring|epoll, found {option:?}"),
+            Some(("deflate", "1")) => io.websocket_deflate(Deflate::default()),
+            Some(("deflate", "everywhere")) => deflate_everywhere(&io),
+            _ => bail!("expected deflate=1|everywhere, cores=N or driver=io_uring|epoll, found {option:?}"),
         };
     }
     Ok(io)

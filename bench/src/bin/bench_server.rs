@@ -1,9 +1,10 @@
 //! The measured app on this engine: `join`, `pub`, `burst`, `echo`, as every rival serves it.
 //!
-//! Not a benchmark: `fanout` and `compare` drive it. `PORT` and `CORES` come from the environment.
+//! Not a benchmark: `fanout` and `compare` drive it. `PORT` and `CORES` come from the environment, and `DEFLATE=1` for
+//! compression of every message.
 
 use serde::Deserialize;
-use socketville::{Ack, Driver, HttpRequest, HttpResponse, Method, Server, Socket};
+use socketville::{Ack, Deflate, Driver, HttpRequest, HttpResponse, Method, Server, Socket};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -33,6 +34,9 @@ fn main() -> socketville::Result<()> {
         Ok("io_uring") => Driver::IoUring,
         _ => Driver::Auto,
     });
+    if std::env::var("DEFLATE").is_ok_and(|value| value == "1") {
+        io.per_message_deflate(Deflate { threshold_bytes: 0, ..Deflate::default() });
+    }
     io.on("join", |socket: Socket, room: String, ack: Ack| {
         ack.send(socket.join(room).is_ok());
     })

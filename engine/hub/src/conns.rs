@@ -7,6 +7,7 @@ use socketville_proto::ws;
 
 use crate::http::Upload;
 use crate::limits::{HEAD_TIMEOUT_MS, LINGER_MS, PIPELINED_BYTES_MAX};
+use crate::session::Link;
 use crate::timers::{Deadline, Watched};
 use crate::{Effect, Hub, Reason, SessionKey};
 
@@ -23,7 +24,7 @@ pub struct ConnId {
 pub enum Intake {
     /// With [`Hub::handle_http`].
     Http,
-    /// With this decoder, each message to [`Hub::handle_message`]; then give it back with [`Hub::return_decoder`].
+    /// With this decoder and what [`Hub::lend_inflater`] has for it, each message to [`Hub::handle_message`]; then give it back with [`Hub::return_decoder`].
     WebSocket(ws::Decoder),
     /// Not at all: it is closing or gone.
     Deaf,
@@ -45,6 +46,7 @@ pub(crate) struct Conn {
     pub(crate) keep: KeepAlive,
     pub(crate) content: Content,
     pub(crate) phase: Phase,
+    #[expect(clippy::box_collection, reason = "held bytes are rare; the box is a third of a vector's size")]
     pub(crate) held: Option<Box<Vec<u8>>>,
     pub(crate) deadline: Deadline,
 }
@@ -121,6 +123,17 @@ impl Hub {
         if let Some(Phase::WebSocket { decoder, .. }) = self.conn_mut(conn).map(|c| &mut c.phase) {
             *decoder = lent;
         }
+    }
+
+    /// What the connection's decoder needs if it has agreed upon compression; then give it back with [`Hub::return_inflater`].
+    pub fn lend_inflater(&mut self, conn: ConnId) -> Option<Box<ws::Inflater>> {
+        self.outbox.window(conn.index)?;
+        Some(self.inflater.take().unwrap_or_default())
+    }
+
+    /// Gives back what [`Hub::lend_inflater`] lent.
+    pub fn return_inflater(&mut self, lent: Option<Box<ws::Inflater>>) {
+        self.inflater = lent.or(self.inflater.take());
     }
 
     /// Bytes that were held while the connection was busy or a head was incomplete; they come before new ones.
@@ -226,6 +239,12 @@ impl Hub {
             // It stands here once per packet that did not fit.
             if self.sessions.find(session).is_some() {
                 self.counters.slow_cut += 1;
+                // It may have gone on to a WebSocket since its buffer was full.
+                if let Some(Link::WebSocket(conn)) = self.sessions.find(session).map(|session| &session.link)
+                {
+                    let conn = *conn;
+                    self.cut(conn);
+                }
                 self.lose_session(session, Reason::TransportError);
             }
         }

@@ -23,6 +23,12 @@ pub struct Counters {
     pub emits: u64,
     /// Packets encoded; equals `emits`, however many recipients there were.
     pub encodes: u64,
+    /// Packets compressed; a broadcast counts once a core and window, however many recipients it has.
+    pub deflates: u64,
+    /// Bytes of those packets' frames before.
+    pub deflate_bytes_in: u64,
+    /// Bytes of those packets' frames after.
+    pub deflate_bytes_out: u64,
     /// Broadcasts made here, whether by handlers of this core or by an emitter on its thread.
     pub records: u64,
     /// Records received from other cores.

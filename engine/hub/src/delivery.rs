@@ -1,7 +1,7 @@
 //! From an emit to the lanes: encode once, select, append.
 //!
 //! Not sending: bytes become due here and leave in the flush. Selection is (union of `to`, or all) minus the union of `except` minus the
-//! sender, each socket at most once. Another core's broadcast arrives as a [`Record`] and takes the very same way.
+//! sender, each socket at most once. Those who agreed upon compression get the packet's compressed form, made at the first of them. Another core's broadcast arrives as a [`Record`] and takes the very same way.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use socketville_proto::encode;
 
+use crate::deflate::Forms;
 use crate::members::{Bitset, Members};
 use crate::namespaces::Namespace;
 use crate::session::Link;
@@ -121,7 +122,7 @@ impl Hub {
         }
         let (range, frames) = self.encode(nsp, kind, id, payload, attachments);
         self.counters.frames_out += u64::from(frames);
-        self.append(route, range);
+        self.append_packet(route, range);
         true
     }
 
@@ -171,13 +172,16 @@ impl Hub {
         if let Some(namespace) = self.namespaces.get(usize::from(nsp.0)) {
             let ids = &self.socket_ids;
             let (outbox, routes) = (&mut self.outbox, &self.routes);
-            let dropped = &mut self.counters.volatile_dropped;
+            let (counters, press) = (&mut self.counters, &mut self.press);
+            let mut forms = Forms::new(range);
             let visit = |slot: u32| match routes.get(slot as usize) {
                 Some(Route::Lane(lane)) if !selector.volatile || outbox.is_writable(*lane) => {
+                    let window = outbox.window(*lane);
+                    let range = forms.of(press.as_mut(), outbox, counters, window);
                     outbox.append(*lane, range);
                     sockets += 1;
                 }
-                Some(Route::Lane(_)) => *dropped += 1,
+                Some(Route::Lane(_)) => counters.volatile_dropped += 1,
                 Some(Route::Poll(session)) => polls.push(*session),
                 Some(Route::Nobody) | None => {}
             };
@@ -201,6 +205,18 @@ impl Hub {
         }
         self.counters.frames_out += sockets as u64 * u64::from(frames);
         sockets
+    }
+
+    /// Makes a packet of the application's due, compressed where that was agreed upon.
+    pub(crate) fn append_packet(&mut self, route: Route, range: Range) {
+        let range = match route {
+            Route::Lane(lane) => {
+                let window = self.outbox.window(lane);
+                Forms::new(range).of(self.press.as_mut(), &mut self.outbox, &mut self.counters, window)
+            }
+            Route::Poll(_) | Route::Nobody => range,
+        };
+        self.append(route, range);
     }
 
     pub(crate) fn append(&mut self, route: Route, range: Range) {

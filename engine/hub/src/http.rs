@@ -7,6 +7,7 @@ use socketville_proto::ws;
 
 use crate::conns::{Content, Phase, Progress};
 use crate::limits::{BODY_TIMEOUT_MS, HEAD_TIMEOUT_MS, KEEP_ALIVE_MS};
+use crate::session::Link;
 use crate::verdict::{Fault, Verdict};
 use crate::{ConnId, Cors, Effect, Hub, Reason, Request, SessionKey};
 
@@ -107,10 +108,9 @@ impl Hub {
         state.keep = if head.keep_alive { KeepAlive::Keep } else { KeepAlive::Close };
         state.content = if head.method == Method::Head { Content::Withheld } else { Content::Sent };
         let verdict = self.verdict(head);
-        if has_body && !matches!(verdict, Verdict::Post(_) | Verdict::NotOurs | Verdict::OtherCore(_)) {
-            if let Some(state) = self.conn_mut(conn) {
-                state.keep = KeepAlive::Close; // the body is not read, so nothing can follow it
-            }
+        let is_read = matches!(verdict, Verdict::Post(_) | Verdict::NotOurs | Verdict::OtherCore(_));
+        if let Some(state) = self.conn_mut(conn).filter(|_| has_body && !is_read) {
+            state.keep = KeepAlive::Close; // the body is not read, so nothing can follow it
         }
         match verdict {
             Verdict::OtherCore(core) => return self.pass(now_ms, conn, core, bytes),
@@ -129,11 +129,12 @@ impl Hub {
             self.linger(conn);
         }
         // An empty body is complete without another byte.
-        if let Some(Phase::Body(upload)) = self.conn_mut(conn).map(|c| &mut c.phase) {
-            if upload.is_complete() {
-                let (_, progress) = self.handle_upload(now_ms, conn, Ok((0, true)));
-                return (length, progress);
-            }
+        let is_complete = self
+            .conn_mut(conn)
+            .is_some_and(|state| matches!(&state.phase, Phase::Body(upload) if upload.is_complete()));
+        if is_complete {
+            let (_, progress) = self.handle_upload(now_ms, conn, Ok((0, true)));
+            return (length, progress);
         }
         (length, Progress::Again)
     }
@@ -171,6 +172,10 @@ impl Hub {
     }
 
     fn begin_post(&mut self, now_ms: u64, conn: ConnId, session: SessionKey, head: &Head<'_>) {
+        if self.sessions.find(session).is_some_and(|s| matches!(s.link, Link::Closing(_))) {
+            // Read and answered, though nobody hears it: an error would keep the client from its last polls.
+            return self.begin_upload(now_ms, conn, head, Purpose::Packets(session));
+        }
         let is_octets =
             head.header("content-type").is_some_and(|v| v.starts_with("application/octet-stream"));
         let posting =

@@ -17,6 +17,7 @@
 mod config;
 mod conns;
 mod counters;
+mod deflate;
 mod delivery;
 mod effects;
 mod http;
@@ -37,8 +38,9 @@ mod websocket;
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
+use socketville_proto::ws;
 
-pub use config::{Config, Cors, Transports};
+pub use config::{Config, Cors, Deflate, Transports};
 pub use conns::{ConnId, Intake, Progress};
 pub use counters::{Counters, Gauges};
 pub use delivery::{Delivery, Record, Selector};
@@ -65,6 +67,11 @@ pub struct Hub {
     cores: u16,
     /// All outgoing bytes.
     pub outbox: Outbox,
+    /// Compression on Engine.IO's WebSockets and on bare ones.
+    press: Option<deflate::Press>,
+    bare_press: Option<deflate::Press>,
+    /// For all connections; `None` before the first needs it, and while it is lent.
+    inflater: Option<Box<ws::Inflater>>,
     /// What was done.
     pub counters: Counters,
     ids: ids::Ids,
@@ -97,6 +104,9 @@ impl Hub {
         let hasher = ahash::RandomState::with_seeds(ids.number(), ids.number(), ids.number(), ids.number());
         Self {
             outbox: Outbox::new(config.backlog_bytes_max),
+            press: config.per_message_deflate.map(deflate::Press::new),
+            bare_press: config.websocket_deflate.map(deflate::Press::new),
+            inflater: None,
             config,
             core,
             cores,

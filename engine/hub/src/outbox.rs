@@ -11,16 +11,18 @@
 //! ```
 //!
 //! Cost of a broadcast: its bytes are written to the arena once; each recipient costs two loads and two stores in its lane (24 bytes).
-//! Adjacent ranges merge, so a burst to one room stays one range and one send per socket; scattered ranges are gathered by copy.
+//! Compressed packets have an arena of their own, so that they too lie side by side. Adjacent ranges merge, so a burst to one room stays one range and one send per socket; scattered ranges are gathered by copy.
 //! A lane that the kernel refused keeps its rest in a backlog of its own, copied once, bounded; when that is full the connection
 //! is cut, and nobody else notices.
 
 use std::collections::{HashMap, VecDeque};
 
+use socketville_proto::ws::Window;
+
 use crate::ConnId;
 use crate::limits::{ARENA_HARD_BYTES_MAX, ARENA_SOFT_BYTES_MAX};
 
-/// A part of the arena.
+/// A part of the arena, or of the compressed one: then its positions have the bit [`DEFLATED`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     start: u32,
@@ -58,6 +60,7 @@ pub struct Settled {
 /// All outgoing bytes of one core.
 pub struct Outbox {
     arena: Vec<u8>,
+    deflated: Vec<u8>,
     lanes: Vec<Lane>,
     nodes: Vec<Node>,
     dirty: VecDeque<u32>,
@@ -87,6 +90,7 @@ struct Lane {
     last: u32,
     state: State,
     closing: bool,
+    window: Option<Window>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,7 +120,13 @@ const FREE: Lane = Lane {
     last: NONE,
     state: State::Free,
     closing: false,
+    window: None,
 };
+
+/// Marks positions of the compressed arena. Neither arena grows so far: a packet is compressed only if that makes it smaller.
+const DEFLATED: u32 = 1 << 31;
+
+const _: () = assert!(ARENA_HARD_BYTES_MAX < DEFLATED as usize / 2);
 
 /// Bytes of arena and gather buffer that are kept between turns: a working set that fits the second-level cache.
 const KEPT_BYTES: usize = 1 << 20;
@@ -128,6 +138,7 @@ impl Outbox {
     pub fn new(backlog_bytes_max: usize) -> Self {
         Self {
             arena: Vec::new(),
+            deflated: Vec::new(),
             lanes: Vec::new(),
             nodes: Vec::new(),
             dirty: VecDeque::new(),
@@ -167,7 +178,28 @@ impl Outbox {
 
     /// The bytes of a range written in this turn.
     pub fn bytes(&self, range: Range) -> &[u8] {
-        &self.arena[range.start as usize..range.end as usize]
+        bytes_of(&self.arena, &self.deflated, range)
+    }
+
+    /// Keeps the compressed form of a packet that was just written; it is due to nobody yet. Unlike [`Outbox::write`] it leaves the
+    /// ranges that were written before as they are.
+    pub(crate) fn write_deflated(&mut self, frames: &[u8]) -> Range {
+        let start = self.deflated.len() as u32;
+        self.deflated.extend_from_slice(frames);
+        Range { start: start | DEFLATED, end: self.deflated.len() as u32 | DEFLATED }
+    }
+
+    /// From now on the connection may be sent compressed frames.
+    pub(crate) fn set_window(&mut self, conn: ConnId, window: Window) {
+        if let Some(lane) = self.lane_mut(conn) {
+            lane.window = Some(window);
+        }
+    }
+
+    /// What compressed frames to the connection in slot `index` must keep to, if it takes any.
+    #[inline]
+    pub(crate) fn window(&self, index: u32) -> Option<Window> {
+        self.lanes.get(index as usize)?.window
     }
 
     /// Writes bytes for one connection.
@@ -229,7 +261,8 @@ impl Outbox {
             self.overflow(index);
             return;
         }
-        backlog.bytes.extend_from_slice(&self.arena[range.start as usize..range.end as usize]);
+        let bytes = bytes_of(&self.arena, &self.deflated, range);
+        backlog.bytes.extend_from_slice(bytes);
     }
 
     fn overflow(&mut self, index: u32) {
@@ -259,6 +292,7 @@ impl Outbox {
             }
         }
         self.arena.clear();
+        self.deflated.clear();
         self.nodes.clear();
     }
 
@@ -309,12 +343,12 @@ impl Outbox {
 
     /// Whether the arena holds so much that nothing more should be collected before it is sent.
     pub fn is_full(&self) -> bool {
-        self.arena.len() > ARENA_SOFT_BYTES_MAX
+        self.arena_bytes() > ARENA_SOFT_BYTES_MAX
     }
 
-    /// Bytes of the arena in use.
+    /// Bytes of the arenas in use.
     pub fn arena_bytes(&self) -> usize {
-        self.arena.len()
+        self.arena.len() + self.deflated.len()
     }
 
     /// Connections whose backlog is full since the last call; they are cut.
@@ -413,10 +447,10 @@ impl Outbox {
     }
 
     fn start_anew(&mut self) {
-        self.arena.clear();
         self.nodes.clear();
-        if self.arena.capacity() > KEPT_BYTES {
-            self.arena.shrink_to(KEPT_BYTES);
+        for arena in [&mut self.arena, &mut self.deflated] {
+            arena.clear();
+            arena.shrink_to(KEPT_BYTES);
         }
     }
 
@@ -431,6 +465,15 @@ impl Outbox {
             .get_mut(conn.index as usize)
             .filter(|lane| lane.generation == conn.generation && lane.state != State::Free)
     }
+}
+
+#[inline]
+fn bytes_of<'a>(arena: &'a [u8], deflated: &'a [u8], range: Range) -> &'a [u8] {
+    let (bytes, start, end) = match range.start & DEFLATED {
+        0 => (arena, range.start, range.end),
+        _ => (deflated, range.start ^ DEFLATED, range.end ^ DEFLATED),
+    };
+    &bytes[start as usize..end as usize]
 }
 
 impl Batch {

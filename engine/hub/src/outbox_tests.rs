@@ -114,10 +114,10 @@ proptest! {
             }
             if action < 100 {
                 blocked.extend(flush(&mut outbox, &mut got, |_, _| takes.next().unwrap()).blocked);
-            } else if action < 180 {
-                if let Some(conn) = blocked.pop_front() {
-                    outbox.handle_writable(conn);
-                }
+            } else if action < 180
+                && let Some(conn) = blocked.pop_front()
+            {
+                outbox.handle_writable(conn);
             }
         }
         for _ in 0..2 {

@@ -164,7 +164,10 @@ impl Hub {
                 session.heartbeat_ms = now_ms + self.config.ping_timeout_ms;
                 self.send_packet(key, &eio::Packet::Ping(""));
             }
-            _ => self.abandon_probe(key),
+            Link::Polling(polling) if polling.probe.as_ref().is_some_and(|probe| probe.due_ms <= now_ms) => {
+                self.abandon_probe(key);
+            }
+            _ => {} // what was due has been lifted meanwhile
         }
     }
 

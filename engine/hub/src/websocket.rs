@@ -13,8 +13,9 @@ use socketville_proto::ws::{self, Message, Opcode};
 use socketville_proto::{eio, encode};
 
 use crate::conns::{Phase, Role};
+use crate::deflate::Forms;
 use crate::session::{Layer, Link, Probe};
-use crate::{ConnId, Hub, Incoming, Payload, Peer, Reason, SessionKey};
+use crate::{ConnId, Deflate, Hub, Incoming, Payload, Peer, Reason, SessionKey};
 
 impl Hub {
     pub(crate) fn open_websocket(
@@ -25,7 +26,7 @@ impl Hub {
         layer: Layer,
         raw: &[u8],
     ) {
-        if !self.switch_protocols(now_ms, conn, head) {
+        if !self.switch_protocols(now_ms, conn, head, self.config.per_message_deflate) {
             return;
         }
         let key = self.open_session(now_ms, Link::WebSocket(conn), layer, raw);
@@ -41,7 +42,7 @@ impl Hub {
 
     /// A WebSocket without Engine.IO.
     pub(crate) fn open_bare(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>) {
-        if self.switch_protocols(now_ms, conn, head) {
+        if self.switch_protocols(now_ms, conn, head, self.config.websocket_deflate) {
             self.become_websocket(conn, SessionKey::NONE, Role::Bare);
         }
     }
@@ -61,10 +62,15 @@ impl Hub {
         match peer {
             Peer::Session(session) => {
                 if let Some(route) = self.route_of(session) {
-                    self.append(route, range);
+                    self.append_packet(route, range);
                 }
             }
-            Peer::Conn(conn) => self.outbox.append_to(conn, range),
+            Peer::Conn(conn) => {
+                let window = self.outbox.window(conn.index);
+                let press = self.bare_press.as_mut();
+                let range = Forms::new(range).of(press, &mut self.outbox, &mut self.counters, window);
+                self.outbox.append_to(conn, range);
+            }
         }
     }
 
@@ -82,7 +88,7 @@ impl Hub {
         if !is_free {
             return self.turn_away(now_ms, conn, head);
         }
-        if !self.switch_protocols(now_ms, conn, head) {
+        if !self.switch_protocols(now_ms, conn, head, self.config.per_message_deflate) {
             return;
         }
         let due_ms = now_ms + self.config.upgrade_timeout_ms;
@@ -95,15 +101,28 @@ impl Hub {
 
     /// The session has a WebSocket, or one that is about to take over.
     pub(crate) fn turn_away(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>) {
-        if self.switch_protocols(now_ms, conn, head) {
+        if self.switch_protocols(now_ms, conn, head, None) {
             self.close_websocket(now_ms, conn, None);
         }
     }
 
-    fn switch_protocols(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>) -> bool {
+    fn switch_protocols(
+        &mut self,
+        now_ms: u64,
+        conn: ConnId,
+        head: &Head<'_>,
+        deflate: Option<Deflate>,
+    ) -> bool {
         match ws::check_handshake(head) {
             Ok(accept) => {
-                self.outbox.send(conn, |arena| ws::write_switching_protocols(arena, &accept, &[]));
+                let agreement = deflate.and_then(|_| ws::agree_on_deflate(head));
+                let extension = agreement.map(|agreement| ("Sec-WebSocket-Extensions", agreement.answer()));
+                self.outbox.send(conn, |arena| {
+                    ws::write_switching_protocols(arena, &accept, extension.as_slice());
+                });
+                if let Some(agreement) = agreement {
+                    self.outbox.set_window(conn, agreement.window);
+                }
                 true
             }
             Err(_) => {

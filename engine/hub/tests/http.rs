@@ -3,7 +3,7 @@
 mod pair;
 
 use pair::Pair;
-use pair::client::{BAD_REQUEST, UNKNOWN, get, poll, polling_path, post, upgrade, upgrade_session};
+use pair::client::{BAD_REQUEST, UNKNOWN, get, poll, post, upgrade, upgrade_session};
 use socketville_hub::{Config, Cors, Response, Transports};
 
 fn ok(body: &str) -> Response {
@@ -49,7 +49,9 @@ fn errors_have_the_codes_of_the_reference() {
 /// `transports` leaves the others unknown.
 #[test]
 fn a_transport_that_is_off_is_unknown() {
-    for (transports, query) in [(Transports::WebSocketOnly, "polling"), (Transports::PollingOnly, "websocket")] {
+    for (transports, query) in
+        [(Transports::WebSocketOnly, "polling"), (Transports::PollingOnly, "websocket")]
+    {
         let mut pair = Pair::with(Config { transports, ..Config::default() });
         let (status, body) = pair.ask_once(get(&format!("/socket.io/?EIO=4&transport={query}")));
         assert_eq!((status, &*body), (400, r#"{"code":0,"message":"Transport unknown"}"#));
@@ -95,7 +97,11 @@ fn malformed_heads_close_the_connection() {
     let cases = [
         ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
         ("GET / HTTP/1.1\nHost: here\n\n".to_owned(), 400),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(), 400),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                .to_owned(),
+            400,
+        ),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n".to_owned(), 400),
         (format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), 431),
         (format!("GET / HTTP/1.1\r\nHost: a\r\nx: {long}"), 431),
@@ -211,86 +217,6 @@ fn idle_connections_are_kept_a_while() {
     assert!(!pair.is_open(idle) && !pair.is_open(late), "a begun head does not lengthen the wait");
 }
 
-/// `BODY_TIMEOUT_MS`: a body has thirty seconds; then its session is lost.
-#[test]
-fn a_body_has_a_deadline() {
-    let mut pair = Pair::new();
-    let client = pair.join_polling();
-    let whole = post(&client.sid, "42[\"a\"]");
-    let (head, body) = whole.split_at(whole.len() - 7);
-    pair.say(client.post, head);
-    for byte in body.bytes().take(5) {
-        pair.pass_ms(5_999);
-        pair.say(client.post, [byte]);
-    }
-    pair.pass_ms(4);
-    assert!(pair.is_open(client.post));
-    pair.pass_ms(1);
-    assert!(!pair.is_open(client.post));
-    assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
-}
-
-/// `maxPayload` counts bytes, is inclusive, and holds for declared lengths at once (semantics 2).
-#[test]
-fn a_declared_body_over_the_limit_is_refused_at_once() {
-    let mut pair = Pair::with(Config { message_bytes_max: 100, ..Config::default() });
-    let client = pair.join_polling();
-    let fits = format!("42[\"{}\"]", "é".repeat(47));
-    assert_eq!(fits.len(), 100);
-    pair.post(&client, &fits);
-    assert_eq!(pair.take_heard().len(), 1);
-    let whole = post(&client.sid, &format!("{fits} "));
-    let head = &whole[..whole.len() - 101];
-    let answer = pair.ask(client.post, head).expect("an answer without the body");
-    assert_eq!((answer.status, answer.header("Connection")), (413, Some("close")));
-    assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
-    assert!(pair.is_open(client.post), "closing now would reset the connection and take the answer with it");
-    pair.say(client.post, "4".repeat(101));
-    pair.end(client.post);
-    assert!(!pair.is_open(client.post));
-}
-
-/// The same for chunks (semantics 2); who never ends is cut after the linger.
-#[test]
-fn a_chunked_body_over_the_limit_is_refused() {
-    let mut pair = Pair::with(Config { message_bytes_max: 100, ..Config::default() });
-    let client = pair.join_polling();
-    let path = polling_path(&client.sid);
-    let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-    let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
-    let fits = [&head, &chunk("42[\""), &chunk(&"a".repeat(94)), &chunk("\"]"), "0\r\n\r\n"].concat();
-    assert_eq!(pair.ask(client.post, fits).map(|answer| answer.body).as_deref(), Some("ok"));
-    assert_eq!(pair.take_heard().len(), 1);
-    pair.say(client.post, [&head, &*chunk(&"4".repeat(60))].concat());
-    let answer = pair.ask(client.post, chunk(&"4".repeat(41))).expect("an answer before the end");
-    assert_eq!(answer.status, 413);
-    assert!(!pair.knows(&client.sid));
-    pair.pass_ms(5_000);
-    assert!(!pair.is_open(client.post));
-}
-
-/// RFC 9112 section 7.1: a body that is not in chunks although it says so.
-#[test]
-fn a_malformed_body_is_refused() {
-    let mut pair = Pair::new();
-    let client = pair.join_polling();
-    let path = polling_path(&client.sid);
-    let request = format!("POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
-    assert_eq!(pair.ask(client.post, request).map(|answer| answer.status), Some(400));
-    assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
-}
-
-/// RFC 9110 section 10.1.1: `Expect: 100-continue` is answered before the body is asked for.
-#[test]
-fn a_client_that_waits_for_a_go_gets_it() {
-    let mut pair = Pair::new();
-    let client = pair.join_polling();
-    let whole = post(&client.sid, "42[\"a\"]").replace("Host:", "Expect: 100-continue\r\nHost:");
-    let (head, body) = whole.split_at(whole.len() - 7);
-    assert_eq!(pair.ask(client.post, head).map(|answer| answer.status), Some(100));
-    assert_eq!(pair.ask(client.post, body).map(|answer| answer.status), Some(200));
-}
-
 /// Semantics 9: preflight is answered 204, and CORS headers are on errors too; without `cors` there are none.
 #[test]
 fn cross_origin_requests_are_answered_as_configured() {
@@ -378,7 +304,9 @@ fn connections_over_the_limit_are_closed() {
 fn requests_may_be_split_anywhere() {
     let mut pair = Pair::new();
     let (_, sid) = pair.polling("/socket.io/");
-    for whole in [post(&sid, "6"), get("/socket.io/?EIO=4&transport=polling"), upgrade_session("AAAAAAAAAAAAAAAAAAAA")] {
+    for whole in
+        [post(&sid, "6"), get("/socket.io/?EIO=4&transport=polling"), upgrade_session("AAAAAAAAAAAAAAAAAAAA")]
+    {
         let expected = pair.ask_once(&whole).0;
         for at in 1..whole.len() {
             let conn = pair.open();

@@ -271,6 +271,20 @@ fn paths_below_the_mount_are_served() {
     assert_eq!(pair.ask(conn, get(&path)), None, "the poll waits");
 }
 
+/// A POST that crosses the server's close is answered and not heard: an error would keep the client from its last polls.
+#[test]
+fn a_post_that_crosses_the_close_is_answered_and_not_heard() {
+    let mut pair = Pair::new();
+    let client = pair.join_polling();
+    pair.hub.disconnect_socket(pair.now_ms, client.key, Ending::Connection);
+    pair.run_effects();
+    pair.heard.clear();
+    pair.post(&client, "42[\"late\"]\x1e40/a,\x1ebAQ==");
+    assert_eq!((pair.take_heard(), pair.hub.gauges().sockets), (Vec::new(), 0));
+    assert_eq!(pair.poll(&client).as_deref(), Some("41"));
+    assert_eq!(pair.poll(&client).as_deref(), Some("6\x1e1"));
+}
+
 /// A bare session over polling: messages are the application's own, text and binary.
 #[test]
 fn bare_sessions_poll() {

@@ -86,7 +86,9 @@ fn frames_in_one_segment_are_read() {
     let mut pair = Pair::new();
     let client = pair.join_polling();
     let conn = pair.open();
-    let all = [upgrade_session(&client.sid).as_bytes(), &text("2probe"), &text("5"), &text("42[\"at once\"]")].concat();
+    let all =
+        [upgrade_session(&client.sid).as_bytes(), &text("2probe"), &text("5"), &text("42[\"at once\"]")]
+            .concat();
     pair.say(conn, all);
     let bytes = pair.take(conn);
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a head") + 4;
@@ -102,8 +104,8 @@ fn an_upgrade_may_be_split_anywhere() {
         let mut pair = Pair::new();
         let client = pair.join_polling();
         let conn = pair.open();
-        let all =
-            [upgrade_session(&client.sid).as_bytes(), &text("2probe"), &text("5"), &text("42[\"a\"]")].concat();
+        let all = [upgrade_session(&client.sid).as_bytes(), &text("2probe"), &text("5"), &text("42[\"a\"]")]
+            .concat();
         if at >= all.len() {
             return;
         }
@@ -183,6 +185,25 @@ fn a_probe_has_ten_seconds() {
     }
 }
 
+/// A deadline that was lifted meanwhile (here `connectTimeout`, by a late CONNECT) does not cut a probe that has time left.
+#[test]
+fn a_lifted_deadline_does_not_cut_a_probe() {
+    let mut pair = Pair::new();
+    let (conn, sid) = pair.polling("/socket.io/");
+    pair.pass_ms(25_000);
+    let post_conn = pair.open();
+    assert!(pair.ask(conn, poll(&sid)).is_some() && pair.ask(post_conn, post(&sid, "3")).is_some());
+    pair.pass_ms(13_000);
+    let probe = pair.open();
+    assert!(pair.ask(probe, upgrade_session(&sid)).is_some());
+    pair.pass_ms(2_000);
+    assert!(pair.ask(post_conn, post(&sid, "40")).is_some());
+    pair.pass_ms(7_999);
+    assert!(pair.is_open(probe));
+    pair.pass_ms(1);
+    assert!(!pair.is_open(probe));
+}
+
 /// Semantics 5: while one probe is under way a second is turned away, and the first goes on.
 #[test]
 fn a_second_probe_is_turned_away() {
@@ -222,7 +243,10 @@ fn a_post_under_way_is_read() {
     pair.tell(conn, "2probe");
     pair.say(client.post, &whole[..whole.len() - 3]);
     pair.tell(conn, "5");
-    assert_eq!(pair.ask(client.post, &whole[whole.len() - 3..]).map(|answer| answer.body).as_deref(), Some("ok"));
+    assert_eq!(
+        pair.ask(client.post, &whole[whole.len() - 3..]).map(|answer| answer.body).as_deref(),
+        Some("ok")
+    );
     assert_eq!(pair.take_heard(), ["#0 event [\"late\"]"]);
 }
 
@@ -240,7 +264,10 @@ fn a_post_that_breaks_after_the_upgrade_harms_nobody() {
         let path = polling_path(&client.sid);
         let conn = probe(&mut pair, &client);
         pair.tell(conn, "2probe");
-        pair.say(client.post, format!("POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"));
+        pair.say(
+            client.post,
+            format!("POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        );
         pair.tell(conn, "5");
         end(&mut pair, &client);
         assert!(pair.heard.is_empty(), "{case}: {:?}", pair.heard);

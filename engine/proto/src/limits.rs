@@ -41,11 +41,22 @@ pub const CLOSE_REASON_BYTES_MAX: usize = CONTROL_PAYLOAD_MAX - 2;
 /// Bytes of the longest frame header a client can send: 2, an 8-byte length, a 4-byte masking key.
 pub const FRAME_HEADER_BYTES_MAX: usize = 14;
 
-/// Frames of one fragmented message, empty ones included. More closes with 1008.
+/// Frames of one fragmented message, empty ones included, unless the limit of a message is so large that
+/// [`FRAGMENT_BYTES_MIN`] allows more. More closes with 1008.
 ///
 /// Each costs the peer 6 bytes and us one pass through the decoder, whatever it carries; the reference server
 /// draws the line here. Fragments go into one buffer, so the number bounds work, not memory.
 pub const FRAGMENTS_MAX: u32 = 16_384;
+
+/// Bytes that the frames of a longest message have on average, at least: a megabyte may come in about
+/// [`FRAGMENTS_MAX`] frames, 64 MiB in 64 times as many. Clients that fragment at all do so by the buffer, not by the
+/// line.
+pub const FRAGMENT_BYTES_MIN: usize = 64;
+
+/// Frames that a message of at most `message_max` bytes may have.
+pub fn fragments_max(message_max: usize) -> u32 {
+    u32::try_from(message_max / FRAGMENT_BYTES_MIN).unwrap_or(u32::MAX).max(FRAGMENTS_MAX)
+}
 
 // Engine.IO -------------------------------------------------------------------------------------------------
 

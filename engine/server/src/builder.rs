@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::handler::{Handler, boxed};
 use crate::http::{HttpRequest, HttpResponse, Route};
 use crate::server::Server;
-use crate::{BarePeer, Cors, Emitter, Message, Socket, Transports};
+use crate::{BarePeer, Cors, Deflate, Emitter, Message, Socket, Transports};
 
 /// A server being put together. Options have the reference's names and defaults.
 #[derive(Default)]
@@ -151,6 +151,22 @@ impl Builder {
     /// Bytes of a message or request body from a client. Source: `maxHttpBufferSize`, default 1 000 000.
     pub fn max_http_buffer_size(&self, bytes: usize) -> &Self {
         self.with(|config| config.message_bytes_max = bytes)
+    }
+
+    /// Compresses messages to clients that ask for it, each broadcast once for all of them. Source: `perMessageDeflate`, default off.
+    ///
+    /// ```
+    /// use socketville::{Deflate, Server};
+    ///
+    /// Server::builder().per_message_deflate(Deflate { threshold_bytes: 2048, ..Deflate::default() });
+    /// ```
+    pub fn per_message_deflate(&self, deflate: Deflate) -> &Self {
+        self.with(|config| config.per_message_deflate = Some(deflate))
+    }
+
+    /// The same on bare WebSockets; default off.
+    pub fn websocket_deflate(&self, deflate: Deflate) -> &Self {
+        self.with(|config| config.websocket_deflate = Some(deflate))
     }
 
     /// Bytes that a slow client may owe before it is cut; default 1 MiB. The reference has no such limit.

@@ -63,9 +63,10 @@ impl Core {
 
     fn read_websocket(self: &Rc<Self>, conn: ConnId, mut decoder: ws::Decoder, bytes: &mut [u8]) {
         let message_max = self.hub.borrow().message_bytes_max(conn);
+        let mut inflater = self.hub.borrow_mut().lend_inflater(conn);
         let mut at = 0;
         loop {
-            match decoder.decode(&mut bytes[at..], message_max) {
+            match decoder.decode_with(&mut bytes[at..], message_max, inflater.as_deref_mut()) {
                 Ok((_, None)) => break,
                 Ok((taken, Some(message))) => {
                     at += taken;
@@ -73,12 +74,15 @@ impl Core {
                     self.dispatch(incoming);
                 }
                 Err(error) => {
+                    self.hub.borrow_mut().return_inflater(inflater);
                     self.hub.borrow_mut().handle_ws_error(self.now_ms.get(), conn, &error);
                     return self.run_effects();
                 }
             }
         }
-        self.hub.borrow_mut().return_decoder(conn, decoder);
+        let mut hub = self.hub.borrow_mut();
+        hub.return_inflater(inflater);
+        hub.return_decoder(conn, decoder);
     }
 
     fn read_payload(self: &Rc<Self>, conn: ConnId, session: SessionKey, body: &[u8]) {
@@ -129,8 +133,15 @@ impl Core {
             Peer::Session(_) => app.on_engine_message.as_ref(),
             Peer::Conn(_) => app.on_websocket_message.as_ref(),
         };
-        if let Some(handler) = handler {
-            handler(&BarePeer::new(self, peer), message);
+        let Some(handler) = handler else { return };
+        if catch_unwind(AssertUnwindSafe(|| handler(&BarePeer::new(self, peer), message))).is_err() {
+            self.counters.borrow_mut().handler_panics += 1;
+            tracing::error!("a handler of messages below Socket.IO panicked; its peer is disconnected");
+            let mut hub = self.hub.borrow_mut();
+            match peer {
+                Peer::Session(session) => hub.close_session(self.now_ms.get(), session, Reason::ForcedClose),
+                Peer::Conn(conn) => hub.handle_end(conn, Reason::ForcedClose),
+            }
         }
     }
 
@@ -168,10 +179,15 @@ impl Core {
             socket: &socket,
             ack,
         };
-        for handler in &namespace.on_any {
-            handler(&socket, &name, args.json());
-        }
-        let Some(name) = self.filter(namespace, &socket, name) else { return };
+        let look = || {
+            namespace.on_any.iter().for_each(|see| see(&socket, &name, args.json()));
+            self.filter(namespace, &socket, Cow::clone(&name))
+        };
+        let name = match catch_unwind(AssertUnwindSafe(look)) {
+            Ok(Some(name)) => name,
+            Ok(None) => return,
+            Err(_) => return self.close_after_panic(&socket),
+        };
         match namespace.events.get(&*name) {
             Some(handler) => self.call(handler, &mut event(Some(Ack::new(socket.clone(), id)))),
             None => self.counters.borrow_mut().events_unhandled += 1,

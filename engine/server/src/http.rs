@@ -129,6 +129,7 @@ pub(crate) fn serve(core: &Rc<Core>, conn: ConnId, request: Request) {
         return respond(core, conn, &response);
     };
     let Ok(answering) = catch_unwind(AssertUnwindSafe(|| (route.handler)(request))) else {
+        core.counters.borrow_mut().handler_panics += 1;
         tracing::error!(path = route.path, "a route's handler panicked");
         return respond(core, conn, &failed());
     };

@@ -49,7 +49,7 @@ mod spread;
 mod town;
 mod turn;
 
-pub use socketville_hub::{Cors, JoinError, Transports};
+pub use socketville_hub::{Cors, Deflate, JoinError, Transports};
 pub use socketville_proto::http::Method;
 pub use socketville_sys::Preference as Driver;
 

@@ -23,7 +23,7 @@ pub struct CoreCounters {
     pub bytes_out: u64,
     /// Handlers called.
     pub handlers_called: u64,
-    /// Handlers that panicked; each closed its client.
+    /// Handlers that panicked; an event's closed its client, a route's answered 500.
     pub handler_panics: u64,
     /// Events whose arguments did not fit their handler.
     pub arguments_refused: u64,
@@ -85,6 +85,15 @@ const METRICS: &[Metric] = &[
     ("records_in_total", "counter", "Broadcasts of other cores received.", |r| r.hub.records_in as f64),
     ("emits_total", "counter", "Emits.", |r| r.hub.emits as f64),
     ("encodes_total", "counter", "Packets encoded; equals the emits.", |r| r.hub.encodes as f64),
+    ("deflates_total", "counter", "Packets compressed; a broadcast counts once a core and window.", |r| {
+        r.hub.deflates as f64
+    }),
+    ("deflate_bytes_in_total", "counter", "Bytes of those packets before.", |r| {
+        r.hub.deflate_bytes_in as f64
+    }),
+    ("deflate_bytes_out_total", "counter", "Bytes of those packets after.", |r| {
+        r.hub.deflate_bytes_out as f64
+    }),
     ("frames_total", "counter", "Frames that became due to a socket.", |r| r.hub.frames_out as f64),
     ("sends_total", "counter", "Sends handed to the kernel.", |r| r.turns.sends as f64),
     ("sends_refused_total", "counter", "Sends that the kernel did not take whole.", |r| {

@@ -168,10 +168,11 @@ impl Client {
         if !self.speaker.is_connected || self.is_gone() || !world.dice.percent(world.scene.action_percent) {
             return;
         }
-        if let Link::Polling(polling) = &mut self.link {
-            if self.character.upgrades && world.dice.percent(25) {
-                polling.try_upgrade(world, &self.speaker);
-            }
+        if let Link::Polling(polling) = &mut self.link
+            && self.character.upgrades
+            && world.dice.percent(25)
+        {
+            polling.try_upgrade(world, &self.speaker);
         }
         if self.character.actions_left > 0 {
             self.character.actions_left -= 1;

@@ -69,8 +69,8 @@ impl Reader {
         frame(first & 0x0f, payload).map(Some)
     }
 
-    /// Whether a frame has begun and not ended.
-    pub fn is_between(&self) -> bool {
+    /// Whether no frame has begun that has not ended.
+    pub fn is_between_frames(&self) -> bool {
         self.bytes.is_empty()
     }
 }
@@ -157,7 +157,7 @@ mod tests {
             frames.iter().map(|frame| if let Frame::Text(text) = frame { text.len() } else { 0 }).collect();
         assert_eq!(lengths, [3, 200, 70_000, 0]);
         assert_eq!(frames.last(), Some(&Frame::Close(Some(1000))));
-        assert!(reader.is_between());
+        assert!(reader.is_between_frames());
     }
 
     #[test]

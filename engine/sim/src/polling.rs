@@ -99,11 +99,11 @@ impl Polling {
             self.end(world, Side::Closed);
             return Step::Over;
         }
-        if self.step_probe(world, speaker, bytes_max) {
-            if let Some(probe) = self.probe.take() {
-                self.end(world, Side::Closed);
-                return Step::Upgraded(probe.socket);
-            }
+        if self.step_probe(world, speaker, bytes_max)
+            && let Some(probe) = self.probe.take()
+        {
+            self.end(world, Side::Closed);
+            return Step::Upgraded(probe.socket);
         }
         self.ask(world, speaker);
         Step::On

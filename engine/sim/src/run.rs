@@ -211,7 +211,7 @@ impl Run {
         let args = (OUTSIDE, seq, text(seq, size));
         match to {
             To::All => emitter.emit("said", args),
-            _ => emitter.to(&room_name(room)).emit("said", args),
+            _ => emitter.to(room_name(room)).emit("said", args),
         }
     }
 

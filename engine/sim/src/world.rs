@@ -122,7 +122,8 @@ impl World {
     pub fn is_quiet(&self) -> bool {
         self.wires.iter().all(|wire| match wire.home {
             Home::Backlog | Home::Crossing(_) => false,
-            Home::Gone => wire.client != Side::Open || wire.is_forsaken || wire.to_client.is_empty(),
+            // A client that has seen the end has ended its side, too.
+            Home::Gone => matches!(wire.client, Side::Closed | Side::Reset) || wire.is_forsaken,
             Home::Core(..) => {
                 !wire.has_arrivals() && (wire.is_forsaken || (wire.to_client.is_empty() && !wire.is_watched))
             }

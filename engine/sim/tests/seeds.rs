@@ -3,33 +3,29 @@
 use socketville_sim::run::{Telling, run};
 
 /// Seeds of the ordinary tests; CI runs 200 by the program.
-const SEEDS: std::ops::Range<u64> = 0..12;
+const SEEDS: std::ops::Range<u64> = 0..10;
 
 #[test]
 fn everyone_gets_what_they_must_once_and_in_order() {
+    let mut total = [0; 4];
     for seed in SEEDS {
         let verdict = run(seed, Telling::Verdict);
         assert_eq!(verdict.fault, None, "seed {seed}");
         assert!(verdict.emits > 0 && verdict.events > 0, "seed {seed} did nothing: {verdict:?}");
+        let counts = [verdict.upgrades, verdict.moves, verdict.slow_cuts, verdict.ping_timeouts];
+        total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
+    assert!(
+        total.iter().all(|&sum| sum > 0),
+        "the seeds must reach upgrades, moves, cuts, timeouts: {total:?}"
+    );
 }
 
 #[test]
 fn one_seed_is_one_run() {
-    for seed in [1, 2, 5] {
+    for seed in [1, 5] {
         let (first, second) = (run(seed, Telling::Verdict), run(seed, Telling::Verdict));
         assert_eq!(first, second, "seed {seed}");
-        assert_ne!(first.hash, run(seed + 100, Telling::Verdict).hash);
     }
-}
-
-#[test]
-fn the_seeds_reach_what_can_go_wrong() {
-    let mut total = [0; 4];
-    for seed in SEEDS {
-        let verdict = run(seed, Telling::Verdict);
-        let counts = [verdict.upgrades, verdict.moves, verdict.slow_cuts, verdict.ping_timeouts];
-        total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-    }
-    assert!(total.iter().all(|&sum| sum > 0), "upgrades, moves, slow, silent: {total:?}");
+    assert_ne!(run(1, Telling::Verdict).hash, run(5, Telling::Verdict).hash);
 }

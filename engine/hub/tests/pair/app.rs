@@ -49,7 +49,7 @@ impl Pair {
     }
 
     /// Does what the hub asked for, but for what only the loop can do.
-    pub fn run_effects(&mut self) {
+    pub(crate) fn run_effects(&mut self) {
         while let Some(effect) = self.hub.take_effect() {
             match effect {
                 Effect::Disconnecting(key, reason) => self.see_off(key, reason),

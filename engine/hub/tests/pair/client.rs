@@ -11,28 +11,28 @@ use super::Pair;
 
 /// A client that has joined `/`.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub(crate) struct Client {
     /// Its Engine.IO id.
-    pub sid: String,
+    pub(crate) sid: String,
     /// Its WebSocket, or where it polls.
-    pub conn: ConnId,
+    pub(crate) conn: ConnId,
     /// Where it posts, if it polls.
-    pub post: ConnId,
-    pub key: SocketKey,
-    pub id: Id,
+    pub(crate) post: ConnId,
+    pub(crate) key: SocketKey,
+    pub(crate) id: Id,
 }
 
 /// A response.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
     /// The value of a header.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(": ")?;
             key.eq_ignore_ascii_case(name).then_some(value)
@@ -41,22 +41,22 @@ impl Answer {
 }
 
 /// The path of a polling request of a session.
-pub fn polling_path(sid: &str) -> String {
+pub(crate) fn polling_path(sid: &str) -> String {
     format!("/socket.io/?EIO=4&transport=polling&sid={sid}")
 }
 
 /// A GET.
-pub fn get(target: &str) -> String {
+pub(crate) fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: here\r\n\r\n")
 }
 
 /// A GET that polls.
-pub fn poll(sid: &str) -> String {
+pub(crate) fn poll(sid: &str) -> String {
     get(&polling_path(sid))
 }
 
 /// A POST of packets.
-pub fn post(sid: &str, body: &str) -> String {
+pub(crate) fn post(sid: &str, body: &str) -> String {
     let (path, length) = (polling_path(sid), body.len());
     format!(
         "POST {path} HTTP/1.1\r\nHost: here\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -64,7 +64,7 @@ pub fn post(sid: &str, body: &str) -> String {
 }
 
 /// A WebSocket's opening handshake (RFC 6455 section 1.2, with its key).
-pub fn upgrade(target: &str) -> String {
+pub(crate) fn upgrade(target: &str) -> String {
     format!(
         "GET {target} HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -72,12 +72,12 @@ pub fn upgrade(target: &str) -> String {
 }
 
 /// The opening handshake of a probe.
-pub fn upgrade_session(sid: &str) -> String {
+pub(crate) fn upgrade_session(sid: &str) -> String {
     upgrade(&format!("/socket.io/?EIO=4&transport=websocket&sid={sid}"))
 }
 
 /// A masked frame with this first byte (RFC 6455 section 5.2).
-pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [1, 2, 3, 4];
     let mut out = Vec::new();
     let opcode = ws::Opcode::Text;
@@ -90,17 +90,17 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A text message.
-pub fn text(text: &str) -> Vec<u8> {
+pub(crate) fn text(text: &str) -> Vec<u8> {
     frame(0x81, text.as_bytes())
 }
 
 /// A binary message.
-pub fn binary(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn binary(bytes: &[u8]) -> Vec<u8> {
     frame(0x82, bytes)
 }
 
 /// Frames of the server in words: text as it is, others named.
-pub fn frames(bytes: &[u8]) -> Vec<String> {
+pub(crate) fn frames(bytes: &[u8]) -> Vec<String> {
     ws::server_frames(bytes)
         .map(|(opcode, payload)| match opcode {
             ws::Opcode::Text => String::from_utf8(payload.to_vec()).expect("text is UTF-8"),
@@ -115,18 +115,18 @@ pub fn frames(bytes: &[u8]) -> Vec<String> {
 
 impl Pair {
     /// Sends a text message and ends the turn.
-    pub fn tell(&mut self, conn: ConnId, message: &str) {
+    pub(crate) fn tell(&mut self, conn: ConnId, message: &str) {
         self.say(conn, text(message));
     }
 
     /// The frames that have come.
-    pub fn frames(&mut self, conn: ConnId) -> Vec<String> {
+    pub(crate) fn frames(&mut self, conn: ConnId) -> Vec<String> {
         let bytes = self.take(conn);
         frames(&bytes)
     }
 
     /// The first response that has come; the rest stays. `None` if nothing has.
-    pub fn answer(&mut self, conn: ConnId) -> Option<Answer> {
+    pub(crate) fn answer(&mut self, conn: ConnId) -> Option<Answer> {
         let bytes = self.take(conn);
         if bytes.is_empty() {
             return None;
@@ -143,20 +143,20 @@ impl Pair {
     }
 
     /// Sends a request and reads its answer, if it came at once.
-    pub fn ask(&mut self, conn: ConnId, request: impl AsRef<[u8]>) -> Option<Answer> {
+    pub(crate) fn ask(&mut self, conn: ConnId, request: impl AsRef<[u8]>) -> Option<Answer> {
         self.say(conn, request);
         self.answer(conn)
     }
 
     /// A request on a connection of its own: status and body.
-    pub fn ask_once(&mut self, request: impl AsRef<[u8]>) -> (u16, String) {
+    pub(crate) fn ask_once(&mut self, request: impl AsRef<[u8]>) -> (u16, String) {
         let conn = self.open();
         let answer = self.ask(conn, request).expect("an answer");
         (answer.status, answer.body)
     }
 
     /// A session over WebSocket that has joined nothing: its connection and id.
-    pub fn websocket(&mut self, path: &str) -> (ConnId, String) {
+    pub(crate) fn websocket(&mut self, path: &str) -> (ConnId, String) {
         let conn = self.open();
         let answer =
             self.ask(conn, upgrade(&format!("{path}?EIO=4&transport=websocket"))).expect("an answer");
@@ -168,7 +168,7 @@ impl Pair {
     }
 
     /// A session over polling that has joined nothing: a connection for polls, and its id.
-    pub fn polling(&mut self, path: &str) -> (ConnId, String) {
+    pub(crate) fn polling(&mut self, path: &str) -> (ConnId, String) {
         let conn = self.open();
         let answer = self.ask(conn, get(&format!("{path}?EIO=4&transport=polling"))).expect("an answer");
         assert_eq!(answer.status, 200);
@@ -176,7 +176,7 @@ impl Pair {
     }
 
     /// A client in `/` over WebSocket.
-    pub fn join_websocket(&mut self) -> Client {
+    pub(crate) fn join_websocket(&mut self) -> Client {
         let (conn, sid) = self.websocket("/socket.io/");
         self.tell(conn, "40");
         let (key, id) = *self.sockets.last().expect("a socket");
@@ -186,7 +186,7 @@ impl Pair {
     }
 
     /// A client in `/` over polling, with no poll under way.
-    pub fn join_polling(&mut self) -> Client {
+    pub(crate) fn join_polling(&mut self) -> Client {
         let (conn, sid) = self.polling("/socket.io/");
         let post_conn = self.open();
         let answer = self.ask(post_conn, post(&sid, "40")).expect("an answer");
@@ -199,25 +199,25 @@ impl Pair {
     }
 
     /// Polls; the payload, or nothing if the poll waits now.
-    pub fn poll(&mut self, client: &Client) -> Option<String> {
+    pub(crate) fn poll(&mut self, client: &Client) -> Option<String> {
         let answer = self.ask(client.conn, poll(&client.sid))?;
         assert_eq!(answer.status, 200, "{answer:?}");
         Some(answer.body)
     }
 
     /// Posts packets.
-    pub fn post(&mut self, client: &Client, body: &str) {
+    pub(crate) fn post(&mut self, client: &Client, body: &str) {
         let answer = self.ask(client.post, post(&client.sid, body)).expect("an answer");
         assert_eq!((answer.status, &*answer.body), (200, "ok"));
     }
 
     /// The payload of a poll that waited.
-    pub fn payload(&mut self, client: &Client) -> Option<String> {
+    pub(crate) fn payload(&mut self, client: &Client) -> Option<String> {
         self.answer(client.conn).map(|answer| answer.body)
     }
 
     /// Whether the server knows a session: a poll of an unknown one has an answer that says so.
-    pub fn knows(&mut self, sid: &str) -> bool {
+    pub(crate) fn knows(&mut self, sid: &str) -> bool {
         let mut stray = String::new();
         let _ = write!(stray, "DELETE {} HTTP/1.1\r\nHost: here\r\n\r\n", polling_path(sid));
         let conn = self.open();
@@ -232,12 +232,12 @@ impl Pair {
 }
 
 /// The errors that tests meet most.
-pub const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
+pub(crate) const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
 /// See [`UNKNOWN`].
-pub const BAD_REQUEST: &str = r#"{"code":3,"message":"Bad request"}"#;
+pub(crate) const BAD_REQUEST: &str = r#"{"code":3,"message":"Bad request"}"#;
 
 /// The id in an `open` packet.
-pub fn sid_of(open: &str) -> String {
+pub(crate) fn sid_of(open: &str) -> String {
     let (_, rest) = open.split_once(r#"0{"sid":""#).unwrap_or_else(|| panic!("no open packet: {open}"));
     rest.split('"').next().expect("an id").to_owned()
 }

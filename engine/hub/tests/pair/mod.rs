@@ -5,7 +5,7 @@
 #![allow(dead_code, reason = "each behaviour uses a part of it")]
 
 mod app;
-pub mod client;
+pub(crate) mod client;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -16,24 +16,25 @@ use socketville_hub::{
 };
 use socketville_proto::encode;
 
-pub use client::Client;
+#[allow(unused_imports, reason = "each behaviour uses a part of it")]
+pub(crate) use client::Client;
 
 /// A hub and all who talk to it.
-pub struct Pair {
-    pub hub: Hub,
-    pub now_ms: u64,
+pub(crate) struct Pair {
+    pub(crate) hub: Hub,
+    pub(crate) now_ms: u64,
     /// What the application saw, in order and in words.
-    pub heard: Vec<String>,
+    pub(crate) heard: Vec<String>,
     /// All sockets that were ever admitted; `#0` in `heard` is the first.
-    pub sockets: Vec<(SocketKey, Id)>,
+    pub(crate) sockets: Vec<(SocketKey, Id)>,
     /// What CONNECT is refused with, if it is.
-    pub refusal: Option<&'static str>,
+    pub(crate) refusal: Option<&'static str>,
     /// Whether CONNECT is answered by the test, later.
-    pub keeps_waiting: bool,
-    pub requests: Vec<(ConnId, Request)>,
-    pub passed: Vec<(ConnId, u16, Vec<u8>)>,
+    pub(crate) keeps_waiting: bool,
+    pub(crate) requests: Vec<(ConnId, Request)>,
+    pub(crate) passed: Vec<(ConnId, u16, Vec<u8>)>,
     /// Sends that the kernel saw.
-    pub sends: usize,
+    pub(crate) sends: usize,
     lines: Vec<Line>,
     errands: VecDeque<Effect>,
 }
@@ -42,6 +43,7 @@ pub struct Pair {
 struct Line {
     received: Vec<u8>,
     is_open: bool,
+    is_severed: bool,
     /// Bytes that the kernel still takes.
     room: usize,
     is_watched: bool,
@@ -55,17 +57,17 @@ const BATCH_ENTRIES: usize = 3;
 
 impl Pair {
     /// One core with the defaults and the namespaces `/` and `/a`.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Config::default())
     }
 
     /// One core with these options.
-    pub fn with(config: Config) -> Self {
+    pub(crate) fn with(config: Config) -> Self {
         Self::core(config, 0, 1)
     }
 
     /// One core of several.
-    pub fn core(config: Config, core: u16, cores: u16) -> Self {
+    pub(crate) fn core(config: Config, core: u16, cores: u16) -> Self {
         let mut hub = Hub::new(config, core, cores, [core as u8 + 1; 32]);
         hub.add_namespace("/");
         hub.add_namespace("/a");
@@ -85,22 +87,28 @@ impl Pair {
     }
 
     /// A new connection.
-    pub fn open(&mut self) -> ConnId {
+    pub(crate) fn open(&mut self) -> ConnId {
         let conn = ConnId { index: self.lines.len() as u32, generation: GENERATION };
-        self.lines.push(Line { received: Vec::new(), is_open: true, room: usize::MAX, is_watched: false });
+        self.lines.push(Line {
+            received: Vec::new(),
+            is_open: true,
+            is_severed: false,
+            room: usize::MAX,
+            is_watched: false,
+        });
         self.hub.open(self.now_ms, conn);
         self.run_effects();
         conn
     }
 
     /// Bytes arrive, and the turn ends.
-    pub fn say(&mut self, conn: ConnId, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn say(&mut self, conn: ConnId, bytes: impl AsRef<[u8]>) {
         self.feed(conn, bytes);
         self.turn();
     }
 
     /// Bytes arrive; nothing is sent yet.
-    pub fn feed(&mut self, conn: ConnId, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn feed(&mut self, conn: ConnId, bytes: impl AsRef<[u8]>) {
         assert!(self.is_open(conn), "a closed connection says nothing");
         self.hub.counters.bytes_in += bytes.as_ref().len() as u64;
         let mut all = self.hub.take_held(conn).unwrap_or_default();
@@ -132,21 +140,21 @@ impl Pair {
     }
 
     /// The client closes its end, or only its sending half.
-    pub fn end(&mut self, conn: ConnId) {
+    pub(crate) fn end(&mut self, conn: ConnId) {
         self.hub.handle_eof(self.now_ms, conn);
         self.run_effects();
         self.turn();
     }
 
     /// The connection breaks.
-    pub fn break_line(&mut self, conn: ConnId) {
+    pub(crate) fn break_line(&mut self, conn: ConnId) {
         self.hub.handle_end(conn, Reason::TransportClose);
         self.run_effects();
         self.turn();
     }
 
     /// Timers, flush, errands: what a turn does after reading.
-    pub fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         self.hub.handle_timers(self.now_ms);
         self.run_effects();
         self.hub.settle_polls(self.now_ms);
@@ -166,7 +174,7 @@ impl Pair {
     }
 
     /// Time passes; each timer fires when it is due.
-    pub fn pass_ms(&mut self, ms: u64) {
+    pub(crate) fn pass_ms(&mut self, ms: u64) {
         let until_ms = self.now_ms + ms;
         while let Some(next_ms) = self.hub.next_timer_ms().filter(|&next_ms| next_ms <= until_ms) {
             self.now_ms = next_ms.max(self.now_ms);
@@ -184,7 +192,7 @@ impl Pair {
         for (position, (conn, bytes)) in self.hub.outbox.slices(&batch).enumerate() {
             let line = &mut self.lines[conn.index as usize];
             self.sends += 1;
-            if !line.is_open {
+            if !line.is_open || line.is_severed {
                 refusals.push((position, Refusal::Broken));
                 continue;
             }
@@ -212,7 +220,7 @@ impl Pair {
     }
 
     /// From now on the kernel takes so many bytes of a connection, and no more.
-    pub fn limit(&mut self, conn: ConnId, room: usize) {
+    pub(crate) fn limit(&mut self, conn: ConnId, room: usize) {
         let line = &mut self.lines[conn.index as usize];
         line.room = room;
         if room > 0 && std::mem::take(&mut line.is_watched) {
@@ -220,50 +228,55 @@ impl Pair {
         }
     }
 
+    /// The kernel finds the connection broken at the next send.
+    pub(crate) fn sever(&mut self, conn: ConnId) {
+        self.lines[conn.index as usize].is_severed = true;
+    }
+
     /// Whether the server still holds the connection.
-    pub fn is_open(&self, conn: ConnId) -> bool {
+    pub(crate) fn is_open(&self, conn: ConnId) -> bool {
         self.lines[conn.index as usize].is_open
     }
 
     /// All bytes that have come.
-    pub fn take(&mut self, conn: ConnId) -> Vec<u8> {
+    pub(crate) fn take(&mut self, conn: ConnId) -> Vec<u8> {
         std::mem::take(&mut self.lines[conn.index as usize].received)
     }
 
     /// What the application saw since the last call.
-    pub fn take_heard(&mut self) -> Vec<String> {
+    pub(crate) fn take_heard(&mut self) -> Vec<String> {
         std::mem::take(&mut self.heard)
     }
 
     /// The number of a namespace that exists.
-    pub fn nsp(&self, name: &str) -> NspId {
+    pub(crate) fn nsp(&self, name: &str) -> NspId {
         self.hub.namespace(name).expect("a namespace of the fixture")
     }
 
     /// An event to one socket, not flushed.
-    pub fn emit(&mut self, key: SocketKey, json: &str) -> bool {
+    pub(crate) fn emit(&mut self, key: SocketKey, json: &str) -> bool {
         self.hub.send(key, encode::Kind::Event, None, json.as_bytes(), &[], false)
     }
 
     /// An event to a socket that may be dropped.
-    pub fn emit_volatile(&mut self, key: SocketKey, json: &str) -> bool {
+    pub(crate) fn emit_volatile(&mut self, key: SocketKey, json: &str) -> bool {
         self.hub.send(key, encode::Kind::Event, None, json.as_bytes(), &[], true)
     }
 
     /// An event to rooms of `/` (to all if there are none), not flushed; how many sockets it is due to.
-    pub fn broadcast(&mut self, to: &[&str], json: &str) -> usize {
+    pub(crate) fn broadcast(&mut self, to: &[&str], json: &str) -> usize {
         let to = names(to);
         self.select(&Selector { to: &to, ..Selector::default() }, json).sockets
     }
 
     /// An event to a selection of `/`, not flushed.
-    pub fn select(&mut self, selector: &Selector<'_>, json: &str) -> Delivery {
+    pub(crate) fn select(&mut self, selector: &Selector<'_>, json: &str) -> Delivery {
         let nsp = self.nsp("/");
         self.hub.broadcast(nsp, selector, encode::Kind::Event, json.as_bytes(), &[])
     }
 }
 
 /// Names as selectors want them.
-pub fn names<'a>(names: &[&'a str]) -> Vec<Cow<'a, str>> {
+pub(crate) fn names<'a>(names: &[&'a str]) -> Vec<Cow<'a, str>> {
     names.iter().map(|name| Cow::Borrowed(*name)).collect()
 }

@@ -6,7 +6,7 @@
 
 use crate::http::{self, Chunked};
 use crate::limits;
-use crate::ws::{self, Decoder, Message};
+use crate::ws::{self, Decoder, Inflater, Message};
 
 /// Decoded bytes that the chunked target allows: small, so that the limit is met often.
 const BODY_MAX: usize = 1_000;
@@ -66,20 +66,24 @@ fn body(data: &[u8], step: usize) -> (Vec<u8>, Result<(usize, bool), u16>) {
     (out, Ok((consumed, false)))
 }
 
-/// A client's WebSocket stream: whole, byte by byte or by sevens, the same messages and the same error.
+/// A client's WebSocket stream: whole, byte by byte or by sevens, the same messages and the same error; without
+/// compression and with it.
 pub fn ws(data: &[u8]) {
-    let whole = stream(data, data.len().max(1));
-    assert_eq!(whole, stream(data, 1), "byte by byte");
-    assert_eq!(whole, stream(data, 7), "by sevens");
+    for mut inflater in [None, Some(Inflater::new())] {
+        let whole = stream(data, data.len().max(1), inflater.as_mut());
+        assert_eq!(whole, stream(data, 1, inflater.as_mut()), "byte by byte");
+        assert_eq!(whole, stream(data, 7, inflater.as_mut()), "by sevens");
+    }
 }
 
 /// All messages, and the error that ended the stream, if one did.
-fn stream(data: &[u8], step: usize) -> (Vec<String>, Option<ws::Error>) {
+fn stream(data: &[u8], step: usize, mut inflater: Option<&mut Inflater>) -> (Vec<String>, Option<ws::Error>) {
     let (mut decoder, mut messages) = (Decoder::new(), Vec::new());
     for piece in data.to_vec().chunks_mut(step) {
         let mut at = 0;
         loop {
-            let (taken, message) = match decoder.decode(&mut piece[at..], MESSAGE_MAX) {
+            let decoded = decoder.decode_with(&mut piece[at..], MESSAGE_MAX, inflater.as_deref_mut());
+            let (taken, message) = match decoded {
                 Ok(progress) => progress,
                 Err(error) => return (messages, Some(error)),
             };

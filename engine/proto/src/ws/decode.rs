@@ -12,7 +12,8 @@
 //!   `-> Partial.header -----> Partial.frame ---> Partial.message ------> message borrowed from the decoder
 //! ```
 
-use super::frame::{Frame, Start};
+use super::deflate::{Inflater, RSV1};
+use super::frame::{Frame, Packing, Start};
 use super::partial::Partial;
 use super::{Error, Opcode, close, mask};
 use crate::limits;
@@ -41,11 +42,19 @@ pub struct Decoder {
 /// A complete message, by where its bytes are.
 enum Ready {
     /// In the input.
-    Input { opcode: Opcode, start: usize, end: usize },
+    Input { opcode: Opcode, packing: Packing, start: usize, end: usize },
     /// In the partial's message buffer.
-    Message(Opcode),
+    Message(Opcode, Packing),
     /// In the partial's control buffer.
     Control(Opcode),
+}
+
+/// What the connection's frames must keep to.
+#[derive(Clone, Copy)]
+struct Rules {
+    message_max: usize,
+    /// The reserved bits that an extension defines.
+    reserved: u8,
 }
 
 impl Decoder {
@@ -72,28 +81,49 @@ impl Decoder {
         input: &'a mut [u8],
         message_max: usize,
     ) -> Result<(usize, Option<Message<'a>>), Error> {
+        self.decode_with(input, message_max, None)
+    }
+
+    /// As [`Decoder::decode`], for a connection that may have agreed upon permessage-deflate: then with an inflater, which
+    /// any connection may use meanwhile, but for the message that it holds. `message_max` bounds a message both as it
+    /// comes and inflated.
+    ///
+    /// # Errors
+    ///
+    /// See [`Decoder::decode`].
+    pub fn decode_with<'a>(
+        &'a mut self,
+        input: &'a mut [u8],
+        message_max: usize,
+        inflater: Option<&'a mut Inflater>,
+    ) -> Result<(usize, Option<Message<'a>>), Error> {
+        let rules = Rules { message_max, reserved: if inflater.is_some() { RSV1 } else { 0 } };
         self.release();
         let mut at = 0;
         let ready = loop {
             if at == input.len() {
                 return Ok((at, None));
             }
-            let ready = self.step(input, &mut at, message_max)?;
+            let ready = self.step(input, &mut at, rules)?;
             if let Some(ready) = ready {
                 break ready;
             }
         };
-        let (opcode, payload) = match ready {
-            Ready::Input { opcode, start, end } => {
+        let (opcode, packing, payload) = match ready {
+            Ready::Input { opcode, packing, start, end } => {
                 self.release();
-                (opcode, &input[start..end])
+                (opcode, packing, &input[start..end])
             }
-            Ready::Message(opcode) => {
-                (opcode, self.partial.as_ref().map_or(&[][..], |partial| partial.message()))
+            Ready::Message(opcode, packing) => {
+                (opcode, packing, self.partial.as_ref().map_or(&[][..], |partial| partial.message()))
             }
             Ready::Control(opcode) => {
-                (opcode, self.partial.as_ref().map_or(&[][..], |partial| partial.control()))
+                (opcode, Packing::Plain, self.partial.as_ref().map_or(&[][..], |partial| partial.control()))
             }
+        };
+        let payload = match (packing, inflater) {
+            (Packing::Deflated, Some(inflater)) => inflater.inflate(payload, message_max)?,
+            _ => payload,
         };
         Ok((at, Some(message(opcode, payload)?)))
     }
@@ -116,11 +146,11 @@ impl Decoder {
     }
 
     /// Takes a header, or payload of a frame under way, from `input[*at..]`, which is not empty.
-    fn step(&mut self, input: &mut [u8], at: &mut usize, message_max: usize) -> Result<Option<Ready>, Error> {
+    fn step(&mut self, input: &mut [u8], at: &mut usize, rules: Rules) -> Result<Option<Ready>, Error> {
         if self.partial.as_ref().is_some_and(|partial| partial.frame.is_some()) {
-            return Ok(self.take_payload(input, at, message_max));
+            return Ok(self.take_payload(input, at, rules.message_max));
         }
-        let Some((frame, header_len)) = self.header(&input[*at..], message_max)? else {
+        let Some((frame, header_len)) = self.header(&input[*at..], rules)? else {
             self.partial.get_or_insert_default().push_header(&input[*at..]);
             *at = input.len();
             return Ok(None);
@@ -131,26 +161,26 @@ impl Decoder {
             let (start, end) = (*at, *at + frame.remaining as usize);
             mask::apply(&mut input[start..end], frame.key);
             *at = end;
-            return Ok(Some(Ready::Input { opcode: frame.opcode, start, end }));
+            return Ok(Some(Ready::Input { opcode: frame.opcode, packing: frame.packing, start, end }));
         }
         let partial = self.partial.get_or_insert_default();
         partial.frame = Some(frame);
         if !frame.opcode.is_control() {
-            partial.begin_data(frame.opcode);
+            partial.begin_data(frame.opcode, frame.packing);
         }
-        Ok(self.take_payload(input, at, message_max))
+        Ok(self.take_payload(input, at, rules.message_max))
     }
 
     /// The next frame's header, of which a part may be stashed, and how many bytes of `input` it takes.
     #[inline]
-    fn header(&mut self, input: &[u8], message_max: usize) -> Result<Option<(Frame, usize)>, Error> {
+    fn header(&mut self, input: &[u8], rules: Rules) -> Result<Option<(Frame, usize)>, Error> {
         let stashed = self.partial.as_ref().map_or(0, |partial| partial.header_len());
         if stashed == 0 {
-            return self.parse_header(input, message_max);
+            return self.parse_header(input, rules);
         }
         let Some(partial) = &mut self.partial else { return Ok(None) };
         let (header, len) = partial.joined_header(input);
-        let parsed = self.parse_header(header.get(..len).unwrap_or_default(), message_max)?;
+        let parsed = self.parse_header(header.get(..len).unwrap_or_default(), rules)?;
         if let (Some(_), Some(partial)) = (&parsed, &mut self.partial) {
             partial.clear_header();
         }
@@ -160,25 +190,31 @@ impl Decoder {
     /// Reads and judges a header, each part as soon as it is there, so that errors do not depend on how bytes
     /// are split.
     #[inline]
-    fn parse_header(&self, header: &[u8], message_max: usize) -> Result<Option<(Frame, usize)>, Error> {
-        let Some(start) = Start::parse(header)? else { return Ok(None) };
-        self.check_sequence(start)?;
+    fn parse_header(&self, header: &[u8], rules: Rules) -> Result<Option<(Frame, usize)>, Error> {
+        let Some(start) = Start::parse(header, rules.reserved)? else { return Ok(None) };
+        self.check_sequence(start, rules.message_max)?;
         let Some((len, key_start)) = start.length(header) else { return Ok(None) };
         if !start.opcode.is_control() {
             let held = self.partial.as_ref().map_or(0, |partial| partial.message().len());
-            Partial::check_len(held, len, message_max)?;
+            Partial::check_len(held, len, rules.message_max)?;
         }
         let Some(&[a, b, c, d]) = header.get(key_start..key_start + 4) else { return Ok(None) };
-        let frame = Frame { fin: start.fin, opcode: start.opcode, remaining: len, key: [a, b, c, d] };
+        let frame = Frame {
+            fin: start.fin,
+            opcode: start.opcode,
+            packing: start.packing,
+            remaining: len,
+            key: [a, b, c, d],
+        };
         Ok(Some((frame, key_start + 4)))
     }
 
     /// RFC 6455 section 5.4: what may follow what.
     #[inline]
-    fn check_sequence(&self, start: Start) -> Result<(), Error> {
+    fn check_sequence(&self, start: Start, message_max: usize) -> Result<(), Error> {
         match (start.opcode, self.message_opcode()) {
             (Opcode::Continuation, None) => Err(Error::UnexpectedContinuation),
-            (Opcode::Continuation, Some(_)) if self.fragments() == limits::FRAGMENTS_MAX => {
+            (Opcode::Continuation, Some(_)) if self.fragments() >= limits::fragments_max(message_max) => {
                 Err(Error::Fragments)
             }
             (Opcode::Text | Opcode::Binary, Some(_)) => Err(Error::ExpectedContinuation(start.opcode)),
@@ -202,7 +238,7 @@ impl Decoder {
             return Some(Ready::Control(frame.opcode));
         }
         partial.is_delivered = frame.fin;
-        partial.opcode.filter(|_| frame.fin).map(Ready::Message)
+        partial.opcode.filter(|_| frame.fin).map(|opcode| Ready::Message(opcode, partial.packing))
     }
 
     /// The kind of the fragmented message under way.
@@ -312,5 +348,6 @@ mod tests {
         assert_eq!(decoder.decode(&mut empty, MAX), Ok((16_383 * 6, None)));
         let mut last = b"\0\x80\0\0\0\0\0\x80".to_vec();
         assert_eq!(decoder.decode(&mut last, MAX), Err(Error::Fragments));
+        assert_eq!(limits::fragments_max(64 << 20), 1 << 20, "in proportion, where messages may be large");
     }
 }

@@ -78,7 +78,8 @@ impl<'a> Iterator for ServerFrames<'a> {
     }
 }
 
-fn split_frame(bytes: &[u8]) -> Option<(Opcode, &[u8], &[u8])> {
+/// The first of our frames, and what follows it.
+pub(super) fn split_frame(bytes: &[u8]) -> Option<(Opcode, &[u8], &[u8])> {
     let (&[first, second], rest) = bytes.split_first_chunk()?;
     let opcode = Opcode::parse(first & 0x7f).filter(|_| first & 0x80 != 0)?;
     let (len, rest) = match second {

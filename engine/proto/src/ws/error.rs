@@ -31,14 +31,16 @@ pub enum Error {
     CloseCode(u16),
     /// Text or a close reason that is not UTF-8 (section 8.1).
     Utf8,
+    /// A compressed message that cannot be inflated, or ends before it is whole (RFC 7692 section 7.2.2).
+    Deflate,
     /// A message that is, or whose frames declare that it will be, longer than allowed (section 10.4). Bytes.
     TooLarge {
-        /// What the message would reach with the frame that was refused.
+        /// What the message would reach with the frame that was refused; of a compressed one, what was inflated.
         len: u64,
         /// What is allowed.
         max: usize,
     },
-    /// A message in more than [`limits::FRAGMENTS_MAX`] frames (section 10.4).
+    /// A message in more frames than [`limits::fragments_max`] (section 10.4).
     Fragments,
 }
 
@@ -46,7 +48,7 @@ impl Error {
     /// The code of the close frame that answers this error (section 7.4.1).
     pub fn close_code(&self) -> CloseCode {
         match self {
-            Self::Utf8 => CloseCode::InvalidData,
+            Self::Utf8 | Self::Deflate => CloseCode::InvalidData,
             Self::TooLarge { .. } => CloseCode::TooLarge,
             Self::Fragments => CloseCode::Policy,
             Self::Unmasked
@@ -83,12 +85,11 @@ impl fmt::Display for Error {
             Self::CloseLength => f.write_str("expected a close payload of none or at least 2 bytes, found 1"),
             Self::CloseCode(code) => write!(f, "expected a close code for the wire, found {code}"),
             Self::Utf8 => f.write_str("expected UTF-8, found other bytes"),
+            Self::Deflate => f.write_str("expected a whole compressed message, found other bytes"),
             Self::TooLarge { len, max } => {
                 write!(f, "expected a message of at most {max} bytes, found {len}")
             }
-            Self::Fragments => {
-                write!(f, "expected a message of at most {} frames, found more", limits::FRAGMENTS_MAX)
-            }
+            Self::Fragments => f.write_str("expected a message in fewer frames, found too many"),
         }
     }
 }

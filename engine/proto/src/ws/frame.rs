@@ -4,6 +4,7 @@
 //! that each part can be judged before the next one arrives.
 
 use super::Error;
+use super::deflate::RSV1;
 use crate::limits;
 
 /// What a frame carries (RFC 6455 section 11.8).
@@ -24,11 +25,21 @@ pub enum Opcode {
     Pong = 0xa,
 }
 
+/// Whether a message's payload is as it is meant (RFC 7692 section 6).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Packing {
+    #[default]
+    Plain,
+    Deflated,
+}
+
 /// The header of a client's frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) fin: bool,
     pub(super) opcode: Opcode,
+    /// Of the message, if this is its first frame.
+    pub(super) packing: Packing,
     /// Bytes of payload that have not been taken.
     pub(super) remaining: u64,
     /// The key that the next byte's mask begins with.
@@ -40,6 +51,7 @@ pub(super) struct Frame {
 pub(super) struct Start {
     pub(super) fin: bool,
     pub(super) opcode: Opcode,
+    pub(super) packing: Packing,
     length: u8,
 }
 
@@ -64,22 +76,28 @@ impl Opcode {
 }
 
 impl Start {
-    /// The first two bytes of `header`; `None` if they have not arrived.
+    /// The first two bytes of `header`; `None` if they have not arrived. `reserved` are the bits that an extension
+    /// defines, on the first frame of a message only (RFC 7692 section 6.1).
     ///
     /// # Errors
     ///
     /// All that two bytes can do wrong by themselves.
     #[inline]
-    pub(super) fn parse(header: &[u8]) -> Result<Option<Self>, Error> {
+    pub(super) fn parse(header: &[u8], reserved: u8) -> Result<Option<Self>, Error> {
         let [first, second, ..] = *header else { return Ok(None) };
-        if first & 0x70 != 0 {
-            return Err(Error::Reserved(first & 0x70));
+        let bits = first & 0x70;
+        if bits & !reserved != 0 {
+            return Err(Error::Reserved(bits));
         }
         let opcode = Opcode::parse(first & 0x0f).ok_or(Error::UnknownOpcode(first & 0x0f))?;
+        if bits != 0 && !matches!(opcode, Opcode::Text | Opcode::Binary) {
+            return Err(Error::Reserved(bits));
+        }
+        let packing = if bits & RSV1 == 0 { Packing::Plain } else { Packing::Deflated };
         if second & 0x80 == 0 {
             return Err(Error::Unmasked);
         }
-        let start = Self { fin: first & 0x80 != 0, opcode, length: second & 0x7f };
+        let start = Self { fin: first & 0x80 != 0, opcode, packing, length: second & 0x7f };
         if opcode.is_control() && !start.fin {
             return Err(Error::ControlFragmented(opcode));
         }

@@ -4,7 +4,7 @@
 //! and drops it with the message. Buffers grow with the bytes that came, never with a length that a peer only
 //! declared.
 
-use super::frame::Frame;
+use super::frame::{Frame, Packing};
 use super::{Error, Opcode, mask};
 use crate::limits;
 
@@ -19,6 +19,8 @@ pub(super) struct Partial {
     control: Stash<{ limits::CONTROL_PAYLOAD_MAX }>,
     /// The kind of the message under way: of its first frame, once the whole header is there.
     pub(super) opcode: Option<Opcode>,
+    /// Whether that message is compressed.
+    pub(super) packing: Packing,
     /// Frames of the message so far.
     pub(super) fragments: u32,
     /// The message's payload so far.
@@ -63,10 +65,11 @@ impl Partial {
     }
 
     /// Notes that a data frame belongs to the message under way, or begins it.
-    pub(super) fn begin_data(&mut self, opcode: Opcode) {
+    pub(super) fn begin_data(&mut self, opcode: Opcode, packing: Packing) {
         self.fragments += 1;
         if self.opcode.is_none() {
             self.opcode = Some(opcode);
+            self.packing = packing;
         }
     }
 

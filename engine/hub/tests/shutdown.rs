@@ -1,0 +1,92 @@
+//! A shutdown: every session is told in its transport's own terms, and every socket leaves with that reason.
+
+mod pair;
+
+use pair::Pair;
+use pair::client::{UNKNOWN, poll, text, upgrade_session};
+use socketville_hub::Gauges;
+
+fn shut_down(pair: &mut Pair) {
+    pair.hub.close_all(pair.now_ms);
+    pair.run_effects();
+    pair.turn();
+}
+
+/// Source: the reference's reason `server shutting down`; a WebSocket gets what was due, then a close frame.
+#[test]
+fn websockets_get_what_is_due_and_a_close() {
+    let mut pair = Pair::new();
+    let (first, second) = (pair.join_websocket(), pair.join_websocket());
+    pair.feed(second.conn, text("40/a,"));
+    pair.heard.clear();
+    pair.take(second.conn);
+    pair.hub.join(first.key, "r").expect("a room");
+    pair.broadcast(&[], "[\"bye\"]");
+    shut_down(&mut pair);
+    assert_eq!(pair.frames(first.conn), ["42[\"bye\"]", "close"]);
+    assert_eq!(pair.frames(second.conn)[1..], ["42[\"bye\"]", "close"]);
+    let left = |n: usize, rooms: &str| format!("#{n} left: server shutting down [{rooms}]");
+    assert_eq!(pair.take_heard(), [left(0, "\"r\""), left(1, ""), left(2, "")]);
+    assert_eq!(pair.hub.gauges(), Gauges::default());
+}
+
+/// A poll that waits is told; one that comes later gets what was due, then the close, and the id is gone.
+#[test]
+fn polling_clients_are_told() {
+    let mut pair = Pair::new();
+    let (waiting, busy, absent) = (pair.join_polling(), pair.join_polling(), pair.join_polling());
+    assert_eq!((pair.poll(&waiting), pair.poll(&busy)), (None, None));
+    pair.emit(busy.key, "[\"bye\"]");
+    pair.emit(absent.key, "[\"bye\"]");
+    shut_down(&mut pair);
+    assert_eq!(pair.payload(&waiting).as_deref(), Some("1"));
+    assert_eq!(pair.payload(&busy).as_deref(), Some("42[\"bye\"]"));
+    assert_eq!(pair.poll(&absent).as_deref(), Some("42[\"bye\"]"));
+    for client in [&busy, &absent] {
+        assert_eq!(pair.poll(client).as_deref(), Some("6\x1e1"));
+        assert_eq!(pair.ask_once(poll(&client.sid)), (400, UNKNOWN.into()));
+    }
+    assert_eq!(pair.take_heard().len(), 3);
+    assert_eq!((pair.hub.gauges().sessions, pair.hub.gauges().sockets), (0, 0));
+}
+
+/// A probe is closed with its session, and a client that middlewares look at is forgotten.
+#[test]
+fn those_on_the_doorstep_are_closed_too() {
+    let mut pair = Pair::new();
+    let client = pair.join_polling();
+    let probe = pair.open();
+    pair.ask(probe, upgrade_session(&client.sid));
+    pair.keeps_waiting = true;
+    let (conn, _) = pair.websocket("/socket.io/");
+    pair.tell(conn, "40");
+    pair.heard.clear();
+    shut_down(&mut pair);
+    assert_eq!((pair.frames(probe), pair.frames(conn)), (vec!["close".to_owned()], vec!["close".to_owned()]));
+    assert!(!pair.is_open(probe) && !pair.is_open(conn));
+    assert_eq!(pair.take_heard(), ["#0 left: server shutting down []", "#1 abandoned"]);
+}
+
+/// A blocked reader does not hold a shutdown up for longer than the linger.
+#[test]
+fn a_blocked_reader_is_cut_after_the_linger() {
+    let mut pair = Pair::new();
+    let ws = pair.join_websocket();
+    pair.limit(ws.conn, 0);
+    shut_down(&mut pair);
+    pair.pass_ms(5_000);
+    assert_eq!(pair.hub.gauges(), Gauges::default());
+}
+
+/// Once is enough.
+#[test]
+fn a_second_shutdown_changes_nothing() {
+    let mut pair = Pair::new();
+    let client = pair.join_polling();
+    shut_down(&mut pair);
+    pair.pass_ms(29_999);
+    shut_down(&mut pair);
+    pair.pass_ms(1);
+    assert!(!pair.knows(&client.sid));
+    assert_eq!(pair.take_heard().len(), 1);
+}

@@ -1,0 +1,181 @@
+//! A reader that takes little or nothing: it costs its own bounded backlog, and nothing that is shared (invariant 8).
+
+mod pair;
+
+use pair::client::{frame, frames};
+use pair::{Client, Pair};
+use socketville_hub::{Config, Ending, Selector};
+
+const BACKLOG: usize = 1_000;
+
+/// A room of a slow client and two healthy ones; the slow one takes nothing from now on.
+fn scene(pair: &mut Pair, slow: &Client) -> [Client; 2] {
+    let healthy = [pair.join_websocket(), pair.join_polling()];
+    pair.limit(slow.conn, 0);
+    healthy
+}
+
+fn small_backlog() -> Pair {
+    Pair::with(Config { backlog_bytes_max: BACKLOG, ..Config::default() })
+}
+
+/// Invariant 8: cut at its own limit; its neighbours lose nothing and see no delay.
+#[test]
+fn a_reader_that_takes_nothing_is_cut_at_its_limit() {
+    let mut pair = small_backlog();
+    let slow = pair.join_websocket();
+    let [ws, polling] = scene(&mut pair, &slow);
+    let json = format!("[\"{}\"]", "x".repeat(92));
+    let mut turns = 0;
+    while pair.is_open(slow.conn) {
+        turns += 1;
+        pair.broadcast(&[], &json);
+        pair.turn();
+        assert_eq!(pair.frames(ws.conn), [format!("42{json}")], "turn {turns}");
+        assert_eq!(pair.poll(&polling), Some(format!("42{json}")), "turn {turns}");
+        assert!(turns < 100, "never cut");
+    }
+    assert_eq!(turns, 11, "ten frames of 100 bytes fill a thousand");
+    assert_eq!(pair.take(slow.conn), b"");
+    assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
+    assert_eq!((pair.hub.counters.slow_cut, pair.hub.gauges().connections), (1, 3));
+    pair.broadcast(&[], &json);
+    pair.turn();
+    assert_eq!((pair.frames(ws.conn).len(), pair.hub.gauges().arena_bytes), (1, 0));
+}
+
+/// One packet may exceed the limit (the limit is for what piles up).
+#[test]
+fn one_packet_may_exceed_the_limit() {
+    let mut pair = small_backlog();
+    let slow = pair.join_websocket();
+    let json = format!("[\"{}\"]", "x".repeat(50 * BACKLOG));
+    pair.limit(slow.conn, 10);
+    pair.emit(slow.key, &json);
+    pair.turn();
+    assert!(pair.is_open(slow.conn));
+    pair.limit(slow.conn, usize::MAX);
+    pair.turn();
+    assert_eq!(pair.frames(slow.conn), [format!("42{json}")]);
+}
+
+/// A partial send goes on where it stopped, whatever is emitted meanwhile.
+#[test]
+fn partial_sends_go_on_where_they_stopped() {
+    for step in [1, 2, 3, 7, 64] {
+        let mut pair = Pair::new();
+        let slow = pair.join_websocket();
+        pair.limit(slow.conn, 0);
+        let mut expected = Vec::new();
+        for number in 0..20 {
+            let json = format!("[{number}]");
+            if number % 2 == 0 {
+                pair.emit(slow.key, &json)
+            } else {
+                pair.broadcast(&[], &json) > 0
+            };
+            expected.push(format!("42{json}"));
+            pair.turn();
+            pair.limit(slow.conn, step);
+            pair.turn();
+        }
+        for _ in 0..200 {
+            pair.limit(slow.conn, step);
+            pair.turn();
+        }
+        let bytes = pair.take(slow.conn);
+        assert_eq!(frames(&bytes), expected, "step {step}");
+        assert!(pair.hub.outbox.is_idle(slow.conn));
+    }
+}
+
+/// Volatile packets are dropped while their reader is blocked, for it alone, and all frames of one together (semantics 15).
+#[test]
+fn volatile_is_dropped_while_blocked() {
+    let mut pair = Pair::new();
+    let slow = pair.join_websocket();
+    let healthy = pair.join_websocket();
+    let volatile = Selector { volatile: true, ..Selector::default() };
+    pair.limit(slow.conn, 3);
+    pair.emit(slow.key, "[\"kept\"]");
+    assert_eq!(pair.select(&volatile, "[\"both\"]").sockets, 2, "what the kernel will say is not known yet");
+    pair.turn();
+    assert_eq!(pair.select(&volatile, "[\"one\"]").sockets, 1);
+    assert!(!pair.emit_volatile(slow.key, "[\"none\"]"));
+    assert_eq!(pair.hub.counters.volatile_dropped, 2);
+    pair.turn();
+    pair.limit(slow.conn, usize::MAX);
+    assert!(!pair.emit_volatile(slow.key, "[\"still busy\"]"), "its backlog has not left yet");
+    pair.turn();
+    assert!(pair.emit_volatile(slow.key, "[\"free\"]"));
+    pair.turn();
+    assert_eq!(pair.frames(slow.conn), ["42[\"kept\"]", "42[\"both\"]", "42[\"free\"]"]);
+    assert_eq!(pair.frames(healthy.conn), ["42[\"both\"]", "42[\"one\"]"]);
+}
+
+/// A blocked connection that is closed still gets its bytes, then the close, then the end; nothing that is emitted later.
+#[test]
+fn a_closing_reader_gets_its_last_bytes() {
+    let mut pair = Pair::new();
+    let slow = pair.join_websocket();
+    pair.limit(slow.conn, 0);
+    pair.emit(slow.key, "[\"due\"]");
+    pair.turn();
+    pair.hub.disconnect_socket(pair.now_ms, slow.key, Ending::Connection);
+    pair.run_effects();
+    pair.turn();
+    assert!(pair.is_open(slow.conn));
+    for _ in 0..100 {
+        pair.limit(slow.conn, 1);
+        pair.turn();
+    }
+    assert!(!pair.is_open(slow.conn));
+    assert_eq!(pair.frames(slow.conn), ["42[\"due\"]", "41", "close"]);
+}
+
+/// `LINGER_MS`: who does not take them is cut five seconds later.
+#[test]
+fn a_closing_reader_that_takes_nothing_is_cut() {
+    let mut pair = Pair::new();
+    let slow = pair.join_websocket();
+    pair.limit(slow.conn, 0);
+    pair.say(slow.conn, frame(0x88, b""));
+    pair.pass_ms(4_999);
+    assert!(pair.is_open(slow.conn));
+    pair.pass_ms(1);
+    assert!(!pair.is_open(slow.conn));
+    assert_eq!(pair.hub.gauges().connections, 0);
+}
+
+/// Over polling the buffer has the same limit: a client that does not come is lost once, and nobody else.
+#[test]
+fn a_client_that_does_not_poll_is_cut() {
+    let mut pair = small_backlog();
+    let slow = pair.join_polling();
+    let healthy = pair.join_websocket();
+    let json = format!("[\"{}\"]", "x".repeat(94));
+    for _ in 0..30 {
+        pair.broadcast(&[], &json);
+    }
+    assert!(pair.heard.is_empty(), "not inside a delivery");
+    pair.turn();
+    assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
+    assert_eq!((pair.hub.counters.slow_cut, pair.knows(&slow.sid)), (1, false));
+    assert_eq!(pair.frames(healthy.conn).len(), 30);
+}
+
+/// A connection that breaks in a flush takes nobody with it.
+#[test]
+fn a_connection_that_breaks_in_a_flush_is_alone() {
+    let mut pair = Pair::new();
+    let all: Vec<Client> = (0..7).map(|_| pair.join_websocket()).collect();
+    pair.sever(all[3].conn);
+    pair.broadcast(&[], "[1]");
+    pair.turn();
+    assert_eq!(pair.take_heard(), ["#3 left: transport close []"]);
+    for (number, client) in all.iter().enumerate() {
+        assert_eq!(pair.frames(client.conn).len(), usize::from(number != 3), "{number}");
+    }
+    pair.turn();
+    assert_eq!(pair.hub.gauges().connections, 6);
+}

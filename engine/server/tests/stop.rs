@@ -1,0 +1,179 @@
+//! The end of a server: `Emitter::stop` ends `Server::run`, clients are closed, what was said before still arrives, and nobody waits for ever.
+//! Not a graceful drain of what handlers still wait for: their tasks are dropped.
+
+mod client;
+mod stage;
+
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use socketville::{Ack, Binary, Builder, EmitError, Server, Socket, sleep, spawn};
+
+use client::http::Polling;
+use stage::{on_each, wait};
+
+const LONG: Duration = Duration::from_secs(3600);
+
+#[test]
+fn clients_hear_what_was_said_and_are_closed() {
+    let build = |io: &Builder| {
+        io.of("/").on_disconnect(|socket: Socket, reason: String| socket.emitter().emit("left", reason));
+    };
+    on_each(build, |stage| {
+        let mut clients = stage.clients_per_core(3);
+        let mut http = stage.http();
+        let mut polling = Polling::open(&mut http);
+        polling.begin_poll(&mut http);
+        (0..5).for_each(|number| stage.emitter.emit("last words", number));
+        stage.stop();
+        for client in &mut clients {
+            let heard: Vec<_> = client.until_closed().iter().map(|packet| packet.brief()).collect();
+            let words: Vec<_> = heard.into_iter().filter(|(name, _)| name == "last words").collect();
+            assert_eq!(words.len(), 5, "{words:?}");
+        }
+        polling.end_poll(&mut http);
+        assert_eq!(polling.packet(&mut http).brief(), ("last words".into(), json!(0)));
+        assert!(http.reply().is_none(), "closed");
+        assert!(TcpStream::connect(stage.address).is_err(), "nobody listens");
+    });
+}
+
+#[test]
+fn tasks_that_wait_are_dropped() {
+    /// Counts how many are gone.
+    struct Kept(Arc<AtomicUsize>);
+    impl Drop for Kept {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let gone = Arc::new(AtomicUsize::new(0));
+    let build = |io: &Builder| {
+        let keep = {
+            let gone = Arc::clone(&gone);
+            move || Kept(Arc::clone(&gone))
+        };
+        let (in_sleep, in_tokio, in_ack, in_spawn) = (keep.clone(), keep.clone(), keep.clone(), keep);
+        io.on("sleep", async move |ack: Ack| {
+            let _kept = in_sleep();
+            ack.send(());
+            sleep(LONG).await;
+        })
+        .on("tokio", async move |ack: Ack| {
+            let _kept = in_tokio();
+            ack.send(());
+            tokio::time::sleep(LONG).await;
+        })
+        .on("ask", async move |socket: Socket, ack: Ack| {
+            let _kept = in_ack();
+            ack.send(());
+            let _ = socket.emit_with_ack::<Value>("well?", (), LONG).await;
+            socket.emit("never", ());
+            sleep(LONG).await;
+        })
+        .on("spawn", move |ack: Ack| {
+            let kept = in_spawn();
+            spawn(async move {
+                sleep(LONG).await;
+                drop(kept);
+            });
+            ack.send(());
+        });
+    };
+    on_each(build, |stage| {
+        gone.store(0, Ordering::SeqCst);
+        let mut clients = stage.clients_per_core(2);
+        for client in &mut clients {
+            for (id, event) in ["sleep", "tokio", "ask", "spawn"].into_iter().enumerate() {
+                client.ask(id as u64, &json!([event]).to_string());
+            }
+        }
+        assert_eq!(gone.load(Ordering::SeqCst), 0);
+        stage.stop();
+        assert_eq!(gone.load(Ordering::SeqCst), 4 * clients.len());
+        clients.iter_mut().for_each(|client| _ = client.until_closed());
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_holds_nobody_up() {
+    let build = |io: &Builder| {
+        io.backlog_max(64 << 20).on("flood", |socket: Socket| {
+            let much = Binary(vec![0; 1 << 20]);
+            (0..16).for_each(|_| socket.emit("much", &much));
+        });
+    };
+    on_each(build, |stage| {
+        let mut deaf = stage.client();
+        deaf.emit(r#"["flood"]"#);
+        let mut client = stage.client();
+        while stage.sum(|report| report.turns.sends_refused) == 0 {
+            client.before_fence();
+        }
+        stage.stop();
+        client.until_closed();
+        drop(deaf);
+    });
+}
+
+#[test]
+fn a_handler_may_stop_its_own_server() {
+    let build = |io: &Builder| {
+        io.on("stop", |socket: Socket, ack: Ack| {
+            ack.send("goodbye");
+            socket.emitter().stop();
+            socket.emitter().stop();
+        });
+    };
+    on_each(build, |stage| {
+        let mut clients = stage.clients_per_core(1);
+        let last = clients.len() - 1;
+        assert_eq!(clients[last].ask(1, r#"["stop"]"#), json!(["goodbye"]));
+        clients.iter_mut().for_each(|client| _ = client.until_closed());
+        stage.ended();
+    });
+}
+
+#[test]
+fn an_emitter_outlives_its_server() {
+    on_each(
+        |_| {},
+        |stage| {
+            stage.client().before_fence();
+            stage.stop();
+            let emitter = &stage.emitter;
+            assert!(matches!(emitter.of("/").try_emit("nobody", 1), Err(EmitError::Full)));
+            assert!(matches!(wait(emitter.of("/").emit_counted("nobody", 1)), Err(EmitError::Full)));
+            assert_eq!((wait(emitter.reports()), wait(emitter.namespace_len("/"))), (vec![], 0));
+            emitter.stop();
+        },
+    );
+}
+
+/// Whoever asks while the server ends gets fewer answers, but an end.
+#[test]
+fn questions_that_cross_a_stop_are_ended() {
+    on_each(
+        |_| {},
+        |stage| {
+            let (emitter, cores) = (&stage.emitter, stage.cores);
+            std::thread::scope(|scope| {
+                let ask = || while wait(emitter.reports()).len() == cores {};
+                let asking: Vec<_> = (0..3).map(|_| scope.spawn(ask)).collect();
+                stage.client().before_fence();
+                stage.stop();
+                asking.into_iter().for_each(|thread| thread.join().expect("it ended"));
+            });
+        },
+    );
+}
+
+#[test]
+fn a_stop_before_the_start_is_a_short_run() {
+    let server = Server::builder().cores(2).listen("127.0.0.1:0").expect("a server");
+    server.emitter().stop();
+    server.run().expect("it ends well");
+}
