@@ -169,6 +169,11 @@ impl Hub {
         }
     }
 
+    /// Whether anything waits for the flush.
+    pub fn is_due(&self) -> bool {
+        self.outbox.is_dirty() || !self.polls_due.is_empty()
+    }
+
     /// The options.
     pub const fn config(&self) -> &Config {
         &self.config

@@ -98,7 +98,7 @@ impl<D: Driver> Turn<D> {
         let core = &self.core;
         let hub = core.hub.borrow();
         let mailbox = &core.town.mailboxes[usize::from(core.index)];
-        let is_busy = hub.outbox.is_dirty()
+        let is_busy = hub.is_due()
             || core.executor.has_woken()
             || !mailbox.is_empty()
             || (mailbox.is_stopping() && !self.is_stopping)
@@ -131,7 +131,7 @@ impl<D: Driver> Turn<D> {
             self.run_errands(now_ms);
         });
         core.counters.borrow_mut().turns += 1;
-        if self.is_stopping && !core.hub.borrow().outbox.is_dirty() { Next::Stop } else { Next::Turn }
+        if self.is_stopping && !core.hub.borrow().is_due() { Next::Stop } else { Next::Turn }
     }
 
     fn reap(&mut self, now_ms: u64) {
