@@ -14,6 +14,7 @@
 //!          socket in a namespace --> Incoming --> handler --> emit --> encode once --> selector --> lanes
 //! ```
 
+mod batch;
 mod config;
 mod conns;
 mod counters;
@@ -40,6 +41,7 @@ use std::collections::VecDeque;
 use hashbrown::HashMap;
 use socketville_proto::ws;
 
+pub use batch::{Batch, Refusal, Settled};
 pub use config::{Config, Cors, Deflate, Transports};
 pub use conns::{ConnId, Intake, Progress};
 pub use counters::{Counters, Gauges};
@@ -48,7 +50,7 @@ pub use effects::{Effect, Incoming, Payload, Peer, Reason, Request, Text};
 pub use http::Response;
 pub use ids::{ID_LEN, Id};
 pub use namespaces::NspId;
-pub use outbox::{Batch, Outbox, Range, Refusal, Settled};
+pub use outbox::{Outbox, Range};
 pub use sockets::{Ending, JoinError};
 pub use table::Key;
 

@@ -20,6 +20,7 @@ use std::collections::{HashMap, VecDeque};
 use socketville_proto::ws::Window;
 
 use crate::ConnId;
+use crate::batch::{Batch, Entry, Refusal, Settled, Source};
 use crate::limits::{ARENA_HARD_BYTES_MAX, ARENA_SOFT_BYTES_MAX};
 
 /// A part of the arena, or of the compressed one: then its positions have the bit [`DEFLATED`].
@@ -27,34 +28,6 @@ use crate::limits::{ARENA_HARD_BYTES_MAX, ARENA_SOFT_BYTES_MAX};
 pub struct Range {
     start: u32,
     end: u32,
-}
-
-/// What the kernel did with an entry of a batch that it did not take whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It took so many bytes; the rest waits until the socket is writable.
-    Took(usize),
-    /// The connection is broken.
-    Broken,
-}
-
-/// Entries of one flush step; reused, so that flushing does not allocate.
-#[derive(Default)]
-pub struct Batch {
-    entries: Vec<Entry>,
-    gathered: Vec<u8>,
-    needs_care: bool,
-}
-
-/// What follows from a flush step.
-#[derive(Default)]
-pub struct Settled {
-    /// To be watched until they are writable.
-    pub blocked: Vec<ConnId>,
-    /// Closing, and all their bytes are with the kernel now.
-    pub drained: Vec<ConnId>,
-    /// Broken.
-    pub broken: Vec<ConnId>,
 }
 
 /// All outgoing bytes of one core.
@@ -68,18 +41,6 @@ pub struct Outbox {
     backlog_bytes_max: usize,
     overflowed: Vec<ConnId>,
     drained: Vec<ConnId>,
-}
-
-struct Entry {
-    conn: ConnId,
-    source: Source,
-}
-
-#[derive(Clone, Copy)]
-enum Source {
-    Arena(Range),
-    Gathered(Range),
-    Backlog,
 }
 
 #[derive(Clone, Copy)]
@@ -129,7 +90,7 @@ const DEFLATED: u32 = 1 << 31;
 const _: () = assert!(ARENA_HARD_BYTES_MAX < DEFLATED as usize / 2);
 
 /// Bytes of arena and gather buffer that are kept between turns: a working set that fits the second-level cache.
-const KEPT_BYTES: usize = 1 << 20;
+pub(crate) const KEPT_BYTES: usize = 1 << 20;
 
 const _: () = assert!(size_of::<Lane>() <= 24);
 
@@ -474,34 +435,6 @@ fn bytes_of<'a>(arena: &'a [u8], deflated: &'a [u8], range: Range) -> &'a [u8] {
         _ => (deflated, range.start ^ DEFLATED, range.end ^ DEFLATED),
     };
     &bytes[start as usize..end as usize]
-}
-
-impl Batch {
-    /// Entries in it.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether nothing is in it.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    fn clear(&mut self) {
-        self.entries.clear();
-        self.gathered.clear();
-        self.gathered.shrink_to(KEPT_BYTES);
-        self.needs_care = false;
-    }
-}
-
-impl Settled {
-    /// Empties the lists, keeping their memory.
-    pub fn clear(&mut self) {
-        self.blocked.clear();
-        self.drained.clear();
-        self.broken.clear();
-    }
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ fn event(i: usize) -> String {
 fn forms(events: &[String], window: Window) -> (Vec<u8>, Vec<u8>) {
     let mut pair = Pair::new();
     let client = pair.join_websocket();
-    let (mut deflated, mut plain, mut deflater) = (Vec::new(), Vec::new(), Deflater::new(1, window));
+    let (mut deflated, mut plain, mut deflater) = (Vec::new(), Vec::new(), Deflater::new(2, window));
     for event in events {
         pair.emit(client.key, event);
         pair.turn();

@@ -123,3 +123,27 @@ fn what_does_not_shrink_stays_as_it_is() {
     assert!(Deflater::new(1, Window::Full).deflate(&frames, 0).is_none());
     assert!(Deflater::new(1, Window::Full).deflate(&[0x81, 0], 0).is_none(), "an empty message");
 }
+
+/// A core died of payloads that grow when they are compressed, at level 1 and with room for the smaller ones only.
+#[test]
+fn payloads_that_grow_do_no_harm() {
+    let mut seed = 99u64;
+    for level in 1..=9 {
+        for window in Window::ALL {
+            let mut deflater = Deflater::new(level, window);
+            for (len, alphabet) in [(64, 2), (1024, 100), (4096, 180), (8192, 256), (8192, 20), (66_000, 256)]
+            {
+                let mut frames = Vec::new();
+                write_header(&mut frames, Opcode::Binary, len);
+                frames.extend((0..len).map(|_| {
+                    seed =
+                        seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    ((seed >> 33) % alphabet) as u8
+                }));
+                let deflated = deflater.deflate(&frames, 0);
+                assert_eq!(deflated.is_some(), alphabet != 256, "level {level}: {len} bytes of {alphabet}");
+                assert!(deflated.is_none_or(|deflated| deflated.len() < frames.len()));
+            }
+        }
+    }
+}
