@@ -10,6 +10,7 @@ mod compat;
 mod deny;
 mod house;
 mod licence;
+mod packages;
 mod report;
 mod request;
 mod sim;

@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::report::{Row, Verdict};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{bench_smoke, cargo, compat, deny, house, sim};
+use crate::{bench_smoke, cargo, compat, deny, house, packages, sim};
 
 /// Something CI runs, by name.
 pub(crate) struct Step {
@@ -31,6 +31,7 @@ pub(crate) enum Outcome {
 
 /// Every step, in the order of `test`.
 pub(crate) const STEPS: &[Step] = &[
+    Step { name: "packages", about: "programs of the distribution that tests drive", run: packages::install },
     Step { name: "house", about: "the rules of the house, checked by code", run: house::check },
     Step { name: "fmt", about: "rustfmt has nothing to change", run: cargo::fmt },
     Step { name: "deny", about: "licences, sources and versions of what we depend on", run: deny::check },
