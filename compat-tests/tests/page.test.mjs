@@ -123,7 +123,7 @@ for (const { transport, words, prepare } of [
       await inRoom(page, "bakery");
       await server.stop();
       await page.getByText(/the lights are out/).waitFor();
-      server = await startProgram({ port: new URL(server.url }).port);
+      server = await startProgram({ port: new URL(server.url).port });
       await inRoom(page, "bakery");
       await say(page, "Still warm.");
       await heard(page, "Still warm.").waitFor();

@@ -23,7 +23,7 @@ use crate::ConnId;
 use crate::batch::{Batch, Entry, Refusal, Settled, Source};
 use crate::limits::{ARENA_HARD_BYTES_MAX, ARENA_SOFT_BYTES_MAX};
 
-/// A part of the arena, or of the compressed one: then its positions have the bit [`DEFLATED`].
+/// A part of the arena, or of the compressed one: then its positions have the bit `DEFLATED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     start: u32,

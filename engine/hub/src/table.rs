@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::marker::PhantomData;
 
-/// A key of a [`Table`]; stale keys are legal and find nothing.
+/// A key of a table with generations; stale keys are legal and find nothing.
 pub struct Key<T> {
     /// The slot.
     pub index: u32,
