@@ -1,7 +1,8 @@
 //! From an emit to the lanes: encode once, select, append.
 //!
 //! Not sending: bytes become due here and leave in the flush. Selection is (union of `to`, or all) minus the union of `except` minus the
-//! sender, each socket at most once. Those who agreed upon compression get the packet's compressed form, made at the first of them. Another core's broadcast arrives as a [`Record`] and takes the very same way.
+//! sender, each socket at most once. Those who agreed upon compression get the packet's compressed form, made at the first of them. Another core's
+//! broadcast arrives as a [`Record`] and takes the very same way.
 
 use std::borrow::Cow;
 use std::sync::Arc;
