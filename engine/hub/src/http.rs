@@ -108,12 +108,20 @@ impl Hub {
         state.keep = if head.keep_alive { KeepAlive::Keep } else { KeepAlive::Close };
         state.content = if head.method == Method::Head { Content::Withheld } else { Content::Sent };
         let verdict = self.verdict(head);
-        let is_read = matches!(verdict, Verdict::Post(_) | Verdict::NotOurs | Verdict::OtherCore(_));
+        let is_read = matches!(
+            verdict,
+            Verdict::Post(_) | Verdict::NotOurs | Verdict::OtherCore(_) | Verdict::Elsewhere
+        );
         if let Some(state) = self.conn_mut(conn).filter(|_| has_body && !is_read) {
             state.keep = KeepAlive::Close; // the body is not read, so nothing can follow it
         }
         match verdict {
-            Verdict::OtherCore(core) => return self.pass(now_ms, conn, core, bytes),
+            Verdict::OtherCore(core) => {
+                return self.send_away(now_ms, conn, Effect::Pass(conn, core, bytes.to_vec()));
+            }
+            Verdict::Elsewhere => {
+                return self.send_away(now_ms, conn, Effect::HandOver(conn, bytes.to_vec()));
+            }
             Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, head, fault),
             Verdict::Preflight => self.answer_preflight(now_ms, conn),
             Verdict::OpenPolling(layer) => self.open_polling(now_ms, conn, layer, &bytes[..length]),
@@ -139,10 +147,10 @@ impl Hub {
         (length, Progress::Again)
     }
 
-    /// To the core of its session, with everything read; only if nothing is under way on the connection.
-    fn pass(&mut self, now_ms: u64, conn: ConnId, core: u16, bytes: &[u8]) -> (usize, Progress) {
+    /// To where its request belongs, with everything read; only if nothing is under way on the connection.
+    fn send_away(&mut self, now_ms: u64, conn: ConnId, effect: Effect) -> (usize, Progress) {
         if self.outbox.is_idle(conn) {
-            self.effects.push_back(Effect::Pass(conn, core, bytes.to_vec()));
+            self.effects.push_back(effect);
             if let Some(state) = self.conn_mut(conn) {
                 state.phase = Phase::Answering;
             }

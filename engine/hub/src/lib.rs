@@ -93,6 +93,8 @@ pub struct Hub {
     polls_due: Vec<SessionKey>,
     slow_sessions: Vec<SessionKey>,
     selection: members::Bitset,
+    /// Paths that the application answers here, if all others are for another server.
+    served_paths: Option<Box<[Box<str>]>>,
 }
 
 impl Hub {
@@ -130,6 +132,7 @@ impl Hub {
             polls_due: Vec::new(),
             slow_sessions: Vec::new(),
             selection: members::Bitset::default(),
+            served_paths: None,
         }
     }
 
@@ -174,6 +177,11 @@ impl Hub {
     /// Whether anything waits for the flush.
     pub fn is_due(&self) -> bool {
         self.outbox.is_dirty() || !self.polls_due.is_empty()
+    }
+
+    /// From now on a request to any path but these and the engine's leaves with its connection, as [`Effect::HandOver`].
+    pub fn hand_over_all_but(&mut self, paths: impl Iterator<Item = Box<str>>) {
+        self.served_paths = Some(paths.collect());
     }
 
     /// The options.

@@ -33,6 +33,8 @@ pub(crate) enum Verdict {
     Refuse(Fault),
     /// Not under the engine's path.
     NotOurs,
+    /// For another server of this process.
+    Elsewhere,
 }
 
 /// Errors of Engine.IO. Source: the reference's `Server.errors`.
@@ -73,7 +75,11 @@ impl Hub {
         let Some(layer) = self.layer(head.path) else {
             let is_bare =
                 ws::is_upgrade(head) && self.config.websocket_paths.iter().any(|path| path == head.path);
-            return if is_bare { Verdict::OpenBare } else { Verdict::NotOurs };
+            return match self.is_served(head.path) {
+                _ if is_bare => Verdict::OpenBare,
+                true => Verdict::NotOurs,
+                false => Verdict::Elsewhere,
+            };
         };
         if head.method == Method::Options && self.config.cors == Cors::Any {
             return Verdict::Preflight;
@@ -94,6 +100,11 @@ impl Hub {
             None if is_websocket => Verdict::OpenWebSocket(layer),
             None => Verdict::OpenPolling(layer),
         }
+    }
+
+    /// Whether the application answers this path here.
+    fn is_served(&self, path: &str) -> bool {
+        self.served_paths.as_ref().is_none_or(|paths| paths.iter().any(|served| **served == *path))
     }
 
     fn layer(&self, path: &str) -> Option<Layer> {

@@ -281,7 +281,7 @@ impl Core {
                         self.read(conn, &mut held);
                     }
                 }
-                Some(effect @ (Effect::Close(_) | Effect::Pass(..))) => {
+                Some(effect @ (Effect::Close(_) | Effect::Pass(..) | Effect::HandOver(..))) => {
                     self.errands.borrow_mut().push_back(effect)
                 }
             }

@@ -105,6 +105,10 @@ impl HttpResponse {
 }
 
 impl Route {
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(crate) fn new<F, Fut>(method: Method, path: &str, handler: F) -> Self
     where
         F: Fn(HttpRequest) -> Fut + Send + Sync + 'static,

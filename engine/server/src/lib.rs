@@ -40,6 +40,8 @@ pub mod limits;
 pub mod machine;
 mod mailbox;
 mod metrics;
+#[cfg(feature = "tower")]
+mod mount;
 mod operator;
 mod server;
 mod sleep;

@@ -32,3 +32,6 @@ pub const TASKS_MAX: usize = 1 << 16;
 pub const ACKS_PER_SOCKET_MAX: usize = 256;
 
 const _: () = assert!(SENDS_PER_TURN_MAX.is_multiple_of(SENDS_PER_BATCH));
+
+/// Connections that are with the mounted service at a time; past it one is closed, and logged. Each may hold a body and a task of tokio's.
+pub const MOUNTED_MAX: usize = 16_384;

@@ -35,6 +35,8 @@ pub struct CoreCounters {
     pub records_dropped: u64,
     /// Connections that went to their session's core.
     pub connections_passed: u64,
+    /// Connections that left for the mounted service.
+    pub connections_handed_over: u64,
 }
 
 impl CoreCounters {
@@ -73,6 +75,9 @@ const METRICS: &[Metric] = &[
     ("connections_opened_total", "counter", "TCP connections opened.", |r| r.hub.connections_opened as f64),
     ("connections_refused_total", "counter", "TCP connections over the limit.", |r| {
         r.hub.connections_refused as f64
+    }),
+    ("connections_handed_over_total", "counter", "Connections that left for the mounted service.", |r| {
+        r.turns.connections_handed_over as f64
     }),
     ("connections_passed_total", "counter", "Connections that went to their session's core.", |r| {
         r.turns.connections_passed as f64

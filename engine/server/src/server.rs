@@ -3,6 +3,7 @@
 //! Not the loop itself (`turn`) and not the application (`app`).
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -28,7 +29,12 @@ pub struct Server {
     places: Vec<usize>,
     address: SocketAddr,
     choice: Choice,
+    /// Takes the connections whose request is neither the engine's nor a route's.
+    pub(crate) elsewhere: Option<Elsewhere>,
 }
+
+/// Serves a connection on the runtime, after the bytes that were read of it.
+pub(crate) type Elsewhere = Arc<dyn Fn(&tokio::runtime::Handle, OwnedFd, Vec<u8>) + Send + Sync>;
 
 impl Server {
     /// Begins to put a server together.
@@ -55,7 +61,8 @@ impl Server {
         for _ in 1..cores {
             listeners.push(listen(address)?);
         }
-        Ok(Self { town: Town::new(app, cores as u16), listeners, places, address, choice })
+        let town = Town::new(app, cores as u16);
+        Ok(Self { town, listeners, places, address, choice, elsewhere: None })
     }
 
     /// The address, with the port that was chosen if it was 0.
@@ -98,7 +105,10 @@ impl Server {
         }
     }
 
-    fn run_on<D: Driver + 'static>(self, make: fn(Listener) -> std::io::Result<D>) -> Result<()> {
+    fn run_on<D>(self, make: fn(Listener) -> std::io::Result<D>) -> Result<()>
+    where
+        D: Driver<Passed: Into<OwnedFd>> + 'static,
+    {
         let crossings = crossings::<D>(self.places.len());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -115,6 +125,7 @@ impl Server {
                 crossings: Arc::clone(&crossings),
                 runtime: runtime.handle().clone(),
                 seed: seed()?,
+                elsewhere: self.elsewhere.clone(),
             };
             let run = move || thread.run(listener, make);
             let name = format!("socketville-{index}");
@@ -134,9 +145,10 @@ struct CoreThread<D: Driver> {
     crossings: Arc<[Crossing<D>]>,
     runtime: tokio::runtime::Handle,
     seed: [u8; 32],
+    elsewhere: Option<Elsewhere>,
 }
 
-impl<D: Driver> CoreThread<D> {
+impl<D: Driver<Passed: Into<OwnedFd>>> CoreThread<D> {
     fn run(self, listener: Listener, make: fn(Listener) -> std::io::Result<D>) -> Result<()> {
         if let Err(error) = pin_to_core(self.place) {
             tracing::warn!(core = self.index, place = self.place, %error, "not pinned");
@@ -146,6 +158,10 @@ impl<D: Driver> CoreThread<D> {
         let _ending = Ending { core: Rc::clone(&core) };
         let driver = make(listener).map_err(Error::Core)?;
         let mut turn = Turn::new(driver, core.clone(), self.crossings);
+        if let Some(elsewhere) = self.elsewhere {
+            let runtime = self.runtime.clone();
+            turn.hand_over_to(Box::new(move |passed, head| elsewhere(&runtime, passed.into(), head)));
+        }
         if self.index == 0 {
             let emitter = || Emitter::new(Arc::clone(&self.town));
             core.enter(|| self.town.app.on_start.iter().for_each(|start| start(emitter())));

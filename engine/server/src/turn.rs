@@ -35,6 +35,9 @@ use crate::mailbox::Letter;
 /// Connections on their way to a core, with what was read of them.
 pub(crate) type Crossing<D> = ArrayQueue<(<D as Driver>::Passed, Vec<u8>)>;
 
+/// Takes a connection out of the engine, with what was read of it.
+pub(crate) type Elsewhere<D> = Box<dyn Fn(<D as Driver>::Passed, Vec<u8>)>;
+
 /// One core's loop.
 pub(crate) struct Turn<D: Driver> {
     driver: D,
@@ -50,6 +53,8 @@ pub(crate) struct Turn<D: Driver> {
     /// Records that a full mailbox did not take, by core.
     waiting: Vec<VecDeque<Arc<Record>>>,
     is_stopping: bool,
+    /// Where connections go whose request is not ours.
+    elsewhere: Option<Elsewhere<D>>,
 }
 
 /// Whether the loop goes on.
@@ -79,7 +84,16 @@ impl<D: Driver> Turn<D> {
             settled: Settled::default(),
             waiting,
             is_stopping: false,
+            elsewhere: None,
         }
+    }
+
+    /// Has another server of this process answer what is neither the engine's nor a route's.
+    pub(crate) fn hand_over_to(&mut self, elsewhere: Elsewhere<D>) {
+        let core = &self.core;
+        let served = core.town.app.routes.iter().map(|route| route.path().into());
+        core.hub.borrow_mut().hand_over_all_but(served);
+        self.elsewhere = Some(elsewhere);
     }
 
     /// Sleeps until there is something to do.
@@ -285,6 +299,7 @@ impl<D: Driver> Turn<D> {
                     core.hub.borrow_mut().forget(conn);
                 }
                 Effect::Pass(conn, to, bytes) => self.pass(now_ms, conn, to, bytes),
+                Effect::HandOver(conn, bytes) => self.hand_over(now_ms, conn, bytes),
                 Effect::Request(..)
                 | Effect::Resume(_)
                 | Effect::Disconnecting(..)
@@ -303,15 +318,25 @@ impl<D: Driver> Turn<D> {
                 }
                 self.core.counters.borrow_mut().connections_passed += 1;
             }
-            Err(_) => {
-                let busy = Response {
-                    status: 503,
-                    headers: vec![("Retry-After".into(), "1".into())],
-                    body: Vec::new(),
-                };
-                self.core.hub.borrow_mut().respond(now_ms, conn, &busy);
-            }
+            Err(_) => self.say_busy(now_ms, conn),
         }
+    }
+
+    fn hand_over(&mut self, now_ms: u64, conn: ConnId, bytes: Vec<u8>) {
+        match (self.driver.pass(token_of(conn)), &self.elsewhere) {
+            (Ok(passed), Some(elsewhere)) => {
+                self.core.hub.borrow_mut().forget(conn);
+                elsewhere(passed, bytes);
+                self.core.counters.borrow_mut().connections_handed_over += 1;
+            }
+            _ => self.say_busy(now_ms, conn),
+        }
+    }
+
+    fn say_busy(&self, now_ms: u64, conn: ConnId) {
+        let busy =
+            Response { status: 503, headers: vec![("Retry-After".into(), "1".into())], body: Vec::new() };
+        self.core.hub.borrow_mut().respond(now_ms, conn, &busy);
     }
 
     /// What is ready already, for a loop that does not sleep.

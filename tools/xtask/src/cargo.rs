@@ -25,21 +25,28 @@ pub(crate) fn clippy(workspace: &Workspace) -> Result<Outcome> {
         return Ok(Outcome::Missing("install clippy: rustup component add clippy".into()));
     }
     let mut cargo = workspace.cargo("clippy");
-    let finished = workspace.run(cargo.args(["--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let finished = workspace.run(cargo.args([
+        "--workspace",
+        "--all-features",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     Ok(Outcome::Ran(Tally::one(finished.ok)))
 }
 
 /// `cargo doc`: our own crates, warnings are errors. Doc tests run with `unit`.
 pub(crate) fn doc(workspace: &Workspace) -> Result<Outcome> {
     let mut cargo = workspace.cargo("doc");
-    cargo.args(["--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
+    cargo.args(["--workspace", "--all-features", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
     Ok(Outcome::Ran(Tally::one(workspace.run(&mut cargo)?.ok)))
 }
 
 /// `cargo test`: all crates to the end, though one fails, so that the count is whole.
 pub(crate) fn unit(workspace: &Workspace) -> Result<Outcome> {
     let mut cargo = workspace.cargo("test");
-    let finished = workspace.run(cargo.args(["--workspace", "--no-fail-fast"]))?;
+    let finished = workspace.run(cargo.args(["--workspace", "--all-features", "--no-fail-fast"]))?;
     Ok(Outcome::Ran(Tally::of_cargo_test(&finished.output).checked(finished.ok)))
 }
 

@@ -63,7 +63,9 @@ impl Pair {
                         self.read(conn, &mut held);
                     }
                 }
-                effect @ (Effect::Close(_) | Effect::Pass(..)) => self.errands.push_back(effect),
+                effect @ (Effect::Close(_) | Effect::Pass(..) | Effect::HandOver(..)) => {
+                    self.errands.push_back(effect)
+                }
             }
         }
     }

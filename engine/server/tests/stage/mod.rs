@@ -33,6 +33,16 @@ pub(crate) fn on_each(build: impl Fn(&Builder), check: impl Fn(&Stage)) {
 
 /// Runs a check with each driver that this machine allows, on so many cores.
 pub(crate) fn on_cores(cores: &[usize], build: impl Fn(&Builder), check: impl Fn(&Stage)) {
+    on_cores_with(cores, build, |server| server, check);
+}
+
+/// The same, with something done to the server before it runs.
+pub(crate) fn on_cores_with(
+    cores: &[usize],
+    build: impl Fn(&Builder),
+    finish: impl Fn(Server) -> Server,
+    check: impl Fn(&Stage),
+) {
     for driver in [Driver::Epoll, Driver::IoUring] {
         for &cores in cores {
             let io = Server::builder();
@@ -41,7 +51,7 @@ pub(crate) fn on_cores(cores: &[usize], build: impl Fn(&Builder), check: impl Fn
             match io.driver(driver).cores(cores).listen("127.0.0.1:0") {
                 Ok(server) => {
                     println!("{driver:?}, cores: {cores}");
-                    let stage = Stage::start(server);
+                    let stage = Stage::start(finish(server));
                     check(&stage);
                     stage.stop();
                 }
