@@ -39,6 +39,8 @@ pub struct Selector<'a> {
     pub skip: Option<Id>,
     /// Whether a socket whose transport is busy is left out.
     pub volatile: bool,
+    /// Whether the packet goes as it is also to those who agreed upon compression.
+    pub uncompressed: bool,
 }
 
 /// A broadcast on its way to other cores; encoded already.
@@ -54,10 +56,21 @@ pub struct Record {
     pub skip: Option<Id>,
     /// As in [`Selector`].
     pub volatile: bool,
+    /// As in [`Selector`].
+    pub uncompressed: bool,
     /// WebSocket frames, with their headers.
     pub bytes: Box<[u8]>,
     /// How many.
     pub frames: u32,
+}
+
+/// How a packet to one socket is sent; see [`Selector`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Manner {
+    /// Whether a busy transport drops it.
+    pub volatile: bool,
+    /// Whether it goes as it is though compression was agreed upon.
+    pub uncompressed: bool,
 }
 
 /// What became of a broadcast.
@@ -94,12 +107,30 @@ impl Hub {
     /// Makes another core's broadcast due here; how many sockets it was for.
     pub fn deliver_record(&mut self, record: &Record) -> usize {
         self.counters.records_in += 1;
-        let to: SmallVec<[Cow<'_, str>; 4]> = record.to.iter().map(|name| Cow::Borrowed(&**name)).collect();
-        let except: SmallVec<[Cow<'_, str>; 4]> =
-            record.except.iter().map(|name| Cow::Borrowed(&**name)).collect();
-        let selector = Selector { to: &to, except: &except, skip: record.skip, volatile: record.volatile };
         let range = self.outbox.write(|arena| arena.extend_from_slice(&record.bytes));
-        self.deliver(record.nsp, &selector, range, record.frames)
+        record.with_selector(|selector| self.deliver(record.nsp, selector, range, record.frames))
+    }
+
+    /// The slots of this core's sockets that a broadcast with this selector would become due to.
+    pub fn select(&self, nsp: NspId, selector: &Selector<'_>) -> Bitset {
+        let (mut named, mut selection) = (Bitset::default(), Bitset::default());
+        if let Some(namespace) = self.namespaces.get(usize::from(nsp.0)) {
+            selector.select(namespace, &self.socket_ids, &mut named);
+        }
+        named.for_each(|slot| {
+            let route = self.routes.get(slot as usize).copied().unwrap_or(Route::Nobody);
+            if route != Route::Nobody && (!selector.volatile || self.is_writable(route)) {
+                selection.insert(slot);
+            }
+        });
+        selection
+    }
+
+    /// The sockets of this core that a selector names, in the order of their slots.
+    pub fn selected(&self, nsp: NspId, selector: &Selector<'_>) -> Vec<SocketKey> {
+        let mut keys = Vec::new();
+        self.select(nsp, selector).for_each(|slot| keys.extend(self.sockets.at(slot).map(|(key, _)| key)));
+        keys
     }
 
     /// Sends a packet to one socket; false if it has left, or was busy and the packet volatile.
@@ -110,20 +141,23 @@ impl Hub {
         id: Option<u64>,
         payload: &[u8],
         attachments: &[Vec<u8>],
-        volatile: bool,
+        manner: Manner,
     ) -> bool {
         let Some(nsp) = self.sockets.find(key).map(|socket| socket.nsp) else { return false };
         let route = self.routes[key.index as usize];
         if route == Route::Nobody {
             return false;
         }
-        if volatile && !self.is_writable(route) {
+        if manner.volatile && !self.is_writable(route) {
             self.counters.volatile_dropped += 1;
             return false;
         }
         let (range, frames) = self.encode(nsp, kind, id, payload, attachments);
         self.counters.frames_out += u64::from(frames);
-        self.append_packet(route, range);
+        match manner.uncompressed {
+            true => self.append(route, range),
+            false => self.append_packet(route, range),
+        }
         true
     }
 
@@ -173,12 +207,13 @@ impl Hub {
         if let Some(namespace) = self.namespaces.get(usize::from(nsp.0)) {
             let ids = &self.socket_ids;
             let (outbox, routes) = (&mut self.outbox, &self.routes);
-            let (counters, press) = (&mut self.counters, &mut self.press);
+            let counters = &mut self.counters;
+            let mut press = self.press.as_mut().filter(|_| !selector.uncompressed);
             let mut forms = Forms::new(range);
             let visit = |slot: u32| match routes.get(slot as usize) {
                 Some(Route::Lane(lane)) if !selector.volatile || outbox.is_writable(*lane) => {
                     let window = outbox.window(*lane);
-                    let range = forms.of(press.as_mut(), outbox, counters, window);
+                    let range = forms.of(press.as_deref_mut(), outbox, counters, window);
                     outbox.append(*lane, range);
                     sockets += 1;
                 }
@@ -232,7 +267,7 @@ impl Hub {
         match route {
             Route::Lane(lane) => self.outbox.is_writable(lane),
             Route::Poll(index) => self.sessions.at(index).is_some_and(
-                |(_, session)| matches!(&session.link, Link::Polling(polling) if polling.parked.is_some()),
+                |(_, session)| matches!(&session.link, Link::Polling(polling) if polling.parked.is_some() && !polling.is_due),
             ),
             Route::Nobody => false,
         }
@@ -256,6 +291,22 @@ impl Hub {
                 }
             }
         }
+    }
+}
+
+impl Record {
+    /// Looks at the selection of this record.
+    pub fn with_selector<R>(&self, look: impl FnOnce(&Selector<'_>) -> R) -> R {
+        let to: SmallVec<[Cow<'_, str>; 4]> = self.to.iter().map(|name| Cow::Borrowed(&**name)).collect();
+        let except: SmallVec<[Cow<'_, str>; 4]> =
+            self.except.iter().map(|name| Cow::Borrowed(&**name)).collect();
+        look(&Selector {
+            to: &to,
+            except: &except,
+            skip: self.skip,
+            volatile: self.volatile,
+            uncompressed: self.uncompressed,
+        })
     }
 }
 
@@ -318,6 +369,7 @@ impl Selector<'_> {
             except: names(self.except),
             skip: self.skip,
             volatile: self.volatile,
+            uncompressed: self.uncompressed,
             bytes: bytes.into(),
             frames,
         }

@@ -89,15 +89,26 @@ impl Members {
     }
 }
 
-/// A flat bitset over slots.
+/// A flat bitset over the slots of one core's sockets.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Bitset {
+pub struct Bitset {
     words: Vec<u64>,
     len: usize,
 }
 
 impl Bitset {
-    pub(crate) fn insert(&mut self, slot: u32) -> bool {
+    /// How many are in.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether none is in.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// True if it was not in before.
+    pub fn insert(&mut self, slot: u32) -> bool {
         let (word, bit) = (slot as usize / 64, 1u64 << (slot % 64));
         if word >= self.words.len() {
             self.words.resize(word + 1, 0);
@@ -108,7 +119,8 @@ impl Bitset {
         new
     }
 
-    pub(crate) fn remove(&mut self, slot: u32) -> bool {
+    /// True if it was in before.
+    pub fn remove(&mut self, slot: u32) -> bool {
         let bit = 1u64 << (slot % 64);
         let Some(word) = self.words.get_mut(slot as usize / 64) else { return false };
         let was_in = *word & bit != 0;

@@ -285,11 +285,9 @@ impl Outbox {
         }
     }
 
-    /// Whether a volatile packet would be written at once.
+    /// Whether a volatile packet would be written at once: nothing is due, be it from this turn or from earlier ones.
     pub(crate) fn is_writable(&self, index: u32) -> bool {
-        self.lanes
-            .get(index as usize)
-            .is_some_and(|lane| matches!(lane.state, State::Idle | State::Dirty) && !lane.closing)
+        self.lanes.get(index as usize).is_some_and(|lane| lane.state == State::Idle && !lane.closing)
     }
 
     /// Whether nothing is due to the connection.

@@ -109,7 +109,7 @@ fn records_are_delivered_once_everywhere() {
     }
     let (out, own) = (clients[1][0].id, clients[2][1].id);
     let (to, except) = (pair::names(&["r", "s"]), pair::names(&[out.as_str()]));
-    let selector = Selector { to: &to, except: &except, skip: Some(clients[0][0].id), volatile: false };
+    let selector = Selector { to: &to, except: &except, skip: Some(clients[0][0].id), ..Selector::default() };
     let delivery = cores[0].select(&selector, "[\"once\"]");
     publish(&mut cores, 0, &delivery);
     let to = pair::names(&[own.as_str()]);

@@ -4,7 +4,7 @@ mod pair;
 
 use pair::Pair;
 use pair::client::{BAD_REQUEST, UNKNOWN, get, poll, polling_path, post};
-use socketville_hub::{Config, Ending, Selector};
+use socketville_hub::{Config, Ending, Manner, Selector};
 use socketville_proto::encode::Kind;
 
 /// Engine.IO protocol v4, "Handshake": the `open` packet with its five fields, and nothing else.
@@ -61,7 +61,7 @@ fn binary_is_base64() {
     let mut pair = Pair::new();
     let client = pair.join_polling();
     let payload = br#"["b",{"_placeholder":true,"num":0}]"#;
-    pair.hub.send(client.key, Kind::Event, None, payload, &[vec![1, 2, 3, 4]], false);
+    pair.hub.send(client.key, Kind::Event, None, payload, &[vec![1, 2, 3, 4]], Manner::default());
     let text = String::from_utf8(payload.to_vec()).expect("JSON");
     assert_eq!(pair.poll(&client), Some(format!("451-{text}\x1ebAQIDBA==")));
     pair.post(&client, &format!("451-{text}\x1ebAQIDBA=="));

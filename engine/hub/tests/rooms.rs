@@ -179,7 +179,7 @@ fn big_rooms_are_rooms() {
     for client in clients.iter().skip(1).step_by(2) {
         pair.hub.join(client.key, "odd").expect("a room");
     }
-    let selector = Selector { to: &to, except: &except, skip: Some(clients[0].id), volatile: false };
+    let selector = Selector { to: &to, except: &except, skip: Some(clients[0].id), ..Selector::default() };
     let encodes = pair.hub.counters.encodes;
     assert_eq!(pair.select(&selector, "[1]").sockets, 49);
     assert_eq!(pair.hub.counters.encodes - encodes, 1, "one encode, however many hear it");

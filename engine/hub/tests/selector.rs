@@ -179,7 +179,7 @@ impl Town {
             (to.iter().map(String::as_str).collect(), except.iter().map(String::as_str).collect());
         let (to, except) = (names(&to), names(&except));
         let skip = skip.map(|who| self.twins[who].client.id);
-        let selector = Selector { to: &to, except: &except, skip, volatile: false };
+        let selector = Selector { to: &to, except: &except, skip, ..Selector::default() };
         prop_assert_eq!(self.pair.select(&selector, &packet[2..]).sockets, count);
         Ok(())
     }

@@ -5,7 +5,7 @@ mod pair;
 use pair::client::{binary, text};
 use pair::{Client, Pair};
 use socketville_hub::limits::NAMESPACES_PER_SESSION_MAX;
-use socketville_hub::{Effect, Ending};
+use socketville_hub::{Effect, Ending, Manner};
 use socketville_proto::encode::Kind;
 
 /// The client that joins `/a` too; the label of that socket is the next one.
@@ -30,8 +30,8 @@ fn namespaces_are_joined_apart() {
     pair.tell(ws.conn, "42/a,7[\"x\",1]");
     pair.tell(ws.conn, "42[\"y\"]");
     assert_eq!(pair.take_heard(), ["#1 event 7[\"x\",1]", "#0 event [\"y\"]"]);
-    pair.hub.send(key, Kind::Ack, Some(7), b"[\"ok\"]", &[], false);
-    pair.hub.send(ws.key, Kind::Event, Some(3), b"[\"ask\"]", &[], false);
+    pair.hub.send(key, Kind::Ack, Some(7), b"[\"ok\"]", &[], Manner::default());
+    pair.hub.send(ws.key, Kind::Event, Some(3), b"[\"ask\"]", &[], Manner::default());
     pair.turn();
     assert_eq!(pair.frames(ws.conn), ["43/a,7[\"ok\"]", "423[\"ask\"]"]);
     pair.tell(ws.conn, "433[\"answer\"]");

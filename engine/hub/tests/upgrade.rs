@@ -4,7 +4,7 @@ mod pair;
 
 use pair::client::{BAD_REQUEST, binary, frame, frames, poll, polling_path, post, text, upgrade_session};
 use pair::{Client, Pair};
-use socketville_hub::ConnId;
+use socketville_hub::{ConnId, Manner};
 use socketville_proto::encode::Kind;
 
 /// A WebSocket for the client's session; 101 has been read.
@@ -72,7 +72,7 @@ fn binary_that_waited_becomes_frames() {
     let mut pair = Pair::new();
     let client = pair.join_polling();
     let payload = br#"["b",{"_placeholder":true,"num":0}]"#;
-    pair.hub.send(client.key, Kind::Event, None, payload, &[vec![1, 2, 3]], false);
+    pair.hub.send(client.key, Kind::Event, None, payload, &[vec![1, 2, 3]], Manner::default());
     let conn = probe(&mut pair, &client);
     pair.tell(conn, "2probe");
     pair.tell(conn, "5");

@@ -36,7 +36,7 @@ pub struct Refusal {
 #[derive(Debug, Clone)]
 pub struct Handshake {
     head: Vec<u8>,
-    auth: Option<Rc<str>>,
+    auth: Option<Arc<str>>,
 }
 
 pub(crate) type Admitting = Pin<Box<dyn Future<Output = Result<(), Refusal>>>>;
@@ -80,7 +80,7 @@ impl<T: Into<String>> From<T> for Refusal {
 }
 
 impl Handshake {
-    pub(crate) fn new(head: &[u8], auth: Option<Rc<str>>) -> Self {
+    pub(crate) fn new(head: &[u8], auth: Option<Arc<str>>) -> Self {
         Self { head: head.to_vec(), auth }
     }
 

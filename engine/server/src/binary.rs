@@ -12,7 +12,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Deref;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::thread::LocalKey;
 
 use serde::de::value::MapAccessDeserializer;
@@ -107,11 +107,11 @@ impl<'de> Deserialize<'de> for Binary {
 
 /// The attachments of one incoming packet, shared by the arguments that are read from it; cloning is cheap.
 #[derive(Clone, Debug, Default)]
-pub struct Attachments(Option<Rc<Vec<Vec<u8>>>>);
+pub struct Attachments(Option<Arc<Vec<Vec<u8>>>>);
 
 impl From<Vec<Vec<u8>>> for Attachments {
     fn from(attachments: Vec<Vec<u8>>) -> Self {
-        Self((!attachments.is_empty()).then(|| Rc::new(attachments)))
+        Self((!attachments.is_empty()).then(|| Arc::new(attachments)))
     }
 }
 

@@ -3,19 +3,21 @@
 //! Not the loop: nothing here knows a driver. All borrows are short, none lasts over a handler, so a handler may call anything.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde::Serialize;
-use socketville_hub::{Delivery, Effect, Hub, Id, NspId, Record, Selector, SocketKey};
+use socketville_hub::{Delivery, Effect, Hub, Id, Manner, NspId, Selector, SocketKey};
 use socketville_proto::encode;
 
 use crate::args::{write_args, write_event};
 use crate::error::EmitError;
 use crate::executor::Executor;
+use crate::gather::Asked;
 use crate::limits::TASKS_MAX;
+use crate::mailbox::Letter;
 use crate::metrics::{CoreCounters, CoreReport};
 use crate::sleep::{self, Timers};
 use crate::socket::{Shared, Socket};
@@ -31,8 +33,10 @@ pub(crate) struct Core {
     pub(crate) counters: RefCell<CoreCounters>,
     /// By the socket's slot.
     sockets: RefCell<Vec<Option<Rc<Shared>>>>,
-    /// Records for the other cores.
-    pub(crate) outgoing: RefCell<VecDeque<Arc<Record>>>,
+    /// Letters to the other cores.
+    pub(crate) outgoing: RefCell<VecDeque<Letter>>,
+    /// Broadcasts whose answers are still owed here, by the id of their packet.
+    pub(crate) asked: RefCell<HashMap<u64, Rc<Asked>>>,
     /// What only the loop can do.
     pub(crate) errands: RefCell<VecDeque<Effect>>,
     /// JSON and attachments of the packet being written; kept, so that an emit does not allocate.
@@ -42,15 +46,8 @@ pub(crate) struct Core {
 /// A packet's way out, as an operator knows it.
 #[derive(Clone, Copy)]
 pub(crate) enum Recipients<'a> {
-    Socket(SocketKey, Urgency),
+    Socket(SocketKey, Manner),
     Rooms(NspId, &'a Selector<'a>),
-}
-
-/// Whether a busy transport drops a packet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Urgency {
-    Reliable,
-    Volatile,
 }
 
 thread_local! {
@@ -77,6 +74,7 @@ impl Core {
             counters: RefCell::default(),
             sockets: RefCell::default(),
             outgoing: RefCell::default(),
+            asked: RefCell::default(),
             errands: RefCell::default(),
             scratch: RefCell::default(),
         })
@@ -103,12 +101,18 @@ impl Core {
         Some(Socket::of(Rc::clone(shared)))
     }
 
+    /// Handles of all sockets here that a selector names.
+    pub(crate) fn select(&self, nsp: NspId, selector: &Selector<'_>) -> Vec<Socket> {
+        let keys = self.hub.borrow().selected(nsp, selector);
+        keys.into_iter().filter_map(|key| self.socket(key)).collect()
+    }
+
     pub(crate) fn add_socket(
         self: &Rc<Self>,
         key: SocketKey,
         id: Id,
         nsp: NspId,
-        auth: Option<Rc<str>>,
+        auth: Option<Arc<str>>,
     ) -> Socket {
         let shared = Rc::new(Shared::new(Rc::clone(self), key, id, nsp, auth));
         let mut sockets = self.sockets.borrow_mut();
@@ -128,6 +132,7 @@ impl Core {
             *slot = None;
         }
         drop(sockets);
+        self.excuse(key);
         self.hub.borrow_mut().forget_socket(key);
     }
 
@@ -135,6 +140,7 @@ impl Core {
     pub(crate) fn end(self: &Rc<Self>) {
         self.enter(|| {
             self.executor.close();
+            drop(self.asked.take());
             drop(self.sockets.take());
         });
     }
@@ -174,7 +180,7 @@ impl Core {
     ) -> Result<usize, EmitError> {
         self.with_scratch(|json, attachments| {
             write_args(json, args, attachments)?;
-            let to = Recipients::Socket(key, Urgency::Reliable);
+            let to = Recipients::Socket(key, Manner::default());
             Ok(self.send(to, encode::Kind::Ack, Some(id), json, attachments))
         })
     }
@@ -199,12 +205,12 @@ impl Core {
     ) -> usize {
         let mut hub = self.hub.borrow_mut();
         match recipients {
-            Recipients::Socket(key, urgency) => {
-                usize::from(hub.send(key, kind, id, json, attachments, urgency == Urgency::Volatile))
+            Recipients::Socket(key, manner) => {
+                usize::from(hub.send(key, kind, id, json, attachments, manner))
             }
             Recipients::Rooms(nsp, selector) => {
                 let Delivery { sockets, record } = hub.broadcast(nsp, selector, kind, json, attachments);
-                self.outgoing.borrow_mut().extend(record);
+                self.outgoing.borrow_mut().extend(record.map(Letter::Record));
                 sockets
             }
         }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use socketville_hub::{
     ConnId, Effect, Ending, Incoming, Intake, NspId, Payload, Peer, Progress, Reason, SessionKey, SocketKey,
@@ -120,7 +121,7 @@ impl Core {
             Some(Incoming::Ack { socket, id, args, attachments }) => {
                 if let Some(socket) = self.socket(socket) {
                     let answer = with_args(&args, |args| Arguments::new(args.iter(), attachments.into()));
-                    socket.answer(id, answer.unwrap_or_default());
+                    self.handle_answer(&socket, id, answer.unwrap_or_default());
                 }
             }
         }
@@ -148,7 +149,7 @@ impl Core {
     fn connect(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {
         let reserved = self.hub.borrow_mut().reserve(session, nsp);
         let Some((key, id)) = reserved else { return };
-        let socket = self.add_socket(key, id, nsp, auth.map(Rc::from));
+        let socket = self.add_socket(key, id, nsp, auth.map(Arc::from));
         if self.namespace(nsp).is_none_or(|namespace| namespace.middlewares.is_empty()) {
             self.let_in(&socket);
         } else {

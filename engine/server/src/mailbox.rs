@@ -14,16 +14,17 @@ use socketville_sys::Waker;
 use crate::core::Core;
 use crate::limits::MAILBOX_LETTERS_MAX;
 
-/// What arrives at a core.
+/// What arrives at a core. All cores get the same letters of one writer, in the order of its calls.
+#[derive(Clone)]
 pub(crate) enum Letter {
     /// A broadcast of another core or thread.
     Record(Arc<Record>),
     /// Something to be done there.
-    Errand(Errand),
+    Order(Order),
 }
 
-/// What one thread has another core do.
-pub(crate) type Errand = Box<dyn FnOnce(&Rc<Core>) + Send>;
+/// What one thread has all cores do, each on its own.
+pub(crate) type Order = Arc<dyn Fn(&Rc<Core>) + Send + Sync>;
 
 /// A core's mailbox, shared by all who write to it.
 pub(crate) struct Mailbox {

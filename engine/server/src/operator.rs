@@ -4,22 +4,43 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 use smallvec::SmallVec;
-use socketville_hub::{Id, NspId, Selector};
+use socketville_hub::{Id, NspId, Record, Selector};
+use socketville_proto::encode;
 
+use crate::args::write_event;
 use crate::core::{Core, Recipients};
 use crate::error::{EmitError, report};
+use crate::mailbox::Letter;
+use crate::survey::survey;
+use crate::town::Town;
 
 pub(crate) type Rooms<'a> = SmallVec<[Cow<'a, str>; 2]>;
 
-/// A broadcast on its way to being emitted. Source: `BroadcastOperator`.
+/// A broadcast on its way to being emitted, or an order to the sockets that it is for. Source: `BroadcastOperator`.
+///
+/// On a core's own thread it takes effect at once there, in order with the core's other calls; from elsewhere it is encoded once and posted to
+/// every core.
 #[must_use = "an operator does nothing until `emit`"]
 pub struct Broadcast<'a> {
-    core: &'a Rc<Core>,
-    nsp: NspId,
+    home: Home<'a>,
+    nsp: Option<NspId>,
+    /// The namespace as the caller named it.
+    name: Cow<'a, str>,
     target: Target<'a>,
+}
+
+/// Where a broadcast comes from.
+#[derive(Clone, Copy)]
+enum Home<'a> {
+    /// A handler or task of this core.
+    Core(&'a Rc<Core>),
+    /// Any thread.
+    Town(&'a Arc<Town>),
 }
 
 /// The selection that operators build up, wherever they are used.
@@ -29,6 +50,7 @@ pub(crate) struct Target<'a> {
     pub(crate) except: Rooms<'a>,
     pub(crate) skip: Option<Id>,
     pub(crate) is_volatile: bool,
+    pub(crate) is_uncompressed: bool,
     names_rooms: bool,
 }
 
@@ -70,8 +92,18 @@ impl<'a> IntoRooms<'a> for &'a [String] {
 }
 
 impl<'a> Broadcast<'a> {
-    pub(crate) fn new(core: &'a Rc<Core>, nsp: NspId) -> Self {
-        Self { core, nsp, target: Target::default() }
+    /// From a handler of this core.
+    pub(crate) fn on(core: &'a Rc<Core>, nsp: NspId) -> Self {
+        Self { home: Home::Core(core), nsp: Some(nsp), name: Cow::Borrowed(""), target: Target::default() }
+    }
+
+    /// From any thread; `None` is a namespace that does not exist.
+    pub(crate) fn from_outside(
+        town: &'a Arc<Town>,
+        nsp: Option<NspId>,
+        name: impl Into<Cow<'a, str>>,
+    ) -> Self {
+        Self { home: Home::Town(town), nsp, name: name.into(), target: Target::default() }
     }
 
     pub(crate) const fn skip(mut self, id: Id) -> Self {
@@ -96,9 +128,20 @@ impl<'a> Broadcast<'a> {
         self
     }
 
-    /// Dropped for clients whose transport is busy. Source: `volatile`.
+    /// Dropped for clients to whom anything has not left yet. Source: `volatile`.
     pub const fn volatile(mut self) -> Self {
         self.target.is_volatile = true;
+        self
+    }
+
+    /// Whether it may be compressed, for clients that agreed upon it; default yes. Source: `compress`.
+    pub const fn compress(mut self, compress: bool) -> Self {
+        self.target.is_uncompressed = !compress;
+        self
+    }
+
+    /// Only to clients of this server. Source: `local`. A server on its own has no others.
+    pub const fn local(self) -> Self {
         self
     }
 
@@ -106,19 +149,90 @@ impl<'a> Broadcast<'a> {
     ///
     /// What cannot be written as JSON is logged and counted; [`Broadcast::try_emit`] returns it.
     pub fn emit(self, event: &str, args: impl Serialize) {
-        report(event, self.try_emit(event, args).map(drop));
+        report(event, self.try_emit(event, args));
     }
 
-    /// As [`Broadcast::emit`]; how many sockets of this core it is for.
+    /// As [`Broadcast::emit`].
     ///
     /// # Errors
-    /// If the arguments cannot be written as JSON.
-    pub fn try_emit(self, event: &str, args: impl Serialize) -> Result<usize, EmitError> {
+    /// Arguments that cannot be written as JSON, an unknown namespace; from other threads also a full mailbox or a core that has ended.
+    pub fn try_emit(self, event: &str, args: impl Serialize) -> Result<(), EmitError> {
+        let nsp = self.known()?;
+        if self.target.is_nobody() {
+            return Ok(());
+        }
+        let recipients = Recipients::Rooms(nsp, &self.target.selector());
+        match (self.home, self.town().current_core()) {
+            (Home::Core(core), _) => core.emit(recipients, None, event, &args).map(drop),
+            (Home::Town(_), Some(core)) => core.emit(recipients, None, event, &args).map(drop),
+            (Home::Town(town), None) => {
+                let record = Arc::new(self.record(event, None, &args)?);
+                if town.post_everywhere(&Letter::Record(record)) { Ok(()) } else { Err(EmitError::Full) }
+            }
+        }
+    }
+
+    /// Emits, and waits until every core has made it due; how many sockets of this machine it was for.
+    ///
+    /// # Errors
+    /// As [`Broadcast::try_emit`].
+    pub async fn emit_counted(self, event: &str, args: impl Serialize) -> Result<usize, EmitError> {
+        self.known()?;
         if self.target.is_nobody() {
             return Ok(0);
         }
-        let selector = self.target.selector();
-        self.core.emit(Recipients::Rooms(self.nsp, &selector), None, event, &args)
+        let record = self.record(event, None, &args)?;
+        let town = self.town();
+        let counts = survey(town, move |core| core.hub.borrow_mut().deliver_record(&record)).await;
+        if counts.len() < town.mailboxes.len() { Err(EmitError::Full) } else { Ok(counts.into_iter().sum()) }
+    }
+
+    /// Encodes once, for all cores.
+    pub(crate) fn record(
+        &self,
+        event: &str,
+        id: Option<u64>,
+        args: &impl Serialize,
+    ) -> Result<Record, EmitError> {
+        let nsp = self.known()?;
+        let (mut json, mut attachments, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+        write_event(&mut json, event, args, &mut attachments)?;
+        let town = self.town();
+        let name = town.app.namespaces.get(usize::from(nsp.0)).map_or("/", |namespace| &namespace.name);
+        let (kind, payload) = (encode::Kind::Event, json.as_slice());
+        let packet = encode::Packet { kind, nsp: name, id, payload, attachments: &attachments };
+        let frames = encode::write(&mut bytes, &packet) as u32;
+        self.count();
+        Ok(self.target.selector().record(nsp, &bytes, frames))
+    }
+
+    /// One more emit, encoded here.
+    fn count(&self) {
+        match self.town().current_core() {
+            Some(core) => {
+                let counters = &mut core.hub.borrow_mut().counters;
+                counters.emits += 1;
+                counters.encodes += 1;
+                counters.records += 1;
+            }
+            None => _ = self.town().emits_outside.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    /// The namespace, if it exists.
+    pub(crate) fn known(&self) -> Result<NspId, EmitError> {
+        self.nsp.ok_or_else(|| EmitError::Namespace(self.name.clone().into_owned()))
+    }
+
+    pub(crate) fn town(&self) -> &'a Arc<Town> {
+        match self.home {
+            Home::Core(core) => &core.town,
+            Home::Town(town) => town,
+        }
+    }
+
+    pub(crate) const fn target(&self) -> &Target<'a> {
+        &self.target
     }
 }
 
@@ -134,6 +248,18 @@ impl<'a> Target<'a> {
     }
 
     pub(crate) fn selector(&self) -> Selector<'_> {
-        Selector { to: &self.to, except: &self.except, skip: self.skip, volatile: self.is_volatile }
+        Selector {
+            to: &self.to,
+            except: &self.except,
+            skip: self.skip,
+            volatile: self.is_volatile,
+            uncompressed: self.is_uncompressed,
+        }
+    }
+
+    /// The same with names of its own, to be taken to other threads.
+    pub(crate) fn to_owned(&self) -> Target<'static> {
+        let owned = |rooms: &Rooms<'_>| rooms.iter().map(|room| Cow::Owned(room.to_string())).collect();
+        Target { to: owned(&self.to), except: owned(&self.except), ..*self }
     }
 }

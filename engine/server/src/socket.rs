@@ -2,19 +2,20 @@
 //!
 //! Not the client's state in the engine (that is the hub's): a key, what the application keeps with it, and the acknowledgements it owes.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use socketville_hub::{Ending, Id, JoinError, NspId, SocketKey};
+use socketville_hub::{Ending, Id, JoinError, Manner, NspId, SocketKey};
 
 use crate::ack::{AckError, AckSlot};
 use crate::admission::Handshake;
 use crate::arguments::{Arguments, FromAnswer};
-use crate::core::{Core, Recipients, Urgency};
+use crate::core::{Core, Recipients};
+use crate::data::Data;
+use crate::direct::Direct;
 use crate::emitter::Emitter;
 use crate::error::{EmitError, report};
 use crate::limits::ACKS_PER_SOCKET_MAX;
@@ -42,12 +43,12 @@ pub(crate) struct Shared {
     nsp: NspId,
     acks: RefCell<Vec<(u64, Rc<AckSlot>)>>,
     next_ack: Cell<u64>,
-    data: RefCell<Option<Rc<dyn Any>>>,
-    auth: Option<Rc<str>>,
+    data: RefCell<Option<Rc<dyn Data>>>,
+    auth: Option<Arc<str>>,
 }
 
 impl Shared {
-    pub(crate) fn new(core: Rc<Core>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Rc<str>>) -> Self {
+    pub(crate) fn new(core: Rc<Core>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Arc<str>>) -> Self {
         Self {
             core,
             key,
@@ -147,14 +148,31 @@ impl Socket {
     /// # Errors
     /// If the arguments cannot be written as JSON.
     pub fn try_emit(&self, event: &str, args: impl Serialize) -> Result<(), EmitError> {
-        let to = Recipients::Socket(self.0.key, Urgency::Reliable);
-        self.0.core.emit(to, None, event, &args).map(drop)
+        self.emit_in(Manner::default(), event, &args)
     }
 
     /// Sends an event that may be dropped if the transport is busy. Source: `socket.volatile.emit`.
     pub fn emit_volatile(&self, event: &str, args: impl Serialize) {
-        let to = Recipients::Socket(self.0.key, Urgency::Volatile);
-        report(event, self.0.core.emit(to, None, event, &args).map(drop));
+        self.volatile().emit(event, args);
+    }
+
+    /// What is emitted next to this client is dropped if anything before it has not left yet. Source: `socket.volatile`.
+    pub fn volatile(&self) -> Direct<'_> {
+        Direct::new(self).volatile()
+    }
+
+    /// Whether what is emitted next to this client may be compressed. Source: `socket.compress`.
+    pub fn compress(&self, compress: bool) -> Direct<'_> {
+        Direct::new(self).compress(compress)
+    }
+
+    pub(crate) fn emit_in(
+        &self,
+        manner: Manner,
+        event: &str,
+        args: &impl Serialize,
+    ) -> Result<(), EmitError> {
+        self.0.core.emit(Recipients::Socket(self.0.key, manner), None, event, args).map(drop)
     }
 
     /// To all others in a room, or in one of several. Source: `socket.to`.
@@ -169,12 +187,12 @@ impl Socket {
 
     /// To all others in the namespace. Source: `socket.broadcast`.
     pub fn broadcast(&self) -> Broadcast<'_> {
-        Broadcast::new(&self.0.core, self.0.nsp).skip(self.0.id)
+        Broadcast::on(&self.0.core, self.0.nsp).skip(self.0.id)
     }
 
     /// To all in the namespace, this one included. Source: `socket.nsp`.
     pub fn nsp(&self) -> Broadcast<'_> {
-        Broadcast::new(&self.0.core, self.0.nsp)
+        Broadcast::on(&self.0.core, self.0.nsp)
     }
 
     /// Sends an event and waits for the client's answer: its first argument, or all [`Arguments`]. Source: `socket.timeout(ms).emitWithAck`.
@@ -201,7 +219,7 @@ impl Socket {
         timeout: Duration,
     ) -> Result<T, AckError> {
         let (id, slot) = self.owe_ack()?;
-        let to = Recipients::Socket(self.0.key, Urgency::Reliable);
+        let to = Recipients::Socket(self.0.key, Manner::default());
         let sent = self.0.core.emit(to, Some(id), event, &args);
         let answer = match sent {
             Ok(0) => Err(AckError::Disconnected),
@@ -244,6 +262,10 @@ impl Socket {
         self.0.auth.as_deref().unwrap_or("{}")
     }
 
+    pub(crate) fn id_of(&self) -> Id {
+        self.0.id
+    }
+
     pub(crate) fn key(&self) -> SocketKey {
         self.0.key
     }
@@ -260,14 +282,20 @@ impl Socket {
         self.0.core.acknowledge(self.0.key, id, args).map(drop)
     }
 
-    /// Keeps a value with the client. Source: `socket.data`.
-    pub fn set_data<T: 'static>(&self, data: T) {
+    /// Keeps a value with the client; others see it as JSON in [`RemoteSocket::data`](crate::RemoteSocket::data). Source: `socket.data`.
+    pub fn set_data<T: Serialize + 'static>(&self, data: T) {
         self.0.data.replace(Some(Rc::new(data)));
     }
 
     /// The value kept with the client, if it is a `T`.
     pub fn data<T: 'static>(&self) -> Option<Rc<T>> {
-        self.0.data.borrow().clone()?.downcast().ok()
+        self.0.data.borrow().clone()?.into_any().downcast().ok()
+    }
+
+    /// The value kept with the client as JSON; `{}` if there is none.
+    pub(crate) fn data_json(&self) -> serde_json::Value {
+        let data = self.0.data.borrow().clone();
+        data.map_or_else(|| serde_json::json!({}), |data| data.to_json())
     }
 
     /// Makes the client leave the namespace. Source: `socket.disconnect()`.

@@ -2,31 +2,49 @@
 //!
 //! Nothing that changes per message: a core's own data is its own.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use socketville_hub::Record;
-
 use crate::app::App;
-use crate::mailbox::{Letter, Mailbox};
+use crate::core::Core;
+use crate::mailbox::{Letter, Mailbox, Order};
 
 pub(crate) struct Town {
     pub(crate) app: App,
     pub(crate) mailboxes: Vec<Mailbox>,
     /// Emits of threads that are no core's; each was encoded once.
     pub(crate) emits_outside: AtomicU64,
+    /// Broadcasts that wanted answers.
+    pub(crate) gathers: AtomicU64,
 }
 
 impl Town {
     pub(crate) fn new(app: App, cores: u16) -> Arc<Self> {
         let mailboxes = (0..cores).map(|_| Mailbox::new()).collect();
-        Arc::new(Self { app, mailboxes, emits_outside: AtomicU64::new(0) })
+        Arc::new(Self { app, mailboxes, emits_outside: AtomicU64::new(0), gathers: AtomicU64::new(0) })
     }
 
     /// To every core; false if a mailbox was full or its core has ended.
-    pub(crate) fn post_everywhere(&self, record: &Arc<Record>) -> bool {
-        let posted = self.mailboxes.iter().map(|mailbox| mailbox.post(Letter::Record(Arc::clone(record))));
+    pub(crate) fn post_everywhere(&self, letter: &Letter) -> bool {
+        let posted = self.mailboxes.iter().map(|mailbox| mailbox.post(letter.clone()));
         posted.filter(Result::is_err).count() == 0
+    }
+
+    /// Has every core do something: at once on the core whose thread this is, on the others after all that they were told before. False
+    /// if a mailbox was full or its core has ended.
+    pub(crate) fn order(self: &Arc<Self>, order: Order) -> bool {
+        let Some(core) = self.current_core() else { return self.post_everywhere(&Letter::Order(order)) };
+        order(&core);
+        if self.mailboxes.len() > 1 {
+            core.outgoing.borrow_mut().push_back(Letter::Order(order));
+        }
+        true
+    }
+
+    /// The core of this server whose thread this is, if it is one.
+    pub(crate) fn current_core(self: &Arc<Self>) -> Option<Rc<Core>> {
+        Core::current().filter(|core| Arc::ptr_eq(&core.town, self))
     }
 
     /// Asks all cores to close everything and end, after the letters that they have.

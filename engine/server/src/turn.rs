@@ -6,7 +6,7 @@
 //! reap      completions -> hub -> handlers          handlers emit: bytes become due, nothing is sent
 //! poll      handler tasks that were woken
 //! expire    due timers
-//! collect   mailbox: records, errands, connections from other cores
+//! collect   mailbox: records, orders, connections from other cores
 //! publish   our new records to every other core
 //! flush     each dirty connection: one send of one slice, in batches, within a budget
 //! ```
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 use smallvec::SmallVec;
-use socketville_hub::{Batch, ConnId, Effect, Reason, Record, Refusal, Response, Settled};
+use socketville_hub::{Batch, ConnId, Effect, Reason, Refusal, Response, Settled};
 use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent};
 
 use crate::core::Core;
@@ -50,8 +50,8 @@ pub(crate) struct Turn<D: Driver> {
     unsent: Vec<Unsent>,
     refusals: Vec<(usize, Refusal)>,
     settled: Settled,
-    /// Records that a full mailbox did not take, by core.
-    waiting: Vec<VecDeque<Arc<Record>>>,
+    /// Letters that a full mailbox did not take, by core.
+    waiting: Vec<VecDeque<Letter>>,
     is_stopping: bool,
     /// Where connections go whose request is not ours.
     elsewhere: Option<Elsewhere<D>>,
@@ -203,7 +203,7 @@ impl<D: Driver> Turn<D> {
                 Some(Letter::Record(record)) => {
                     core.hub.borrow_mut().deliver_record(&record);
                 }
-                Some(Letter::Errand(errand)) => errand(&core),
+                Some(Letter::Order(order)) => order(&core),
             }
         }
         let mailbox = &core.town.mailboxes[index];
@@ -223,17 +223,17 @@ impl<D: Driver> Turn<D> {
     /// To the other cores before our own flush, so that they work while we send.
     fn publish(&mut self) {
         let core = &self.core;
-        while let Some(record) = core.outgoing.borrow_mut().pop_front() {
+        while let Some(letter) = core.outgoing.borrow_mut().pop_front() {
             for (index, waiting) in self.waiting.iter_mut().enumerate() {
                 if index != usize::from(core.index) {
-                    waiting.push_back(Arc::clone(&record));
+                    waiting.push_back(letter.clone());
                 }
             }
         }
         for (mailbox, waiting) in core.town.mailboxes.iter().zip(&mut self.waiting) {
-            while let Some(record) = waiting.pop_front() {
-                if let Err(Letter::Record(record)) = mailbox.post(Letter::Record(record)) {
-                    waiting.push_front(record);
+            while let Some(letter) = waiting.pop_front() {
+                if let Err(letter) = mailbox.post(letter) {
+                    waiting.push_front(letter);
                     break;
                 }
             }

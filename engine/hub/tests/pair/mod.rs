@@ -11,8 +11,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use socketville_hub::{
-    Batch, Config, ConnId, Delivery, Effect, Hub, Id, Intake, NspId, Progress, Reason, Refusal, Request,
-    Selector, Settled, SocketKey,
+    Batch, Config, ConnId, Delivery, Effect, Hub, Id, Intake, Manner, NspId, Progress, Reason, Refusal,
+    Request, Selector, Settled, SocketKey,
 };
 use socketville_proto::encode;
 
@@ -255,12 +255,19 @@ impl Pair {
 
     /// An event to one socket, not flushed.
     pub(crate) fn emit(&mut self, key: SocketKey, json: &str) -> bool {
-        self.hub.send(key, encode::Kind::Event, None, json.as_bytes(), &[], false)
+        self.hub.send(key, encode::Kind::Event, None, json.as_bytes(), &[], Manner::default())
     }
 
     /// An event to a socket that may be dropped.
     pub(crate) fn emit_volatile(&mut self, key: SocketKey, json: &str) -> bool {
-        self.hub.send(key, encode::Kind::Event, None, json.as_bytes(), &[], true)
+        self.hub.send(
+            key,
+            encode::Kind::Event,
+            None,
+            json.as_bytes(),
+            &[],
+            Manner { volatile: true, ..Manner::default() },
+        )
     }
 
     /// An event to rooms of `/` (to all if there are none), not flushed; how many sockets it is due to.

@@ -1,0 +1,299 @@
+//! Broadcasts that want answers: counted over all cores, and kept though some are missing.
+//!
+//! Not a closure per socket: all recipients get one packet with one id, and each core keeps a set of the slots that still owe. Such ids have
+//! a bit that no socket's own ids reach, and are still numbers that JavaScript knows exactly.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use serde::Serialize;
+use socketville_hub::{Bitset, Record, SocketKey};
+
+use crate::arguments::{Arguments, FromAnswer};
+use crate::core::Core;
+use crate::error::EmitError;
+use crate::extract::ArgumentError;
+use crate::operator::Broadcast;
+use crate::sleep::sleep;
+use crate::socket::Socket;
+
+/// The bit of ids of broadcasts: integers up to 2^53 are exact in JavaScript.
+const GATHERED: u64 = 1 << 52;
+
+/// Why a broadcast has not all answers; those that came are in it.
+#[derive(Debug)]
+pub enum BroadcastAckError<T> {
+    /// Some clients did not answer in time, or have left.
+    Incomplete {
+        /// How many clients it was for.
+        expected: usize,
+        /// What came, in the order of arrival.
+        responses: Vec<T>,
+    },
+    /// All came that will come, but one is not what was expected.
+    Argument {
+        /// What is wrong with the first such answer.
+        error: ArgumentError,
+        /// The others, in the order of arrival.
+        responses: Vec<T>,
+    },
+    /// The event could not be sent.
+    Emit(EmitError),
+}
+
+impl<T> BroadcastAckError<T> {
+    /// The answers that there are. Source: `err.responses`.
+    pub fn into_responses(self) -> Vec<T> {
+        match self {
+            Self::Incomplete { responses, .. } | Self::Argument { responses, .. } => responses,
+            Self::Emit(_) => Vec::new(),
+        }
+    }
+}
+
+impl<T> fmt::Display for BroadcastAckError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incomplete { expected, responses } => {
+                write!(f, "expected {expected} acknowledgements in time, found {}", responses.len())
+            }
+            Self::Argument { error, .. } => write!(f, "an acknowledgement: {error}"),
+            Self::Emit(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<T: fmt::Debug> std::error::Error for BroadcastAckError<T> {}
+
+impl Broadcast<'_> {
+    /// Emits an event and waits for the answers of all who got it: the first argument of each, or all its [`Arguments`], in the order of
+    /// arrival. Nobody there is an empty list, at once. Source: `timeout(ms).emitWithAck`.
+    ///
+    /// # Errors
+    /// Answers that are missing when `timeout` is over or no one is left to give them, an answer that is not a `T`, an event that could not
+    /// be sent ([`BroadcastAckError`]); the answers that came are in the error.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use socketville::{BroadcastAckError, Server, Socket};
+    ///
+    /// Server::builder().on("vote", async |socket: Socket| {
+    ///     let votes = match socket.nsp().to("jury").emit_with_ack::<u32>("points?", (), Duration::from_secs(5)).await {
+    ///         Ok(votes) => votes,
+    ///         Err(BroadcastAckError::Incomplete { expected, responses }) => {
+    ///             println!("only {} of {expected} voted", responses.len());
+    ///             responses
+    ///         }
+    ///         Err(_) => return,
+    ///     };
+    ///     socket.nsp().emit("result", votes.iter().sum::<u32>());
+    /// });
+    /// ```
+    pub async fn emit_with_ack<T: FromAnswer>(
+        self,
+        event: &str,
+        args: impl Serialize,
+        timeout: Duration,
+    ) -> Result<Vec<T>, BroadcastAckError<T>> {
+        self.known().map_err(BroadcastAckError::Emit)?;
+        if self.target().is_nobody() {
+            return Ok(Vec::new());
+        }
+        let town = self.town();
+        let id = GATHERED | (town.gathers.fetch_add(1, Ordering::Relaxed) & (GATHERED - 1));
+        let record = self.record(event, Some(id), &args).map_err(BroadcastAckError::Emit)?;
+        let gather = Arc::new(Gather::new(town.mailboxes.len()));
+        let asking = Asking(Arc::clone(&gather));
+        town.order(Arc::new(move |core| core.ask(&record, id, timeout, &asking.0)));
+        gather.all().await.read()
+    }
+}
+
+/// What all cores have gathered.
+struct Gather(Mutex<Gathered>);
+
+#[derive(Default)]
+struct Gathered {
+    /// Cores that have not asked yet.
+    unasked: usize,
+    /// Cores whose clients still owe.
+    owing: usize,
+    expected: usize,
+    answers: Vec<Arguments>,
+    /// Whether a core never asked.
+    is_cut: bool,
+    waker: Option<Waker>,
+}
+
+/// The question while any core has it: once all have let go of it, those that have not asked never will.
+struct Asking(Arc<Gather>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.change(|gathered| {
+            gathered.is_cut |= gathered.unasked > 0;
+            gathered.unasked = 0;
+        });
+    }
+}
+
+impl Gather {
+    fn new(cores: usize) -> Self {
+        Self(Mutex::new(Gathered { unasked: cores, ..Gathered::default() }))
+    }
+
+    /// A core has asked so many clients.
+    fn asked(&self, clients: usize) {
+        self.change(|gathered| {
+            gathered.unasked = gathered.unasked.saturating_sub(1);
+            gathered.expected += clients;
+            gathered.owing += usize::from(clients > 0);
+        });
+    }
+
+    fn answer(&self, answer: Arguments) {
+        self.change(|gathered| gathered.answers.push(answer));
+    }
+
+    /// A core's clients have all answered, or will not.
+    fn settle(&self) {
+        self.change(|gathered| gathered.owing -= 1);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Gathered)) {
+        let mut gathered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut gathered);
+        let waker = if gathered.is_over() { gathered.waker.take() } else { None };
+        drop(gathered);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    async fn all(&self) -> Gathered {
+        poll_fn(|context| {
+            let mut gathered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if gathered.is_over() {
+                return Poll::Ready(std::mem::take(&mut *gathered));
+            }
+            gathered.waker = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl Gathered {
+    const fn is_over(&self) -> bool {
+        self.unasked == 0 && self.owing == 0
+    }
+
+    fn read<T: FromAnswer>(self) -> Result<Vec<T>, BroadcastAckError<T>> {
+        if self.is_cut {
+            return Err(BroadcastAckError::Emit(EmitError::Full));
+        }
+        let (expected, found) = (self.expected, self.answers.len());
+        let (mut responses, mut wrong) = (Vec::with_capacity(found), None);
+        for answer in self.answers {
+            match T::from_answer(answer) {
+                Ok(response) => responses.push(response),
+                Err(error) => wrong = wrong.or(Some(error)),
+            }
+        }
+        match wrong {
+            _ if found < expected => Err(BroadcastAckError::Incomplete { expected, responses }),
+            Some(error) => Err(BroadcastAckError::Argument { error, responses }),
+            None => Ok(responses),
+        }
+    }
+}
+
+/// Clients of one core that owe an answer to one broadcast. When it goes, nobody waits for them any more.
+pub(crate) struct Asked {
+    owing: RefCell<Bitset>,
+    gather: Arc<Gather>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl Asked {
+    /// True if it was owed.
+    fn strike(&self, key: SocketKey) -> bool {
+        let mut owing = self.owing.borrow_mut();
+        let was_owed = owing.remove(key.index);
+        if owing.is_empty()
+            && let Some(waker) = self.waker.take()
+        {
+            waker.wake();
+        }
+        was_owed
+    }
+
+    /// Until all have answered or left, or the time is over.
+    async fn settled_within(&self, timeout: Duration) {
+        let mut sleep = std::pin::pin!(sleep(timeout));
+        poll_fn(|context| {
+            if self.owing.borrow().is_empty() {
+                return Poll::Ready(());
+            }
+            self.waker.set(Some(context.waker().clone()));
+            sleep.as_mut().poll(context)
+        })
+        .await;
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.gather.settle();
+    }
+}
+
+impl Core {
+    /// This core's part of a broadcast that wants answers.
+    fn ask(self: &Rc<Self>, record: &Record, id: u64, timeout: Duration, gather: &Arc<Gather>) {
+        let owing = {
+            let mut hub = self.hub.borrow_mut();
+            let owing = record.with_selector(|selector| hub.select(record.nsp, selector));
+            hub.deliver_record(record);
+            owing
+        };
+        gather.asked(owing.len());
+        if owing.is_empty() {
+            return;
+        }
+        let owing = RefCell::new(owing);
+        let asked = Rc::new(Asked { owing, gather: Arc::clone(gather), waker: Cell::default() });
+        self.asked.borrow_mut().insert(id, Rc::clone(&asked));
+        let core = Rc::clone(self);
+        let waiting = async move {
+            asked.settled_within(timeout).await;
+            core.asked.borrow_mut().remove(&id);
+        };
+        if self.executor.spawn(waiting).is_err() {
+            self.asked.borrow_mut().remove(&id);
+            self.counters.borrow_mut().tasks_refused += 1;
+        }
+    }
+
+    /// An answer to a socket's own question, or to a broadcast's; it counts once.
+    pub(crate) fn handle_answer(&self, socket: &Socket, id: u64, answer: Arguments) {
+        if id & GATHERED == 0 {
+            return socket.answer(id, answer);
+        }
+        let asked = self.asked.borrow().get(&id).map(Rc::clone);
+        if let Some(asked) = asked.filter(|asked| asked.strike(socket.key())) {
+            asked.gather.answer(answer);
+        }
+    }
+
+    /// A client has left: it owes nothing any more.
+    pub(crate) fn excuse(&self, key: SocketKey) {
+        self.asked.borrow().values().for_each(|asked| _ = asked.strike(key));
+    }
+}

@@ -1,0 +1,93 @@
+//! Orders to all sockets that an operator selects, on every core: look at them, move them between rooms, make them leave.
+//!
+//! Not broadcasts: no packet is sent but what an order causes. An order takes effect at once on the core that gives it, and elsewhere in its
+//! place among the core's broadcasts: what is emitted after a join reaches those who joined.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::core::Core;
+use crate::operator::{Broadcast, IntoRooms, Rooms, Target};
+use crate::remote::RemoteSocket;
+use crate::socket::Socket;
+use crate::survey::survey;
+
+impl Broadcast<'_> {
+    /// What is known of each of these sockets, in no order; none if the namespace does not exist. Source: `fetchSockets`.
+    ///
+    /// ```
+    /// use socketville::{Ack, Server, Socket};
+    ///
+    /// Server::builder().on("who", async |socket: Socket, room: String, ack: Ack| {
+    ///     let sockets = socket.nsp().to(&room).fetch_sockets().await;
+    ///     ack.send(sockets.iter().map(|other| other.id()).collect::<Vec<_>>());
+    /// });
+    /// ```
+    pub async fn fetch_sockets(self) -> Vec<RemoteSocket> {
+        let Ok(nsp) = self.known() else { return Vec::new() };
+        if self.target().is_nobody() {
+            return Vec::new();
+        }
+        let target = self.target().to_owned();
+        let look = move |core: &Rc<Core>| {
+            let sockets = core.select(nsp, &target.selector());
+            sockets.iter().map(RemoteSocket::of).collect::<Vec<_>>()
+        };
+        survey(self.town(), look).await.into_iter().flatten().collect()
+    }
+
+    /// Puts these sockets into a room, or into several; one that is in already stays. Source: `socketsJoin`.
+    ///
+    /// A join that meets a limit is counted and logged, as none of these sockets' handlers is there to be told.
+    ///
+    /// ```
+    /// use socketville::{Server, Socket};
+    ///
+    /// Server::builder().on("start", |socket: Socket| {
+    ///     socket.nsp().to("lobby").sockets_join("game");
+    ///     socket.nsp().to("game").emit("go", ());
+    /// });
+    /// ```
+    pub fn sockets_join<'r>(self, rooms: impl IntoRooms<'r>) {
+        let rooms = names(rooms);
+        self.each(move |socket| {
+            for room in &rooms {
+                if let Err(error) = socket.join(room) {
+                    tracing::warn!(socket = socket.id(), room, %error, "an ordered join was refused");
+                }
+            }
+        });
+    }
+
+    /// Takes these sockets out of a room, or out of several. Source: `socketsLeave`.
+    pub fn sockets_leave<'r>(self, rooms: impl IntoRooms<'r>) {
+        let rooms = names(rooms);
+        self.each(move |socket| rooms.iter().for_each(|room| socket.leave(room)));
+    }
+
+    /// Makes these sockets leave the namespace; with `close` their connections end too. Source: `disconnectSockets`.
+    pub fn disconnect_sockets(self, close: bool) {
+        self.each(move |socket| if close { socket.disconnect_all() } else { socket.disconnect() });
+    }
+
+    /// Has every core do something with each of its sockets.
+    fn each(self, act: impl Fn(&Socket) + Send + Sync + 'static) {
+        let Ok(nsp) = self.known() else {
+            return tracing::error!("an order was for a namespace that does not exist");
+        };
+        if self.target().is_nobody() {
+            return;
+        }
+        let target: Target<'static> = self.target().to_owned();
+        let order = move |core: &Rc<Core>| core.select(nsp, &target.selector()).iter().for_each(&act);
+        if !self.town().order(Arc::new(order)) {
+            tracing::error!("a core did not take an order: it is far behind, or has ended");
+        }
+    }
+}
+
+fn names<'r>(rooms: impl IntoRooms<'r>) -> Vec<String> {
+    let mut names = Rooms::new();
+    rooms.add_to(&mut names);
+    names.into_iter().map(String::from).collect()
+}
