@@ -67,8 +67,10 @@ function talk(socket) {
   onAsk(socket, "describe", (ack, ...args) => ack(...args.map(kindOf)));
   onAsk(socket, "bytes", (ack, n) => ack(Buffer.alloc(n, 0xa5)));
   onAsk(socket, "burst", (ack, n, options = {}) => {
-    const target = options?.volatile ? socket.volatile : socket;
-    for (let i = 0; i < n; i++) target.emit("tick", i, ...(options?.binary ? [Buffer.of(i & 0xff)] : []));
+    for (let i = 0; i < n; i++) {
+      const target = options?.volatile ? socket.volatile : socket; // a flag holds for one emit
+      target.emit("tick", i, ...(options?.binary ? [Buffer.of(i & 0xff)] : []));
+    }
     ack(n);
   });
 }

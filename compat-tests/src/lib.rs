@@ -4,6 +4,7 @@
 
 pub mod describe;
 pub mod log;
+pub mod orders;
 pub mod profile;
 pub mod reach;
 pub mod rooms;
@@ -16,6 +17,7 @@ pub fn serve(namespace: Namespace<'_>, log: &log::Log) {
     let namespace = talk::serve(namespace);
     let namespace = rooms::serve(namespace);
     let namespace = reach::serve(namespace);
+    let namespace = orders::serve(namespace);
     let namespace = describe::serve(namespace);
     log::serve(namespace, log);
 }

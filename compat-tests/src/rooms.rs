@@ -1,7 +1,10 @@
 //! Rooms of the asking socket, and broadcasts to rooms.
 
-use serde::Deserialize;
-use socketville::{Ack, Arguments, Broadcast, Namespace, Socket};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use socketville::{Ack, Arguments, Broadcast, BroadcastAckError, Namespace, Socket};
 
 /// One name or several.
 #[derive(Deserialize)]
@@ -13,14 +16,42 @@ pub enum Names {
     Several(Vec<String>),
 }
 
-/// Whom `relay` is for. `compress` and `local` change nothing here: nothing is compressed, and there is one server.
+/// Whom `relay` is for, and how.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Options {
     from: Option<String>,
+    #[serde(flatten)]
+    rooms: Selection,
+    volatile: bool,
+    local: bool,
+    compress: Option<bool>,
+    timeout: Option<u64>,
+}
+
+/// Rooms as lists; a list that is not there or empty selects nothing.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct Selection {
     to: Option<Vec<String>>,
     except: Option<Vec<String>>,
-    volatile: bool,
+}
+
+/// What became of a broadcast that wanted answers.
+#[derive(Serialize)]
+pub struct Gathered<T> {
+    #[serde(rename = "timedOut")]
+    timed_out: bool,
+    responses: Vec<T>,
+}
+
+impl<T> Gathered<T> {
+    /// The answers, be they all or not.
+    pub fn new(gathered: Result<Vec<T>, BroadcastAckError<T>>) -> Self {
+        let timed_out = gathered.is_err();
+        let responses = gathered.unwrap_or_else(BroadcastAckError::into_responses);
+        Self { timed_out, responses }
+    }
 }
 
 /// Adds the events.
@@ -37,26 +68,47 @@ pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
             answer_rooms(&socket, ack);
         })
         .on("rooms", |socket: Socket, ack: Ack| answer_rooms(&socket, ack))
-        .on("relay", |socket: Socket, options: Options, event: String, words: Arguments, ack: Ack| {
-            if ack.is_wanted() {
-                select(&socket, &options).emit(&event, words);
-                ack.send(true);
-            }
-        })
+        .on("relay", relay)
+}
+
+async fn relay(socket: Socket, options: Options, event: String, words: Arguments, ack: Ack) {
+    if !ack.is_wanted() {
+        return;
+    }
+    let target = select(&socket, &options);
+    match options.timeout {
+        Some(ms) => {
+            let timeout = Duration::from_millis(ms);
+            ack.send(Gathered::new(target.emit_with_ack::<Value>(&event, words, timeout).await));
+        }
+        None => {
+            target.emit(&event, words);
+            ack.send(true);
+        }
+    }
 }
 
 fn select<'a>(socket: &'a Socket, options: &'a Options) -> Broadcast<'a> {
-    let mut target = match options.from.as_deref() {
+    let target = match options.from.as_deref() {
         Some("io") => socket.nsp(),
         _ => socket.broadcast(),
     };
-    if let Some(rooms) = options.to.as_deref().filter(|rooms| !rooms.is_empty()) {
-        target = target.to(rooms);
-    }
-    if let Some(rooms) = options.except.as_deref() {
-        target = target.except(rooms);
-    }
+    let target = options.rooms.of(target).compress(options.compress.unwrap_or(true));
+    let target = if options.local { target.local() } else { target };
     if options.volatile { target.volatile() } else { target }
+}
+
+impl Selection {
+    /// The selected part of a broadcast.
+    pub fn of<'a>(&'a self, mut target: Broadcast<'a>) -> Broadcast<'a> {
+        if let Some(rooms) = self.to.as_deref().filter(|rooms| !rooms.is_empty()) {
+            target = target.to(rooms);
+        }
+        match self.except.as_deref() {
+            Some(rooms) => target.except(rooms),
+            None => target,
+        }
+    }
 }
 
 fn answer_rooms(socket: &Socket, ack: Ack) {
@@ -71,7 +123,8 @@ pub fn sorted_rooms(socket: &Socket) -> Vec<String> {
 }
 
 impl Names {
-    fn list(self) -> Vec<String> {
+    /// All of them.
+    pub fn list(self) -> Vec<String> {
         match self {
             Self::One(name) => vec![name],
             Self::Several(names) => names,

@@ -5,8 +5,13 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+use serde::Serialize;
+
+use crate::arguments::FromAnswer;
 use crate::core::Core;
+use crate::gather::BroadcastAckError;
 use crate::operator::{Broadcast, IntoRooms, Rooms, Target};
 use crate::remote::RemoteSocket;
 use crate::socket::Socket;
@@ -68,6 +73,26 @@ impl Broadcast<'_> {
     /// Makes these sockets leave the namespace; with `close` their connections end too. Source: `disconnectSockets`.
     pub fn disconnect_sockets(self, close: bool) {
         self.each(move |socket| if close { socket.disconnect_all() } else { socket.disconnect() });
+    }
+
+    /// Tells an event to the other servers of a cluster. Source: `serverSideEmit`. A server on its own has none, and its own handlers are not
+    /// among the receivers, as with the reference's cluster adapters.
+    pub fn server_side_emit(self, event: &str, args: impl Serialize) {
+        let _ = (event, args);
+    }
+
+    /// The same, with their answers; a server on its own answers itself, at once, with an empty list. Source: `serverSideEmitWithAck`.
+    ///
+    /// # Errors
+    /// None without a cluster.
+    pub async fn server_side_emit_with_ack<T: FromAnswer>(
+        self,
+        event: &str,
+        args: impl Serialize,
+        timeout: Duration,
+    ) -> Result<Vec<T>, BroadcastAckError<T>> {
+        let _ = (event, args, timeout);
+        Ok(Vec::new())
     }
 
     /// Has every core do something with each of its sockets.
