@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use socketville_proto::http::Method;
 use socketville_proto::sio::Args;
 
-use crate::{ConnId, NspId, SessionKey, SocketKey};
+use crate::{ConnId, Id, NspId, SessionKey, SocketKey};
 
 /// Something the server has to do, in order.
 #[derive(Debug)]
@@ -24,8 +24,34 @@ pub enum Effect {
     Request(ConnId, Box<Request>),
     /// A socket that was not let in yet is gone; nobody need be told, but what is kept with it must go.
     Abandoned(SocketKey),
+    /// Something happened to a room; only if `Hub::watch_rooms` was called.
+    Room(Box<RoomEvent>),
     /// A socket is leaving; its rooms can still be seen until `Hub::forget_socket`.
     Disconnecting(SocketKey, Reason),
+}
+
+/// What happened to a room of this core. Source: the adapter's `create-room`, `delete-room`, `join-room` and `leave-room`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomEvent {
+    /// In which namespace.
+    pub nsp: NspId,
+    /// Its name.
+    pub room: Box<str>,
+    /// What happened.
+    pub change: RoomChange,
+}
+
+/// How a room changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomChange {
+    /// Its first socket is about to join.
+    Created,
+    /// Its last socket has left.
+    Deleted,
+    /// A socket joined.
+    Joined(Id),
+    /// A socket left.
+    Left(Id),
 }
 
 /// A request for the application.

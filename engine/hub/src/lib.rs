@@ -46,7 +46,7 @@ pub use config::{Config, Cors, Deflate, Transports};
 pub use conns::{ConnId, Intake, Progress};
 pub use counters::{Counters, Gauges};
 pub use delivery::{Delivery, Manner, Record, Selector};
-pub use effects::{Effect, Incoming, Payload, Peer, Reason, Request, Text};
+pub use effects::{Effect, Incoming, Payload, Peer, Reason, Request, RoomChange, RoomEvent, Text};
 pub use http::Response;
 pub use ids::{ID_LEN, Id};
 pub use members::Bitset;
@@ -96,6 +96,7 @@ pub struct Hub {
     selection: members::Bitset,
     /// Paths that the application answers here, if all others are for another server.
     served_paths: Option<Box<[Box<str>]>>,
+    watches_rooms: bool,
 }
 
 impl Hub {
@@ -134,6 +135,7 @@ impl Hub {
             slow_sessions: Vec::new(),
             selection: members::Bitset::default(),
             served_paths: None,
+            watches_rooms: false,
         }
     }
 
@@ -183,6 +185,17 @@ impl Hub {
     /// From now on a request to any path but these and the engine's leaves with its connection, as [`Effect::HandOver`].
     pub fn hand_over_all_but(&mut self, paths: impl Iterator<Item = Box<str>>) {
         self.served_paths = Some(paths.collect());
+    }
+
+    /// From now on what happens to rooms is told, as [`Effect::Room`].
+    pub const fn watch_rooms(&mut self) {
+        self.watches_rooms = true;
+    }
+
+    fn tell_room(&mut self, nsp: NspId, room: &str, change: RoomChange) {
+        if self.watches_rooms {
+            self.effects.push_back(Effect::Room(Box::new(RoomEvent { nsp, room: room.into(), change })));
+        }
     }
 
     /// The options.

@@ -38,17 +38,16 @@ impl Namespace {
         key
     }
 
-    /// Takes a socket out; true if the room went with it.
-    pub(crate) fn leave(&mut self, key: RoomKey, slot: u32) -> bool {
-        let Some(room) = self.rooms.find_mut(key) else { return false };
+    /// Takes a socket out; the room if it went with it.
+    pub(crate) fn leave(&mut self, key: RoomKey, slot: u32) -> Option<Room> {
+        let room = self.rooms.find_mut(key)?;
         room.members.remove(slot);
         if !room.members.is_empty() {
-            return false;
+            return None;
         }
-        if let Some(room) = self.rooms.remove(key) {
-            self.room_names.remove(&room.name);
-        }
-        true
+        let room = self.rooms.remove(key)?;
+        self.room_names.remove(&room.name);
+        Some(room)
     }
 }
 

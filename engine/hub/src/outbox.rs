@@ -290,6 +290,13 @@ impl Outbox {
         self.lanes.get(index as usize).is_some_and(|lane| lane.state == State::Idle && !lane.closing)
     }
 
+    /// Whether the connection's reader keeps up: the kernel has refused nothing.
+    pub(crate) fn is_flowing(&self, index: u32) -> bool {
+        self.lanes
+            .get(index as usize)
+            .is_some_and(|lane| matches!(lane.state, State::Idle | State::Dirty) && !lane.closing)
+    }
+
     /// Whether nothing is due to the connection.
     pub fn is_idle(&self, conn: ConnId) -> bool {
         self.lane(conn).is_some_and(|lane| lane.state == State::Idle)

@@ -9,7 +9,7 @@ use crate::delivery::{NO_ATTACHMENTS, Route};
 use crate::limits::{ROOM_NAME_BYTES_MAX, ROOMS_MAX, ROOMS_PER_SOCKET_MAX};
 use crate::namespaces::RoomKey;
 use crate::session::Link;
-use crate::{Effect, Hub, Id, NspId, Reason, SessionKey, SocketKey};
+use crate::{Effect, Hub, Id, NspId, Reason, RoomChange, SessionKey, SocketKey};
 
 /// A client in a namespace.
 pub struct Socket {
@@ -93,6 +93,8 @@ impl Hub {
             namespace.members.insert(key.index);
         }
         self.routes[key.index as usize] = self.route_of(session).unwrap_or(Route::Nobody);
+        self.tell_room(nsp, id.as_str(), RoomChange::Created);
+        self.tell_room(nsp, id.as_str(), RoomChange::Joined(id));
         let payload = format!(r#"{{"sid":"{}"}}"#, id.as_str());
         self.send_to_session(session, nsp, encode::Kind::Connect, payload.as_bytes());
         true
@@ -197,9 +199,27 @@ impl Hub {
         self.socket_ids.remove(&socket.id);
         if let Some(namespace) = self.namespaces.get_mut(usize::from(socket.nsp.0)) {
             namespace.members.remove(key.index);
-            for room in socket.rooms {
-                self.rooms_open -= usize::from(namespace.leave(room, key.index));
-            }
+        }
+        for &room in &socket.rooms {
+            self.leave_room(socket.nsp, socket.id, room, key.index);
+        }
+        if socket.standing == Standing::In {
+            self.tell_room(socket.nsp, socket.id.as_str(), RoomChange::Left(socket.id));
+            self.tell_room(socket.nsp, socket.id.as_str(), RoomChange::Deleted);
+        }
+    }
+
+    fn leave_room(&mut self, nsp: NspId, id: Id, key: RoomKey, slot: u32) {
+        let Some(namespace) = self.namespaces.get_mut(usize::from(nsp.0)) else { return };
+        let name =
+            if self.watches_rooms { namespace.rooms.find(key).map(|room| room.name.clone()) } else { None };
+        let gone = namespace.leave(key, slot);
+        self.rooms_open -= usize::from(gone.is_some());
+        if let Some(name) = name {
+            self.tell_room(nsp, &name, RoomChange::Left(id));
+        }
+        if let Some(room) = gone {
+            self.tell_room(nsp, &room.name, RoomChange::Deleted);
         }
     }
 
@@ -230,8 +250,16 @@ impl Hub {
         }
         let room = namespace.room_or_new(name);
         self.rooms_open += usize::from(is_new);
-        if namespace.rooms.find_mut(room).is_some_and(|r| r.members.insert(key.index)) {
+        let has_joined = namespace.rooms.find_mut(room).is_some_and(|r| r.members.insert(key.index));
+        let (nsp, id) = (socket.nsp, socket.id);
+        if has_joined {
             socket.rooms.push(room);
+        }
+        if is_new {
+            self.tell_room(nsp, name, RoomChange::Created);
+        }
+        if has_joined {
+            self.tell_room(nsp, name, RoomChange::Joined(id));
         }
         Ok(())
     }
@@ -243,7 +271,8 @@ impl Hub {
         let Some(&room) = namespace.room_names.get(name) else { return };
         let Some(at) = socket.rooms.iter().position(|&r| r == room) else { return };
         socket.rooms.swap_remove(at);
-        self.rooms_open -= usize::from(namespace.leave(room, key.index));
+        let (nsp, id) = (socket.nsp, socket.id);
+        self.leave_room(nsp, id, room, key.index);
     }
 
     /// The rooms of a socket, its own id first.

@@ -193,7 +193,7 @@ impl Hub {
 
     /// Only while the peer reads: pongs must not pile up (the newest is enough, and it will ask again).
     fn answer_ping(&mut self, conn: ConnId, payload: &[u8]) {
-        if self.outbox.is_writable(conn.index) {
+        if self.outbox.is_flowing(conn.index) {
             self.outbox.send(conn, |arena| {
                 ws::write_header(arena, Opcode::Pong, payload.len());
                 arena.extend_from_slice(payload);

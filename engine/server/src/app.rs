@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use socketville_hub::Config;
+use socketville_hub::{Config, RoomChange};
 
 use crate::admission::BoxedAdmission;
 use crate::handler::BoxedHandler;
@@ -30,6 +30,9 @@ pub(crate) type BoxedMiddleware =
 /// Sees every event: socket, name, and the whole packet's JSON array.
 pub(crate) type BoxedAny = Box<dyn Fn(&crate::Socket, &str, &str) + Send + Sync>;
 
+/// Sees what happens to a namespace's rooms.
+pub(crate) type BoxedRoomWatcher = Box<dyn Fn(&str, RoomChange) + Send + Sync>;
+
 #[derive(Default)]
 pub(crate) struct NamespaceApp {
     pub(crate) name: String,
@@ -41,4 +44,5 @@ pub(crate) struct NamespaceApp {
     pub(crate) on_any: Vec<BoxedAny>,
     pub(crate) packet_middlewares: Vec<BoxedMiddleware>,
     pub(crate) on_error: Vec<BoxedHandler>,
+    pub(crate) room_watchers: Vec<BoxedRoomWatcher>,
 }

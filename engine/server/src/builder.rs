@@ -305,7 +305,7 @@ impl Namespace<'_> {
         self.with(|namespace| namespace.on_disconnect.push(boxed(handler)))
     }
 
-    fn with(self, change: impl FnOnce(&mut NamespaceApp)) -> Self {
+    pub(crate) fn with(self, change: impl FnOnce(&mut NamespaceApp)) -> Self {
         change(&mut self.builder.app.borrow_mut().namespaces[self.index]);
         self
     }

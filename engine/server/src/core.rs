@@ -61,6 +61,9 @@ impl Core {
         for namespace in &town.app.namespaces {
             hub.add_namespace(&namespace.name);
         }
+        if town.app.namespaces.iter().any(|namespace| !namespace.room_watchers.is_empty()) {
+            hub.watch_rooms();
+        }
         let bell = Arc::clone(&town);
         let ring: Arc<dyn Fn() + Send + Sync> =
             Arc::new(move || bell.mailboxes[usize::from(index)].bell().ring());

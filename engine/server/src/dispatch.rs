@@ -275,6 +275,7 @@ impl Core {
                 None => return,
                 Some(Effect::Disconnecting(key, reason)) => self.disconnect(key, reason),
                 Some(Effect::Abandoned(key)) => self.remove_socket(key),
+                Some(Effect::Room(event)) => self.tell_room(&event),
                 Some(Effect::Request(conn, request)) => http::serve(self, conn, *request),
                 Some(Effect::Resume(conn)) => {
                     let held = self.hub.borrow_mut().take_held(conn);

@@ -48,6 +48,7 @@ mod mount;
 mod operator;
 mod orders;
 mod remote;
+mod room_events;
 mod server;
 mod sleep;
 mod socket;

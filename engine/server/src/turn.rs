@@ -302,6 +302,7 @@ impl<D: Driver> Turn<D> {
                 Effect::HandOver(conn, bytes) => self.hand_over(now_ms, conn, bytes),
                 Effect::Request(..)
                 | Effect::Resume(_)
+                | Effect::Room(_)
                 | Effect::Disconnecting(..)
                 | Effect::Abandoned(_) => {}
             }
