@@ -65,7 +65,7 @@ pub fn build(profile: &str, options: &[String]) -> Result<Builder> {
         .ping_timeout(Duration::from_millis(timeout_ms))
         .connect_timeout(Duration::from_millis(1000))
         .max_http_buffer_size(1_000_000)
-        .cors(Cors::Any)
+        .cors(Cors::any())
         .engine("/engine.io/", |peer, message| peer.send(message))
         .websocket("/ws-echo", |peer, message| peer.send(message))
         .route(Method::Get, "/healthz", async |_request: HttpRequest| HttpResponse::text(200, "ok\n"));

@@ -2,6 +2,9 @@
 //!
 //! Not how to listen: addresses, cores and drivers are the server's business.
 
+use crate::cors::Cors;
+use crate::desk::Cookie;
+
 /// Options of the engine; every core has the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -31,8 +34,20 @@ pub struct Config {
     pub websocket_deflate: Option<Deflate>,
     /// Transports that may be opened. Source: `transports`, default both.
     pub transports: Transports,
-    /// Whether responses carry `Access-Control-Allow-Origin: *`. Source: `cors.origin`, default off.
+    /// Cross-origin requests. Source: `cors`, default off.
     pub cors: Cors,
+    /// The cookie that names a session. Source: `cookie`, default none.
+    pub cookie: Option<Cookie>,
+    /// Bytes from which on answers to polls are compressed for clients that accept it. Source: `httpCompression.threshold`, default 1024.
+    pub http_compression: Option<usize>,
+    /// A message that every session gets first. Source: `initialPacket`, default none.
+    pub initial_packet: Option<String>,
+    /// Whether the engine's path ends with a slash in requests. Source: `addTrailingSlash`, default yes.
+    pub adds_trailing_slash: bool,
+    /// Whether a session that polls may go on over WebSocket. Source: `allowUpgrades`, default yes.
+    pub allows_upgrades: bool,
+    /// Paths of the client's files, below the engine's. Default: none.
+    pub client_files: Vec<String>,
     /// Whether the head of the request that opened a session is kept, for `socket.handshake`: some 500 bytes a client. Default: yes.
     pub keeps_handshakes: bool,
     /// Connections of one core; more are closed at once. Default: no limit but the kernel's.
@@ -66,15 +81,6 @@ pub enum Transports {
     PollingOnly,
 }
 
-/// Cross-origin requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cors {
-    /// No header at all.
-    Off,
-    /// Any origin, without credentials.
-    Any,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -91,7 +97,13 @@ impl Default for Config {
             per_message_deflate: None,
             websocket_deflate: None,
             transports: Transports::Both,
-            cors: Cors::Off,
+            cors: Cors::default(),
+            cookie: None,
+            http_compression: Some(1024),
+            initial_packet: None,
+            adds_trailing_slash: true,
+            allows_upgrades: true,
+            client_files: Vec::new(),
             keeps_handshakes: true,
             connections_max: usize::MAX,
         }

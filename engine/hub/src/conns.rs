@@ -5,6 +5,7 @@
 use socketville_proto::http::KeepAlive;
 use socketville_proto::ws;
 
+use crate::desk::Extra;
 use crate::http::Upload;
 use crate::limits::{HEAD_TIMEOUT_MS, LINGER_MS, PIPELINED_BYTES_MAX};
 use crate::session::Link;
@@ -49,6 +50,8 @@ pub(crate) struct Conn {
     #[expect(clippy::box_collection, reason = "held bytes are rare; the box is a third of a vector's size")]
     pub(crate) held: Option<Box<Vec<u8>>>,
     pub(crate) deadline: Deadline,
+    /// What the answer to the request carries besides; `None` is the rule.
+    pub(crate) extra: Option<Box<Extra>>,
 }
 
 pub(crate) enum Phase {
@@ -87,7 +90,7 @@ pub(crate) enum Role {
     Bare,
 }
 
-const _: () = assert!(size_of::<Conn>() <= 64);
+const _: () = assert!(size_of::<Conn>() <= 72);
 
 impl Hub {
     /// A connection was accepted or came from another core.
@@ -283,6 +286,7 @@ impl Conn {
             phase: Phase::Vacant,
             held: None,
             deadline: Deadline::NEVER,
+            extra: None,
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct Counters {
     pub ping_timeouts: u64,
     /// Sessions ended by a fault of their peer.
     pub protocol_errors: u64,
+    /// Requests refused, by the code of the error. Source: the event `connection_error`.
+    pub requests_refused: [u64; 6],
     /// Joins refused by a limit.
     pub joins_refused: u64,
 }

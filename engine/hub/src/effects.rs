@@ -24,6 +24,8 @@ pub enum Effect {
     Request(ConnId, Box<Request>),
     /// A socket that was not let in yet is gone; nobody need be told, but what is kept with it must go.
     Abandoned(SocketKey),
+    /// Say whose connection this is, with `Hub::set_address`; only if heads are kept.
+    AskAddress(ConnId, SessionKey),
     /// Something happened to a room; only if `Hub::watch_rooms` was called.
     Room(Box<RoomEvent>),
     /// A socket is leaving; its rooms can still be seen until `Hub::forget_socket`.

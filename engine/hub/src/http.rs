@@ -6,10 +6,10 @@ use socketville_proto::http::{self, Body, Chunked, Head, KeepAlive, Method};
 use socketville_proto::ws;
 
 use crate::conns::{Content, Phase, Progress};
-use crate::limits::{BODY_TIMEOUT_MS, HEAD_TIMEOUT_MS, KEEP_ALIVE_MS};
+use crate::limits::{BODY_TIMEOUT_MS, HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL};
 use crate::session::Link;
 use crate::verdict::{Fault, Verdict};
-use crate::{ConnId, Cors, Effect, Hub, Reason, Request, SessionKey};
+use crate::{ConnId, Effect, Hub, Reason, Request, SessionKey};
 
 /// An answer of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,9 @@ enum UploadError {
     Malformed,
 }
 
+/// The code of what the application or an allow-list refuses.
+const FORBIDDEN: usize = 4;
+
 /// All bytes that were given.
 const ALL: usize = usize::MAX;
 
@@ -52,7 +55,6 @@ const JSON: (&str, &str) = ("Content-Type", "application/json");
 const TEXT: (&str, &str) = ("Content-Type", "text/plain; charset=UTF-8");
 const HTML: (&str, &str) = ("Content-Type", "text/html");
 const NO_STORE: (&str, &str) = ("cache-control", "no-store");
-const ANY_ORIGIN: (&str, &str) = ("Access-Control-Allow-Origin", "*");
 
 impl Hub {
     /// Reads from the front of `bytes`; returns how many were taken and what follows.
@@ -107,13 +109,16 @@ impl Hub {
         let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
         state.keep = if head.keep_alive { KeepAlive::Keep } else { KeepAlive::Close };
         state.content = if head.method == Method::Head { Content::Withheld } else { Content::Sent };
-        let verdict = self.verdict(head);
+        let (verdict, extra) = self.receive(head, self.verdict(head));
         let is_read = matches!(
             verdict,
             Verdict::Post(_) | Verdict::NotOurs | Verdict::OtherCore(_) | Verdict::Elsewhere
         );
-        if let Some(state) = self.conn_mut(conn).filter(|_| has_body && !is_read) {
-            state.keep = KeepAlive::Close; // the body is not read, so nothing can follow it
+        if let Some(state) = self.conn_mut(conn) {
+            state.extra = extra;
+            if has_body && !is_read {
+                state.keep = KeepAlive::Close; // the body is not read, so nothing can follow it
+            }
         }
         match verdict {
             Verdict::OtherCore(core) => {
@@ -123,7 +128,8 @@ impl Hub {
                 return self.send_away(now_ms, conn, Effect::HandOver(conn, bytes.to_vec()));
             }
             Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, head, fault),
-            Verdict::Preflight => self.answer_preflight(now_ms, conn),
+            Verdict::Forbid(message) => self.forbid_request(now_ms, conn, head, &message),
+            Verdict::Preflight => self.answer(now_ms, conn, 204, &[], b""),
             Verdict::OpenPolling(layer) => self.open_polling(now_ms, conn, layer, &bytes[..length]),
             Verdict::Poll(session) => self.handle_poll(now_ms, conn, session),
             Verdict::OpenWebSocket(layer) => self.open_websocket(now_ms, conn, head, layer, &bytes[..length]),
@@ -162,6 +168,7 @@ impl Hub {
 
     fn refuse_request(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, fault: Fault) {
         self.counters.protocol_errors += 1;
+        self.counters.requests_refused[fault.code()] += 1;
         if ws::is_upgrade(head) {
             // Source: engine.io `abortUpgrade` answers in plain words.
             self.refuse_and_close(now_ms, conn, 400, &[HTML], fault.message().as_bytes());
@@ -170,13 +177,13 @@ impl Hub {
         }
     }
 
-    fn answer_preflight(&mut self, now_ms: u64, conn: ConnId) {
-        let headers = [
-            ("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE"),
-            ("Access-Control-Allow-Headers", "content-type, authorization"),
-            ("Access-Control-Max-Age", "86400"),
-        ];
-        self.answer(now_ms, conn, 204, &headers, b"");
+    fn forbid_request(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, message: &str) {
+        self.counters.requests_refused[FORBIDDEN] += 1;
+        if ws::is_upgrade(head) {
+            return self.refuse_and_close(now_ms, conn, 403, &[HTML], message.as_bytes());
+        }
+        let body = format!(r#"{{"code":4,"message":{}}}"#, json_string(message));
+        self.answer(now_ms, conn, 403, &[JSON], body.as_bytes());
     }
 
     fn begin_post(&mut self, now_ms: u64, conn: ConnId, session: SessionKey, head: &Head<'_>) {
@@ -288,7 +295,16 @@ impl Hub {
 
     /// Answers a poll with payload text.
     pub(crate) fn answer_poll(&mut self, now_ms: u64, conn: ConnId, payload: &[u8]) {
-        self.answer(now_ms, conn, 200, &[TEXT, NO_STORE], payload);
+        let encoding = self.conn_mut(conn).and_then(|state| state.extra.as_ref()?.encoding);
+        let is_long = self.config.http_compression.is_some_and(|threshold| payload.len() >= threshold);
+        match encoding.filter(|_| is_long) {
+            Some(encoding) => {
+                let body = encoding.encode(payload, POLL_DEFLATE_LEVEL);
+                let headers = [TEXT, NO_STORE, ("Content-Encoding", encoding.name())];
+                self.answer(now_ms, conn, 200, &headers, &body);
+            }
+            None => self.answer(now_ms, conn, 200, &[TEXT, NO_STORE], payload),
+        }
     }
 
     /// The application's answer to an [`Effect::Request`]; nothing if the request was answered or its connection is ending.
@@ -297,7 +313,7 @@ impl Hub {
             return;
         }
         let headers: Vec<_> = response.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        self.write_answer(now_ms, conn, response.status, &headers, &response.body);
+        self.answer(now_ms, conn, response.status, &headers, &response.body);
     }
 
     fn refuse_and_close(
@@ -314,32 +330,17 @@ impl Hub {
         }
     }
 
-    /// An answer of the engine's own, with its CORS header.
+    /// An answer, with what its request's answer carries besides.
     fn answer(&mut self, now_ms: u64, conn: ConnId, status: u16, headers: &[(&str, &str)], body: &[u8]) {
-        if self.config.cors == Cors::Any {
-            let mut all = [("", ""); 8];
-            all[..headers.len()].copy_from_slice(headers);
-            all[headers.len()] = ANY_ORIGIN;
-            return self.write_answer(now_ms, conn, status, &all[..=headers.len()], body);
-        }
-        self.write_answer(now_ms, conn, status, headers, body);
-    }
-
-    fn write_answer(
-        &mut self,
-        now_ms: u64,
-        conn: ConnId,
-        status: u16,
-        headers: &[(&str, &str)],
-        body: &[u8],
-    ) {
         let Some(state) = self.conn_mut(conn) else { return };
+        let extra = state.extra.take();
+        let lines = extra.as_ref().map_or(&[][..], |extra| &extra.lines);
         let (keep, content) = (state.keep, state.content);
         state.phase = Phase::Http;
         let has_held = state.held.is_some();
         self.outbox.send(conn, |arena| match content {
-            Content::Sent => http::write_response(arena, status, headers, body, keep),
-            Content::Withheld => http::write_response_head(arena, status, headers, body.len(), keep),
+            Content::Sent => http::write_response(arena, status, headers, lines, body, keep),
+            Content::Withheld => http::write_response_head(arena, status, headers, lines, body.len(), keep),
         });
         match keep {
             KeepAlive::Close => self.close_conn(now_ms, conn),
@@ -380,6 +381,21 @@ impl Upload {
             }
         }
     }
+}
+
+/// A text as JSON; control characters become blanks.
+fn json_string(text: &str) -> String {
+    let mut json = String::with_capacity(text.len() + 2);
+    json.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => json.extend(['\\', letter]),
+            _ if letter.is_control() => json.push(' '),
+            _ => json.push(letter),
+        }
+    }
+    json.push('"');
+    json
 }
 
 fn owned(head: &Head<'_>) -> Box<Request> {

@@ -17,9 +17,11 @@
 mod batch;
 mod config;
 mod conns;
+mod cors;
 mod counters;
 mod deflate;
 mod delivery;
+mod desk;
 mod effects;
 mod http;
 mod ids;
@@ -42,16 +44,19 @@ use hashbrown::HashMap;
 use socketville_proto::ws;
 
 pub use batch::{Batch, Refusal, Settled};
-pub use config::{Config, Cors, Deflate, Transports};
+pub use config::{Config, Deflate, Transports};
 pub use conns::{ConnId, Intake, Progress};
+pub use cors::{Cors, Origins};
 pub use counters::{Counters, Gauges};
 pub use delivery::{Delivery, Manner, Record, Selector};
+pub use desk::{Cookie, Desk, SameSite};
 pub use effects::{Effect, Incoming, Payload, Peer, Reason, Request, RoomChange, RoomEvent, Text};
 pub use http::Response;
 pub use ids::{ID_LEN, Id};
 pub use members::Bitset;
 pub use namespaces::NspId;
 pub use outbox::{Outbox, Range};
+pub use session::Greeting;
 pub use sockets::{Ending, JoinError};
 pub use table::Key;
 
@@ -97,6 +102,7 @@ pub struct Hub {
     /// Paths that the application answers here, if all others are for another server.
     served_paths: Option<Box<[Box<str>]>>,
     watches_rooms: bool,
+    desk: Option<std::sync::Arc<dyn Desk>>,
 }
 
 impl Hub {
@@ -136,6 +142,7 @@ impl Hub {
             selection: members::Bitset::default(),
             served_paths: None,
             watches_rooms: false,
+            desk: None,
         }
     }
 
@@ -195,6 +202,13 @@ impl Hub {
     fn tell_room(&mut self, nsp: NspId, room: &str, change: RoomChange) {
         if self.watches_rooms {
             self.effects.push_back(Effect::Room(Box::new(RoomEvent { nsp, room: room.into(), change })));
+        }
+    }
+
+    /// Who connected: the answer to [`Effect::AskAddress`].
+    pub fn set_address(&mut self, key: SessionKey, address: std::net::IpAddr) {
+        if let Some(greeting) = self.sessions.find_mut(key).and_then(|session| session.greeting.as_mut()) {
+            greeting.address = Some(address);
         }
     }
 

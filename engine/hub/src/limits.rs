@@ -39,6 +39,9 @@ pub const POLL_CLOSE_MS: u64 = 30_000;
 /// before the close and still be on its way from another core.
 pub const CROSSING_MS: u64 = 100;
 
+/// Effort spent on compressing answers to polls, 2 to 9. Source: zlib's own default, which the reference uses.
+pub const POLL_DEFLATE_LEVEL: u32 = 6;
+
 /// Members up to which a room is a small vector; above it is a bitset over the core's slots. At 32 members a
 /// scan for a leave still fits two cache lines; a bitset for 20 000 slots takes 2.5 KB.
 pub const SMALL_ROOM_MAX: usize = 32;

@@ -11,11 +11,18 @@ use crate::{ConnId, Hub, Reason, SessionKey};
 
 impl Hub {
     pub(crate) fn open_polling(&mut self, now_ms: u64, conn: ConnId, layer: Layer, head: &[u8]) {
-        let key = self.open_session(now_ms, Link::Polling(Box::default()), layer, head);
-        let Some(id) = self.sessions.find(key).map(|session| session.id) else { return };
-        let upgrades: &[&str] = if self.config.transports.websocket() { &["websocket"] } else { &[] };
+        let id = self.new_id();
+        self.add_cookie(conn, &id);
+        let key = self.open_session(now_ms, id, Link::Polling(Box::default()), layer, head);
+        self.ask_address(conn, key);
+        let offers = self.config.transports.websocket() && self.config.allows_upgrades;
+        let upgrades: &[&str] = if offers { &["websocket"] } else { &[] };
         let mut payload = Vec::with_capacity(160);
         self.write_open(&id, upgrades, &mut payload);
+        if let Some(packet) = &self.config.initial_packet {
+            payload.extend_from_slice(b"\x1e4");
+            payload.extend_from_slice(packet.as_bytes());
+        }
         self.answer_poll(now_ms, conn, &payload);
     }
 

@@ -14,7 +14,7 @@ use socketville_proto::{eio, encode, sio};
 
 use crate::limits::{CROSSING_MS, POLL_CLOSE_MS};
 use crate::timers::{Deadline, Watched};
-use crate::{ConnId, Hub, Id, Reason, SessionKey, SocketKey};
+use crate::{ConnId, Effect, Hub, Id, Reason, SessionKey, SocketKey};
 
 /// One Engine.IO session.
 pub struct Session {
@@ -28,8 +28,17 @@ pub struct Session {
     pub(crate) connect_ms: u64,
     pub(crate) incoming: Option<Box<sio::Pending>>,
     pub(crate) layer: Layer,
+    pub(crate) greeting: Option<Box<Greeting>>,
+}
+
+/// How a session began, for those who want to know.
+pub struct Greeting {
     /// The head of the request that opened it, as it came.
-    pub(crate) head: Option<Box<[u8]>>,
+    pub head: Box<[u8]>,
+    /// Whose connection it was, once that is known.
+    pub address: Option<std::net::IpAddr>,
+    /// When, in the milliseconds of the hub's caller.
+    pub at_ms: u64,
 }
 
 /// What messages of a session are.
@@ -100,9 +109,25 @@ impl Session {
 }
 
 impl Hub {
+    pub(crate) fn new_id(&mut self) -> Id {
+        self.ids.next()
+    }
+
+    pub(crate) fn ask_address(&mut self, conn: ConnId, key: SessionKey) {
+        if self.config.keeps_handshakes {
+            self.effects.push_back(Effect::AskAddress(conn, key));
+        }
+    }
+
     /// Opens a session; the caller sends the handshake.
-    pub(crate) fn open_session(&mut self, now_ms: u64, link: Link, layer: Layer, head: &[u8]) -> SessionKey {
-        let id = self.ids.next();
+    pub(crate) fn open_session(
+        &mut self,
+        now_ms: u64,
+        id: Id,
+        link: Link,
+        layer: Layer,
+        head: &[u8],
+    ) -> SessionKey {
         let key = self.sessions.insert(Session {
             id,
             link,
@@ -113,7 +138,10 @@ impl Hub {
             connect_ms: if layer == Layer::Bare { u64::MAX } else { now_ms + self.config.connect_timeout_ms },
             incoming: None,
             layer,
-            head: self.config.keeps_handshakes.then(|| head.into()),
+            greeting: self
+                .config
+                .keeps_handshakes
+                .then(|| Box::new(Greeting { head: head.into(), address: None, at_ms: now_ms })),
         });
         self.session_ids.insert(id, key);
         self.counters.sessions_opened += 1;

@@ -8,7 +8,7 @@ use socketville_proto::encode;
 use crate::delivery::{NO_ATTACHMENTS, Route};
 use crate::limits::{ROOM_NAME_BYTES_MAX, ROOMS_MAX, ROOMS_PER_SOCKET_MAX};
 use crate::namespaces::RoomKey;
-use crate::session::Link;
+use crate::session::{Greeting, Link};
 use crate::{Effect, Hub, Id, NspId, Reason, RoomChange, SessionKey, SocketKey};
 
 /// A client in a namespace.
@@ -124,10 +124,10 @@ impl Hub {
         })
     }
 
-    /// The head of the request that opened a socket's session, as it came; `None` if it is not kept.
-    pub fn handshake_of(&self, key: SocketKey) -> Option<&[u8]> {
+    /// How a socket's session began; `None` if that is not kept.
+    pub fn greeting_of(&self, key: SocketKey) -> Option<&Greeting> {
         let session = self.sockets.find(key)?.session;
-        self.sessions.find(session)?.head.as_deref()
+        self.sessions.find(session)?.greeting.as_deref()
     }
 
     /// Refuses a client with an object that has a `message` and perhaps `data`.

@@ -6,7 +6,7 @@ use socketville_proto::http::{Head, Method};
 use socketville_proto::ws;
 
 use crate::session::{Layer, Link};
-use crate::{Cors, Hub, Id, SessionKey};
+use crate::{Hub, Id, SessionKey};
 
 /// What to do with a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) enum Verdict {
     Preflight,
     /// Refused with an error of Engine.IO.
     Refuse(Fault),
+    /// Refused by the application or for its origin, with this message.
+    Forbid(String),
     /// Not under the engine's path.
     NotOurs,
     /// For another server of this process.
@@ -48,6 +50,17 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// Its number.
+    pub(crate) const fn code(self) -> usize {
+        match self {
+            Self::TransportUnknown => 0,
+            Self::SessionUnknown => 1,
+            Self::HandshakeMethod => 2,
+            Self::BadRequest => 3,
+            Self::ProtocolVersion => 5,
+        }
+    }
+
     pub(crate) const fn message(self) -> &'static str {
         match self {
             Self::TransportUnknown => "Transport unknown",
@@ -72,6 +85,9 @@ impl Fault {
 
 impl Hub {
     pub(crate) fn verdict(&self, head: &Head<'_>) -> Verdict {
+        if self.is_client_file(head.path) && matches!(head.method, Method::Get | Method::Head) {
+            return Verdict::NotOurs;
+        }
         let Some(layer) = self.layer(head.path) else {
             let is_bare =
                 ws::is_upgrade(head) && self.config.websocket_paths.iter().any(|path| path == head.path);
@@ -81,7 +97,7 @@ impl Hub {
                 false => Verdict::Elsewhere,
             };
         };
-        if head.method == Method::Options && self.config.cors == Cors::Any {
+        if head.method == Method::Options && self.config.cors.is_on() {
             return Verdict::Preflight;
         }
         let is_upgrade = ws::is_upgrade(head);
@@ -108,7 +124,12 @@ impl Hub {
     }
 
     fn layer(&self, path: &str) -> Option<Layer> {
-        if path.starts_with(&self.config.path) {
+        let prefix = match self.config.adds_trailing_slash {
+            true => self.config.path.as_str(),
+            false => self.config.path.trim_end_matches('/'),
+        };
+        let is_below = |rest: &str| rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/');
+        if path.strip_prefix(prefix).is_some_and(is_below) {
             return Some(Layer::SocketIo);
         }
         self.config.engine_paths.iter().any(|prefix| path.starts_with(prefix)).then_some(Layer::Bare)
@@ -133,7 +154,7 @@ impl Hub {
         match method {
             Method::Get if is_v4 && is_websocket && is_upgrade && !is_polling => Verdict::TurnAway,
             _ if !is_v4 || !is_polling => Verdict::Refuse(Fault::BadRequest),
-            Method::Get if is_websocket && is_upgrade => Verdict::Upgrade(key),
+            Method::Get if is_websocket && is_upgrade && self.config.allows_upgrades => Verdict::Upgrade(key),
             Method::Get if !is_websocket => Verdict::Poll(key),
             Method::Post if !is_websocket => Verdict::Post(key),
             _ => Verdict::Refuse(Fault::BadRequest),

@@ -26,18 +26,27 @@ impl Hub {
         layer: Layer,
         raw: &[u8],
     ) {
+        let id = self.new_id();
+        self.add_cookie(conn, &id);
         if !self.switch_protocols(now_ms, conn, head, self.config.per_message_deflate) {
             return;
         }
-        let key = self.open_session(now_ms, Link::WebSocket(conn), layer, raw);
+        let key = self.open_session(now_ms, id, Link::WebSocket(conn), layer, raw);
+        self.ask_address(conn, key);
         self.become_websocket(conn, key, Role::Transport);
-        let Some(id) = self.sessions.find(key).map(|session| session.id) else { return };
         let mut text = Vec::with_capacity(160);
         self.write_open(&id, &[], &mut text);
         self.outbox.send(conn, |arena| {
             ws::write_header(arena, Opcode::Text, text.len());
             arena.extend_from_slice(&text);
         });
+        if let Some(packet) = &self.config.initial_packet {
+            self.outbox.send(conn, |arena| {
+                ws::write_header(arena, Opcode::Text, packet.len() + 1);
+                arena.push(b'4');
+                arena.extend_from_slice(packet.as_bytes());
+            });
+        }
     }
 
     /// A WebSocket without Engine.IO.
@@ -117,8 +126,10 @@ impl Hub {
             Ok(accept) => {
                 let agreement = deflate.and_then(|_| ws::agree_on_deflate(head));
                 let extension = agreement.map(|agreement| ("Sec-WebSocket-Extensions", agreement.answer()));
+                let extra = self.take_extra(conn);
+                let lines = extra.as_ref().map_or(&[][..], |extra| &extra.lines);
                 self.outbox.send(conn, |arena| {
-                    ws::write_switching_protocols(arena, &accept, extension.as_slice());
+                    ws::write_switching_protocols(arena, &accept, extension.as_slice(), lines);
                 });
                 if let Some(agreement) = agreement {
                     self.outbox.set_window(conn, agreement.window);

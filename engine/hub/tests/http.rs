@@ -220,7 +220,7 @@ fn idle_connections_are_kept_a_while() {
 /// Semantics 9: preflight is answered 204, and CORS headers are on errors too; without `cors` there are none.
 #[test]
 fn cross_origin_requests_are_answered_as_configured() {
-    let mut pair = Pair::with(Config { cors: Cors::Any, ..Config::default() });
+    let mut pair = Pair::with(Config { cors: Cors::any(), ..Config::default() });
     let conn = pair.open();
     let preflight = get("/socket.io/?EIO=4&transport=polling").replacen("GET", "OPTIONS", 1);
     let answer = pair.ask(conn, &preflight).expect("an answer");

@@ -1,21 +1,16 @@
-//! Letting clients into a namespace: middlewares, and the handshake they look at.
+//! Letting clients into a namespace: middlewares, one after the other.
 //!
 //! Not authentication: that is the application's. A client waits outside while its middlewares run, however long they await; it may be
 //! put into rooms meanwhile, hears nothing, and is forgotten with all that if it is refused or leaves.
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use socketville_proto::http::{self, Head};
 
-use crate::binary::Attachments;
 use crate::core::Core;
-use crate::extract::{ArgumentError, read_argument};
 use crate::socket::Socket;
 
 /// Why a client is not let in. Source: the error given to `next` in a namespace's middleware.
@@ -30,13 +25,6 @@ use crate::socket::Socket;
 pub struct Refusal {
     message: String,
     data: Option<Value>,
-}
-
-/// What a client said when it connected. Source: `socket.handshake`.
-#[derive(Debug, Clone)]
-pub struct Handshake {
-    head: Vec<u8>,
-    auth: Option<Arc<str>>,
 }
 
 pub(crate) type Admitting = Pin<Box<dyn Future<Output = Result<(), Refusal>>>>;
@@ -76,39 +64,6 @@ impl Refusal {
 impl<T: Into<String>> From<T> for Refusal {
     fn from(message: T) -> Self {
         Self { message: message.into(), data: None }
-    }
-}
-
-impl Handshake {
-    pub(crate) fn new(head: &[u8], auth: Option<Arc<str>>) -> Self {
-        Self { head: head.to_vec(), auth }
-    }
-
-    /// The namespace's `auth`; `{}` if the client gave none.
-    ///
-    /// # Errors
-    /// [`ArgumentError`] if it is not a `T`.
-    pub fn auth<T: DeserializeOwned>(&self) -> Result<T, ArgumentError> {
-        read_argument(self.auth.as_deref().unwrap_or("{}"), 1, &Attachments::default())
-    }
-
-    /// The first header of this name of the request that opened the session, ASCII case ignored.
-    pub fn header(&self, name: &str) -> Option<String> {
-        self.head()?.header(name).map(str::to_owned)
-    }
-
-    /// The first value of a parameter of the connection's query, decoded.
-    pub fn query(&self, key: &str) -> Option<String> {
-        self.head()?.query_value(key).map(Cow::into_owned)
-    }
-
-    /// Path and query as they came.
-    pub fn url(&self) -> String {
-        self.head().map_or_else(String::new, |head| head.target.to_owned())
-    }
-
-    fn head(&self) -> Option<Head<'_>> {
-        http::parse_head(&self.head).ok().flatten().map(|(head, _)| head)
     }
 }
 

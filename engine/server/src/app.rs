@@ -1,11 +1,13 @@
 //! The application: namespaces with their handlers, HTTP routes, options. Built once, then read by every core.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use socketville_hub::{Config, RoomChange};
 
 use crate::admission::BoxedAdmission;
 use crate::handler::BoxedHandler;
+use crate::hooks::Hooks;
 use crate::http::Route;
 
 #[derive(Default)]
@@ -13,6 +15,9 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) namespaces: Vec<NamespaceApp>,
     pub(crate) routes: Vec<Route>,
+    pub(crate) hooks: Hooks,
+    /// Where the client's files are, if they are served.
+    pub(crate) client_dir: Option<PathBuf>,
     pub(crate) on_engine_message: Option<BoxedMessage>,
     pub(crate) on_websocket_message: Option<BoxedMessage>,
     /// Runs once on each core before its first connection.

@@ -189,7 +189,14 @@ impl Builder {
         self.with(|config| config.transports = transports)
     }
 
-    /// Cross-origin requests. Source: `cors`, default off.
+    /// Cross-origin requests: headers for browsers, and a check of handshakes, WebSockets included, if origins are listed.
+    /// Source: `cors`, default off.
+    ///
+    /// ```
+    /// use socketville::{Cors, Server};
+    ///
+    /// Server::builder().cors(Cors::these(["https://example.com"]).with_credentials());
+    /// ```
     pub fn cors(&self, cors: Cors) -> &Self {
         self.with(|config| config.cors = cors)
     }
@@ -221,8 +228,13 @@ impl Builder {
         self.app.into_inner()
     }
 
-    fn with(&self, change: impl FnOnce(&mut Config)) -> &Self {
+    pub(crate) fn with(&self, change: impl FnOnce(&mut Config)) -> &Self {
         change(&mut self.app.borrow_mut().config);
+        self
+    }
+
+    pub(crate) fn with_app(&self, change: impl FnOnce(&mut App)) -> &Self {
+        change(&mut self.app.borrow_mut());
         self
     }
 }

@@ -16,6 +16,7 @@ use crate::args::{write_args, write_event};
 use crate::error::EmitError;
 use crate::executor::Executor;
 use crate::gather::Asked;
+use crate::hooks::TownDesk;
 use crate::limits::TASKS_MAX;
 use crate::mailbox::Letter;
 use crate::metrics::{CoreCounters, CoreReport};
@@ -63,6 +64,9 @@ impl Core {
         }
         if town.app.namespaces.iter().any(|namespace| !namespace.room_watchers.is_empty()) {
             hub.watch_rooms();
+        }
+        if !town.app.hooks.is_empty() {
+            hub.set_desk(Arc::new(TownDesk(Arc::clone(&town))));
         }
         let bell = Arc::clone(&town);
         let ring: Arc<dyn Fn() + Send + Sync> =

@@ -283,9 +283,12 @@ impl Core {
                         self.read(conn, &mut held);
                     }
                 }
-                Some(effect @ (Effect::Close(_) | Effect::Pass(..) | Effect::HandOver(..))) => {
-                    self.errands.borrow_mut().push_back(effect)
-                }
+                Some(
+                    effect @ (Effect::Close(_)
+                    | Effect::Pass(..)
+                    | Effect::HandOver(..)
+                    | Effect::AskAddress(..)),
+                ) => self.errands.borrow_mut().push_back(effect),
             }
         }
     }

@@ -20,6 +20,8 @@ pub enum Error {
     Cores(usize),
     /// A core's loop or the runtime of handlers could not start, or failed.
     Core(io::Error),
+    /// The client's files cannot be read from this directory.
+    Client(std::path::PathBuf, io::Error),
     /// The operating system gave no randomness.
     Seed(String),
 }
@@ -34,6 +36,13 @@ impl fmt::Display for Error {
             }
             Self::Cores(found) => {
                 write!(f, "expected 1 to {} cores, found {found}", socketville_hub::limits::CORES_MAX)
+            }
+            Self::Client(directory, error) => {
+                write!(
+                    f,
+                    "no client files in {}, the `dist` of an installed socket.io-client: {error}",
+                    directory.display()
+                )
             }
             Self::Core(error) => write!(f, "a core failed: {error}"),
             Self::Seed(error) => write!(f, "no random seed from the operating system: {error}"),

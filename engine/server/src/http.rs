@@ -83,6 +83,11 @@ impl HttpResponse {
         })
     }
 
+    /// An answer without a body.
+    pub const fn empty(status: u16) -> Self {
+        Self(Response { status, headers: Vec::new(), body: Vec::new() })
+    }
+
     /// `text/plain`.
     pub fn text(status: u16, body: impl Into<String>) -> Self {
         Self::new(status, "text/plain; charset=utf-8", body.into())

@@ -82,6 +82,27 @@ const METRICS: &[Metric] = &[
     ("connections_passed_total", "counter", "Connections that went to their session's core.", |r| {
         r.turns.connections_passed as f64
     }),
+    ("refused_transport_total", "counter", "Requests refused with code 0, transport unknown.", |r| {
+        r.hub.requests_refused[0] as f64
+    }),
+    ("refused_session_total", "counter", "Requests refused with code 1, session unknown.", |r| {
+        r.hub.requests_refused[1] as f64
+    }),
+    ("refused_method_total", "counter", "Requests refused with code 2, bad handshake method.", |r| {
+        r.hub.requests_refused[2] as f64
+    }),
+    ("refused_request_total", "counter", "Requests refused with code 3, bad request.", |r| {
+        r.hub.requests_refused[3] as f64
+    }),
+    ("refused_forbidden_total", "counter", "Requests refused with code 4, forbidden.", |r| {
+        r.hub.requests_refused[4] as f64
+    }),
+    (
+        "refused_version_total",
+        "counter",
+        "Requests refused with code 5, unsupported protocol version.",
+        |r| r.hub.requests_refused[5] as f64,
+    ),
     ("requests_total", "counter", "HTTP requests.", |r| r.hub.requests as f64),
     ("upgrades_total", "counter", "Sessions that went from polling to WebSocket.", |r| r.hub.upgrades as f64),
     ("packets_in_total", "counter", "Packets received.", |r| r.hub.packets_in as f64),

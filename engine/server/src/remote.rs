@@ -11,9 +11,9 @@ use serde_json::Value;
 use socketville_hub::{Id, NspId};
 
 use crate::ack::AckError;
-use crate::admission::Handshake;
 use crate::arguments::FromAnswer;
 use crate::gather::BroadcastAckError;
+use crate::handshake::Handshake;
 use crate::operator::{Broadcast, IntoRooms};
 use crate::socket::Socket;
 use crate::town::Town;

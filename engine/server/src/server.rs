@@ -42,9 +42,10 @@ impl Server {
         Builder::new()
     }
 
-    pub(crate) fn bind(app: App, start: Start, address: SocketAddr) -> Result<Self> {
+    pub(crate) fn bind(mut app: App, start: Start, address: SocketAddr) -> Result<Self> {
         let choice =
             probe().choose(start.driver).map_err(|unavailable| Error::Driver(unavailable.obstacle))?;
+        app.load_client()?;
         let mut places = available_cores();
         let cores = start.cores.unwrap_or(places.len());
         if cores == 0 || cores > usize::from(socketville_hub::limits::CORES_MAX) {

@@ -11,13 +11,13 @@ use serde::Serialize;
 use socketville_hub::{Ending, Id, JoinError, Manner, NspId, SocketKey};
 
 use crate::ack::{AckError, AckSlot};
-use crate::admission::Handshake;
 use crate::arguments::{Arguments, FromAnswer};
 use crate::core::{Core, Recipients};
 use crate::data::Data;
 use crate::direct::Direct;
 use crate::emitter::Emitter;
 use crate::error::{EmitError, report};
+use crate::handshake::Handshake;
 use crate::limits::ACKS_PER_SOCKET_MAX;
 use crate::operator::{Broadcast, IntoRooms};
 
@@ -105,7 +105,7 @@ impl Socket {
     /// What the client said when it connected. Source: `socket.handshake`.
     pub fn handshake(&self) -> Handshake {
         let hub = self.0.core.hub.borrow();
-        Handshake::new(hub.handshake_of(self.0.key).unwrap_or_default(), self.0.auth.clone())
+        Handshake::new(hub.greeting_of(self.0.key), self.0.auth.clone(), self.0.core.now_ms.get())
     }
 
     /// The core it lives on.

@@ -299,6 +299,11 @@ impl<D: Driver> Turn<D> {
                     core.hub.borrow_mut().forget(conn);
                 }
                 Effect::Pass(conn, to, bytes) => self.pass(now_ms, conn, to, bytes),
+                Effect::AskAddress(conn, session) => {
+                    if let Ok(address) = self.driver.peer_address(token_of(conn)) {
+                        core.hub.borrow_mut().set_address(session, address.ip());
+                    }
+                }
                 Effect::HandOver(conn, bytes) => self.hand_over(now_ms, conn, bytes),
                 Effect::Request(..)
                 | Effect::Resume(_)

@@ -117,8 +117,8 @@ mod tests {
     #[test]
     fn responses_come_in_any_pieces() {
         let mut bytes = Vec::new();
-        http::write_response(&mut bytes, 200, &[], b"ok", http::KeepAlive::Keep);
-        http::write_response(&mut bytes, 503, &[], b"", http::KeepAlive::Close);
+        http::write_response(&mut bytes, 200, &[], b"", b"ok", http::KeepAlive::Keep);
+        http::write_response(&mut bytes, 503, &[], b"", b"", http::KeepAlive::Close);
         let (mut reader, mut found) = (Reader::default(), Vec::new());
         for piece in bytes.chunks(3) {
             reader.push(piece);

@@ -5,6 +5,7 @@
 //! could understand differently is refused (RFC 9112 section 11.2), and after an error the connection closes.
 
 mod body;
+mod encoding;
 mod error;
 mod head;
 mod parse;
@@ -12,9 +13,11 @@ mod query;
 mod response;
 
 pub use body::{BodyError, Chunked};
+pub use encoding::Encoding;
 pub use error::{Framing, HeadError, Malformed};
 pub use head::{Body, Head, Method};
 pub use parse::parse_head;
-pub use response::{CONTINUE, KeepAlive, reason_phrase, write_response, write_response_head};
+pub use query::query_pairs;
+pub use response::{CONTINUE, KeepAlive, reason_phrase, write_header, write_response, write_response_head};
 
 pub(crate) use response::write_headers;

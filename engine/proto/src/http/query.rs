@@ -14,6 +14,15 @@ pub(super) fn value<'a>(query: &'a str, key: &str) -> Option<Cow<'a, str>> {
         .map(|(_, value)| decode(value))
 }
 
+/// All parameters of a query string in their order, decoded; those without a name are left out.
+pub fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .filter(|(name, _)| !name.is_empty())
+        .map(|(name, value)| (decode(name), decode(value)))
+}
+
 /// Percent- and plus-decodes `text`. A percent sign without two hexadecimal digits stands for itself; bytes
 /// that are not UTF-8 become U+FFFD.
 fn decode(text: &str) -> Cow<'_, str> {

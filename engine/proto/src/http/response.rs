@@ -24,11 +24,12 @@ pub fn write_response(
     out: &mut Vec<u8>,
     status: u16,
     headers: &[(&str, &str)],
+    lines: &[u8],
     body: &[u8],
     keep_alive: KeepAlive,
 ) {
     debug_assert!(body.is_empty() || has_length(status), "status {status} has no body");
-    write_response_head(out, status, headers, body.len(), keep_alive);
+    write_response_head(out, status, headers, lines, body.len(), keep_alive);
     if has_length(status) {
         out.extend_from_slice(body);
     }
@@ -43,11 +44,13 @@ pub fn write_response_head(
     out: &mut Vec<u8>,
     status: u16,
     headers: &[(&str, &str)],
+    lines: &[u8],
     length: usize,
     keep_alive: KeepAlive,
 ) {
     write!(out, "HTTP/1.1 {status} {}\r\n", reason_phrase(status)).expect("writing to a Vec cannot fail");
     write_headers(out, headers);
+    out.extend_from_slice(lines);
     if has_length(status) {
         write!(out, "Content-Length: {length}\r\n").expect("writing to a Vec cannot fail");
     }
@@ -93,17 +96,17 @@ pub fn reason_phrase(status: u16) -> &'static str {
 
 /// Appends header lines, without the empty line that ends them.
 pub(crate) fn write_headers(out: &mut Vec<u8>, headers: &[(&str, &str)]) {
-    for (name, value) in headers {
-        out.extend(name.bytes().map(|byte| if is_token(byte) { byte } else { b'-' }));
-        out.extend_from_slice(b": ");
-        out.extend(
-            value.bytes().map(|byte| if byte.is_ascii_control() && byte != b'\t' { b' ' } else { byte }),
-        );
-        out.extend_from_slice(b"\r\n");
-    }
+    headers.iter().for_each(|(name, value)| write_header(out, name, value));
 }
 
-/// Whether responses of this status carry a Content-Length.
+/// Appends one header line with its end; what could end it earlier becomes a blank or a hyphen.
+pub fn write_header(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.extend(name.bytes().map(|byte| if is_token(byte) { byte } else { b'-' }));
+    out.extend_from_slice(b": ");
+    out.extend(value.bytes().map(|byte| if byte.is_ascii_control() && byte != b'\t' { b' ' } else { byte }));
+    out.extend_from_slice(b"\r\n");
+}
+
 fn has_length(status: u16) -> bool {
     status >= 200 && status != 204 && status != 304
 }
@@ -114,7 +117,7 @@ mod tests {
 
     fn written(status: u16, headers: &[(&str, &str)], body: &[u8], keep_alive: KeepAlive) -> String {
         let mut out = Vec::new();
-        write_response(&mut out, status, headers, body, keep_alive);
+        write_response(&mut out, status, headers, b"", body, keep_alive);
         String::from_utf8(out).expect("text")
     }
 

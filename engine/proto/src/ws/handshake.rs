@@ -61,13 +61,14 @@ pub fn check_handshake(head: &Head<'_>) -> Result<[u8; 28], HandshakeError> {
 }
 
 /// Appends the 101 response. `extra` headers are sanitised like those of [`http::write_response`].
-pub fn write_switching_protocols(out: &mut Vec<u8>, accept: &[u8; 28], extra: &[(&str, &str)]) {
+pub fn write_switching_protocols(out: &mut Vec<u8>, accept: &[u8; 28], extra: &[(&str, &str)], lines: &[u8]) {
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
     );
     out.extend_from_slice(accept);
     out.extend_from_slice(b"\r\n");
     http::write_headers(out, extra);
+    out.extend_from_slice(lines);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -163,6 +164,7 @@ mod tests {
             &mut out,
             b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
             &[("Set-Cookie", "io=a\r\nX: y")],
+            b"",
         );
         assert_eq!(
             String::from_utf8(out).expect("text"),

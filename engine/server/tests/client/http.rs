@@ -56,6 +56,23 @@ impl Http {
             }
         }
     }
+
+    /// The next answer's head in small letters, and its body, whatever bytes it has.
+    pub(crate) fn raw_reply(&mut self) -> (String, Vec<u8>) {
+        loop {
+            if let Some(at) = self.bytes.windows(4).position(|end| end == b"\r\n\r\n") {
+                let head = String::from_utf8_lossy(&self.bytes[..at]).to_ascii_lowercase();
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let length: usize = length.expect("a length").parse().expect("a number");
+                if self.bytes.len() >= at + 4 + length {
+                    let body = self.bytes[at + 4..at + 4 + length].to_vec();
+                    self.bytes.drain(..at + 4 + length);
+                    return (head, body);
+                }
+            }
+            assert!(read_more(&mut self.stream, &mut self.bytes) > 0, "an answer");
+        }
+    }
 }
 
 /// A request's bytes.

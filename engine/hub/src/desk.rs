@@ -1,0 +1,155 @@
+//! The reception desk: what is decided about a request of the engine's before it is dealt with, and what its answer will carry besides.
+//!
+//! Not routing (that is `verdict`) and not middlewares (those see sockets). Nothing is kept for a request whose answer carries nothing special.
+
+use socketville_proto::http::{Encoding, Head, write_header};
+
+use crate::verdict::Verdict;
+use crate::{ConnId, Hub, Id};
+
+/// What the application decides about requests of the engine's; every core asks the same one, in the middle of a turn: it must not wait.
+pub trait Desk: Send + Sync {
+    /// Whether this request may open a session; the message of a refusal goes to the client. Source: `allowRequest`.
+    ///
+    /// # Errors
+    /// The message.
+    fn allow(&self, _head: &Head<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Headers that the answer gets. Source: the events `initial_headers`, for the answer that opens a session, and `headers`.
+    fn headers(&self, _head: &Head<'_>, _is_initial: bool, _add: &mut dyn FnMut(&str, &str)) {}
+}
+
+/// The cookie that names the session, on the answer that opens it. Source: `cookie`, default none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cookie {
+    /// Its name. Source: `cookie.name`, default `io`.
+    pub name: String,
+    /// Its path. Source: `cookie.path`, default `/`.
+    pub path: String,
+    /// Whether scripts cannot read it. Source: `cookie.httpOnly`, default yes.
+    pub http_only: bool,
+    /// Source: `cookie.sameSite`, default `Lax`.
+    pub same_site: SameSite,
+    /// Whether it travels over TLS only. Source: `cookie.secure`, default no.
+    pub secure: bool,
+    /// Seconds that it lives; without, as long as the browser. Source: `cookie.maxAge`.
+    pub max_age_s: Option<u32>,
+    /// Source: `cookie.domain`, default the host's own.
+    pub domain: Option<String>,
+}
+
+/// To which sites a cookie goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// The own only.
+    Strict,
+    /// The own, and links to it.
+    Lax,
+    /// All; browsers ask for `secure` then.
+    None,
+}
+
+impl Default for Cookie {
+    fn default() -> Self {
+        Self {
+            name: "io".into(),
+            path: "/".into(),
+            http_only: true,
+            same_site: SameSite::Lax,
+            secure: false,
+            max_age_s: None,
+            domain: None,
+        }
+    }
+}
+
+impl Cookie {
+    fn render(&self, id: &Id) -> String {
+        let mut text = format!("{}={}", self.name, id.as_str());
+        if let Some(max_age_s) = self.max_age_s {
+            text += &format!("; Max-Age={max_age_s}");
+        }
+        if let Some(domain) = &self.domain {
+            text += &format!("; Domain={domain}");
+        }
+        text += &format!("; Path={}", self.path);
+        text += if self.http_only { "; HttpOnly" } else { "" };
+        text += if self.secure { "; Secure" } else { "" };
+        text += match self.same_site {
+            SameSite::Strict => "; SameSite=Strict",
+            SameSite::Lax => "; SameSite=Lax",
+            SameSite::None => "; SameSite=None",
+        };
+        text
+    }
+}
+
+/// What the answer to a connection's request carries besides.
+#[derive(Default)]
+pub(crate) struct Extra {
+    /// Header lines, each with its end.
+    pub(crate) lines: Vec<u8>,
+    /// How a body that is long enough may be compressed.
+    pub(crate) encoding: Option<Encoding>,
+}
+
+impl Hub {
+    /// From now on requests are shown to this desk.
+    pub fn set_desk(&mut self, desk: std::sync::Arc<dyn Desk>) {
+        self.desk = Some(desk);
+    }
+
+    /// Whether the request may be what it is, and what its answer carries.
+    pub(crate) fn receive(&self, head: &Head<'_>, verdict: Verdict) -> (Verdict, Option<Box<Extra>>) {
+        if matches!(verdict, Verdict::OtherCore(_) | Verdict::Elsewhere | Verdict::OpenBare)
+            || (verdict == Verdict::NotOurs && !self.is_client_file(head.path))
+        {
+            return (verdict, None);
+        }
+        let is_initial = matches!(verdict, Verdict::OpenPolling(_) | Verdict::OpenWebSocket(_));
+        let verdict = match self.admit_request(head, &verdict, is_initial) {
+            Ok(()) => verdict,
+            Err(message) => Verdict::Forbid(message),
+        };
+        let mut extra = Extra::default();
+        self.config.cors.write(head, &mut extra.lines);
+        if let Some(desk) = &self.desk {
+            let is_initial = is_initial && !matches!(verdict, Verdict::Forbid(_));
+            desk.headers(head, is_initial, &mut |name, value| write_header(&mut extra.lines, name, value));
+        }
+        if matches!(verdict, Verdict::Poll(_)) && self.config.http_compression.is_some() {
+            extra.encoding = Encoding::accepted(head);
+        }
+        let is_special = !extra.lines.is_empty() || extra.encoding.is_some();
+        (verdict, is_special.then(|| Box::new(extra)))
+    }
+
+    fn admit_request(&self, head: &Head<'_>, verdict: &Verdict, is_initial: bool) -> Result<(), String> {
+        if (is_initial || matches!(verdict, Verdict::Upgrade(_))) && !self.config.cors.admits(head) {
+            return Err("Forbidden".into());
+        }
+        match &self.desk {
+            Some(desk) if is_initial => desk.allow(head),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a path is a file of the client's, served below the engine's own path.
+    pub(crate) fn is_client_file(&self, path: &str) -> bool {
+        self.config.client_files.iter().any(|file| file == path)
+    }
+
+    /// The answer that opens this session names it in a cookie, if that is asked for.
+    pub(crate) fn add_cookie(&mut self, conn: ConnId, id: &Id) {
+        let Some(text) = self.config.cookie.as_ref().map(|cookie| cookie.render(id)) else { return };
+        if let Some(state) = self.conn_mut(conn) {
+            write_header(&mut state.extra.get_or_insert_default().lines, "Set-Cookie", &text);
+        }
+    }
+
+    pub(crate) fn take_extra(&mut self, conn: ConnId) -> Option<Box<Extra>> {
+        self.conn_mut(conn)?.extra.take()
+    }
+}

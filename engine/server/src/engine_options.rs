@@ -1,0 +1,92 @@
+//! Options of the engine's HTTP side: who may come in, cookies, headers, compression, the client's files.
+//!
+//! Not their effect, which is the hub's: this is the part of [`Builder`] that says it.
+
+use std::path::PathBuf;
+
+use socketville_hub::Cookie;
+
+use crate::builder::Builder;
+use crate::hooks::EngineRequest;
+
+impl Builder {
+    /// Asks whether a request may open a session, be it over polling or WebSocket; a refusal is answered 403 with code 4 and the message.
+    /// It runs within a turn and must not wait: what has to ask a database belongs into a [middleware](crate::Namespace::use_middleware).
+    /// Source: `allowRequest`.
+    ///
+    /// ```
+    /// use socketville::Server;
+    ///
+    /// Server::builder().allow_request(|request| match request.header("user-agent") {
+    ///     Some(_) => Ok(()),
+    ///     None => Err("who are you?".into()),
+    /// });
+    /// ```
+    pub fn allow_request(
+        &self,
+        allow: impl Fn(&EngineRequest<'_, '_>) -> Result<(), String> + Send + Sync + 'static,
+    ) -> &Self {
+        self.with_app(|app| app.hooks.allow.push(Box::new(allow)))
+    }
+
+    /// Adds headers to the answer that opens a session. Source: the engine's event `initial_headers`.
+    ///
+    /// ```
+    /// use socketville::Server;
+    ///
+    /// Server::builder().initial_headers(|_request, headers| headers.push(("Set-Cookie".into(), "seen=1".into())));
+    /// ```
+    pub fn initial_headers(
+        &self,
+        add: impl Fn(&EngineRequest<'_, '_>, &mut Vec<(String, String)>) + Send + Sync + 'static,
+    ) -> &Self {
+        self.with_app(|app| app.hooks.initial_headers.push(Box::new(add)))
+    }
+
+    /// Adds headers to every answer of the engine's. Source: the engine's event `headers`.
+    pub fn headers(
+        &self,
+        add: impl Fn(&EngineRequest<'_, '_>, &mut Vec<(String, String)>) + Send + Sync + 'static,
+    ) -> &Self {
+        self.with_app(|app| app.hooks.headers.push(Box::new(add)))
+    }
+
+    /// Names the session in a cookie, on the answer that opens it. Source: `cookie`, default none.
+    ///
+    /// ```
+    /// use socketville::{Cookie, Server};
+    ///
+    /// Server::builder().cookie(Cookie { name: "node".into(), ..Cookie::default() });
+    /// ```
+    pub fn cookie(&self, cookie: Cookie) -> &Self {
+        self.with(|config| config.cookie = Some(cookie))
+    }
+
+    /// Bytes from which on answers to polls are compressed for clients that accept gzip or deflate; `None`: never.
+    /// Source: `httpCompression.threshold`, default 1024.
+    pub fn http_compression(&self, threshold_bytes: Option<usize>) -> &Self {
+        self.with(|config| config.http_compression = threshold_bytes)
+    }
+
+    /// A message that every session gets right after its handshake. Source: `initialPacket`, default none.
+    pub fn initial_packet(&self, packet: &str) -> &Self {
+        self.with(|config| config.initial_packet = Some(packet.to_owned()))
+    }
+
+    /// Whether requests have a slash after the engine's path. Source: `addTrailingSlash`, default yes.
+    pub fn add_trailing_slash(&self, add: bool) -> &Self {
+        self.with(|config| config.adds_trailing_slash = add)
+    }
+
+    /// Whether a session that polls may go on over WebSocket. Source: `allowUpgrades`, default yes.
+    pub fn allow_upgrades(&self, allow: bool) -> &Self {
+        self.with(|config| config.allows_upgrades = allow)
+    }
+
+    /// Serves the client's files from a directory, the `dist` of an installed socket.io-client, under the engine's path: `/socket.io/socket.io.js`,
+    /// its siblings and their maps, with ETag, 304 and content encodings. They are read, and compressed, when the server
+    /// [listens](Builder::listen). Source: `serveClient`; default: none, as nobody's client comes with this crate.
+    pub fn serve_client(&self, directory: impl Into<PathBuf>) -> &Self {
+        self.with_app(|app| app.client_dir = Some(directory.into()))
+    }
+}
