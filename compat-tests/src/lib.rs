@@ -3,11 +3,14 @@
 //! Not a test: the suites are other people's, or stand in `tests/`. One file per group of events.
 
 pub mod describe;
+pub mod eio_client;
+pub mod handshake;
 pub mod log;
 pub mod orders;
 pub mod profile;
 pub mod reach;
 pub mod rooms;
+pub mod sio_client;
 pub mod talk;
 
 use socketville::Namespace;
@@ -19,5 +22,6 @@ pub fn serve(namespace: Namespace<'_>, log: &log::Log) {
     let namespace = reach::serve(namespace);
     let namespace = orders::serve(namespace);
     let namespace = describe::serve(namespace);
+    let namespace = handshake::serve(namespace);
     log::serve(namespace, log);
 }

@@ -11,9 +11,39 @@ use socketville::{
 };
 
 use crate::log::Log;
+use crate::{eio_client, sio_client};
 
-/// Profiles that are served, with ping interval and time-out in milliseconds. `main` differs in nothing else yet.
-pub const PROFILES: &[(&str, u64, u64)] = &[("protocol", 300, 200), ("main", 25_000, 20_000)];
+/// A profile: its heartbeat, and what is served.
+#[derive(Debug, Clone, Copy)]
+struct Profile {
+    name: &'static str,
+    ping_interval_ms: u64,
+    ping_timeout_ms: u64,
+    app: App,
+}
+
+/// What is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum App {
+    /// The events of the contract in every namespace.
+    Main,
+    /// What socket.io-client's own suite expects.
+    SioClient,
+    /// What engine.io-client's own suite expects.
+    EioClient,
+}
+
+const PROFILES: &[Profile] = &[
+    Profile { name: "protocol", ping_interval_ms: 300, ping_timeout_ms: 200, app: App::Main },
+    Profile { name: "main", ping_interval_ms: 25_000, ping_timeout_ms: 20_000, app: App::Main },
+    Profile { name: "sio-client", ping_interval_ms: 2000, ping_timeout_ms: 20_000, app: App::SioClient },
+    Profile { name: "eio-client", ping_interval_ms: 500, ping_timeout_ms: 20_000, app: App::EioClient },
+];
+
+/// The names of all profiles.
+pub fn names() -> Vec<&'static str> {
+    PROFILES.iter().map(|profile| profile.name).collect()
+}
 
 /// The two middlewares of `/mw`: join and wait, then admit by token.
 fn admit_by_token(namespace: Namespace<'_>, log: &Log) {
@@ -52,28 +82,36 @@ fn deflate_everywhere(io: &Builder) -> &Builder {
         })
 }
 
-/// A server for a profile, with `key=value` options.
-///
-/// # Errors
-/// An unknown profile or option.
-pub fn build(profile: &str, options: &[String]) -> Result<Builder> {
-    let Some(&(_, interval_ms, timeout_ms)) = PROFILES.iter().find(|(name, ..)| *name == profile) else {
-        bail!("expected a profile of {PROFILES:?}, found {profile:?}");
-    };
-    let io = Server::builder();
-    io.ping_interval(Duration::from_millis(interval_ms))
-        .ping_timeout(Duration::from_millis(timeout_ms))
-        .connect_timeout(Duration::from_millis(1000))
+fn serve_main(io: &Builder) {
+    io.connect_timeout(Duration::from_millis(1000))
         .max_http_buffer_size(1_000_000)
-        .cors(Cors::any())
         .engine("/engine.io/", |peer, message| peer.send(message))
-        .websocket("/ws-echo", |peer, message| peer.send(message))
-        .route(Method::Get, "/healthz", async |_request: HttpRequest| HttpResponse::text(200, "ok\n"));
+        .websocket("/ws-echo", |peer, message| peer.send(message));
     let log = Log::default();
     for name in ["/", "/custom"] {
         crate::serve(io.of(name), &log);
     }
     admit_by_token(io.of("/mw"), &log);
+}
+
+/// A server for a profile, with `key=value` options.
+///
+/// # Errors
+/// An unknown profile or option.
+pub fn build(profile: &str, options: &[String]) -> Result<Builder> {
+    let Some(profile) = PROFILES.iter().find(|known| known.name == profile) else {
+        bail!("expected a profile of {:?}, found {profile:?}", names());
+    };
+    let io = Server::builder();
+    io.ping_interval(Duration::from_millis(profile.ping_interval_ms))
+        .ping_timeout(Duration::from_millis(profile.ping_timeout_ms))
+        .cors(Cors::any())
+        .route(Method::Get, "/healthz", async |_request: HttpRequest| HttpResponse::text(200, "ok\n"));
+    match profile.app {
+        App::Main => serve_main(&io),
+        App::SioClient => sio_client::serve(&io),
+        App::EioClient => eio_client::serve(&io),
+    }
     for option in options {
         match option.split_once('=') {
             Some(("cores", cores)) => io.cores(cores.parse()?),

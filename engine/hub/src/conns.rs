@@ -39,7 +39,16 @@ pub enum Progress {
     /// Read the rest, asking for the [`Intake`] again.
     Again,
     /// A POST's body is here: its packets, then [`Hub::finish_post`].
-    Payload(SessionKey, Vec<u8>),
+    Payload(SessionKey, Post),
+}
+
+/// A POST with packets.
+#[derive(Debug)]
+pub struct Post {
+    /// The payload.
+    pub body: Vec<u8>,
+    /// The request's head, for sessions of bare Engine.IO.
+    pub head: Option<Box<[u8]>>,
 }
 
 pub(crate) struct Conn {

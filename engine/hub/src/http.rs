@@ -5,9 +5,9 @@
 use socketville_proto::http::{self, Body, Chunked, Head, KeepAlive, Method};
 use socketville_proto::ws;
 
-use crate::conns::{Content, Phase, Progress};
+use crate::conns::{Content, Phase, Post, Progress};
 use crate::limits::{BODY_TIMEOUT_MS, HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL};
-use crate::session::Link;
+use crate::session::{Layer, Link};
 use crate::verdict::{Fault, Verdict};
 use crate::{ConnId, Effect, Hub, Reason, Request, SessionKey};
 
@@ -27,6 +27,8 @@ pub(crate) struct Upload {
     purpose: Purpose,
     framing: Framing,
     body: Vec<u8>,
+    /// The request's head, if somebody may ask for it.
+    head: Option<Box<[u8]>>,
 }
 
 enum Purpose {
@@ -136,7 +138,10 @@ impl Hub {
             Verdict::OpenBare => self.open_bare(now_ms, conn, head),
             Verdict::TurnAway => self.turn_away(now_ms, conn, head),
             Verdict::Upgrade(session) => self.open_probe(now_ms, conn, session, head),
-            Verdict::Post(session) => self.begin_post(now_ms, conn, session, head),
+            Verdict::Post(session) => {
+                self.begin_post(now_ms, conn, session, head);
+                self.keep_post_head(conn, session, &bytes[..length]);
+            }
             Verdict::NotOurs => self.begin_upload(now_ms, conn, head, Purpose::Application(owned(head))),
         }
         if has_body && self.conn_mut(conn).is_some_and(|state| matches!(state.phase, Phase::Closing)) {
@@ -208,6 +213,16 @@ impl Hub {
         self.begin_upload(now_ms, conn, head, Purpose::Packets(session));
     }
 
+    /// Handlers of bare Engine.IO may ask for the headers that came with a message.
+    fn keep_post_head(&mut self, conn: ConnId, session: SessionKey, head: &[u8]) {
+        let is_bare = self.sessions.find(session).is_some_and(|session| session.layer == Layer::Bare);
+        if let Some(Phase::Body(upload)) =
+            self.conn_mut(conn).filter(|_| is_bare).map(|state| &mut state.phase)
+        {
+            upload.head = Some(head.into());
+        }
+    }
+
     fn begin_upload(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, purpose: Purpose) {
         let framing = match head.body {
             Body::None => Framing::Length(0),
@@ -215,7 +230,7 @@ impl Hub {
             Body::Chunked => Framing::Chunked(Chunked::new()),
         };
         let is_too_large = matches!(framing, Framing::Length(n) if n > self.config.message_bytes_max as u64);
-        let upload = Box::new(Upload { purpose, framing, body: Vec::new() });
+        let upload = Box::new(Upload { purpose, framing, body: Vec::new(), head: None });
         if is_too_large {
             return self.refuse_upload(now_ms, conn, *upload, &UploadError::TooLarge);
         }
@@ -266,7 +281,7 @@ impl Hub {
                 if let Some(polling) = self.sessions.find_mut(session).and_then(|s| s.polling_mut()) {
                     polling.posting = None;
                 }
-                Progress::Payload(session, upload.body)
+                Progress::Payload(session, Post { body: upload.body, head: upload.head })
             }
             Purpose::Packets(_) => {
                 self.answer(now_ms, conn, 400, &[JSON], Fault::SessionUnknown.body().as_bytes());

@@ -45,7 +45,7 @@ use socketville_proto::ws;
 
 pub use batch::{Batch, Refusal, Settled};
 pub use config::{Config, Deflate, Transports};
-pub use conns::{ConnId, Intake, Progress};
+pub use conns::{ConnId, Intake, Post, Progress};
 pub use cors::{Cors, Origins};
 pub use counters::{Counters, Gauges};
 pub use delivery::{Delivery, Manner, Record, Selector};

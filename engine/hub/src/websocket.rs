@@ -173,8 +173,11 @@ impl Hub {
                 return Some(Incoming::Message(Peer::Conn(conn), bytes.into()));
             }
             Message::Text(text) if role == Role::Probe => self.handle_probe(now_ms, session, conn, text),
-            Message::Text(text) => match eio::decode(text) {
-                Ok(packet) => return self.handle_packet(now_ms, session, packet),
+            Message::Text(text) => match eio::item(text) {
+                Ok(eio::PayloadItem::Packet(packet)) => return self.handle_packet(now_ms, session, packet),
+                Ok(eio::PayloadItem::Binary(bytes)) => {
+                    return self.handle_binary(now_ms, session, bytes.into());
+                }
                 Err(_) => self.reject(now_ms, session),
             },
             Message::Binary(_) if role == Role::Probe => self.abandon_probe(session),

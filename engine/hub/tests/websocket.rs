@@ -233,3 +233,16 @@ fn bare_sessions_speak_engine_io() {
     pair.tell(conn, "2");
     assert_eq!(pair.frames(conn), ["close"]);
 }
+
+/// A client that is told not to send binary frames sends base64 in text frames, over WebSocket too.
+#[test]
+fn binary_may_come_as_base64_in_a_text_frame() {
+    let mut pair = Pair::with(Config { engine_paths: vec!["/engine.io/".into()], ..Config::default() });
+    let (conn, _) = pair.websocket("/engine.io/");
+    pair.tell(conn, "bAQID");
+    let heard = pair.take_heard();
+    assert_eq!(heard.len(), 1);
+    assert!(heard[0].ends_with("[1, 2, 3]"), "{heard:?}");
+    pair.tell(conn, "b!");
+    assert!(!pair.is_open(conn), "what is no base64 is no packet");
+}

@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use socketville_hub::{Payload, Peer};
+use socketville_proto::http;
 
 use crate::core::Core;
 
@@ -20,6 +21,17 @@ pub struct BarePeer<'a> {
 impl<'a> BarePeer<'a> {
     pub(crate) const fn new(core: &'a Rc<Core>, peer: Peer) -> Self {
         Self { core, peer }
+    }
+
+    /// The headers of the POST request that brought the message, names in small letters; none over WebSocket.
+    pub fn request_headers(&self) -> Vec<(String, String)> {
+        let bytes = self.core.post_head.borrow();
+        let Some((head, _)) = bytes.as_deref().and_then(|bytes| http::parse_head(bytes).ok().flatten())
+        else {
+            return Vec::new();
+        };
+        let text = |value: &[u8]| std::str::from_utf8(value).ok().map(str::to_owned);
+        head.headers().filter_map(|(name, value)| Some((name.to_ascii_lowercase(), text(value)?))).collect()
     }
 
     /// Sends a message back.

@@ -38,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) outgoing: RefCell<VecDeque<Letter>>,
     /// Broadcasts whose answers are still owed here, by the id of their packet.
     pub(crate) asked: RefCell<HashMap<u64, Rc<Asked>>>,
+    /// The head of the POST whose messages are being read, for bare Engine.IO.
+    pub(crate) post_head: RefCell<Option<Box<[u8]>>>,
     /// What only the loop can do.
     pub(crate) errands: RefCell<VecDeque<Effect>>,
     /// JSON and attachments of the packet being written; kept, so that an emit does not allocate.
@@ -82,6 +84,7 @@ impl Core {
             sockets: RefCell::default(),
             outgoing: RefCell::default(),
             asked: RefCell::default(),
+            post_head: RefCell::default(),
             errands: RefCell::default(),
             scratch: RefCell::default(),
         })

@@ -51,7 +51,11 @@ impl Core {
                     match progress {
                         Progress::Wait => return self.run_effects(),
                         Progress::Again => {}
-                        Progress::Payload(session, body) => self.read_payload(conn, session, &body),
+                        Progress::Payload(session, post) => {
+                            self.post_head.replace(post.head);
+                            self.read_payload(conn, session, &post.body);
+                            self.post_head.take();
+                        }
                     }
                     self.run_effects();
                     if at == bytes.len() {

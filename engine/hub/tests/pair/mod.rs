@@ -128,7 +128,7 @@ impl Pair {
                     match progress {
                         Progress::Wait => return self.run_effects(),
                         Progress::Again => {}
-                        Progress::Payload(session, body) => self.read_payload(conn, session, &body),
+                        Progress::Payload(session, post) => self.read_payload(conn, session, &post.body),
                     }
                     self.run_effects();
                     if at == bytes.len() {

@@ -10,4 +10,4 @@ mod payload;
 
 pub use handshake::Handshake;
 pub use packet::{Error, Packet, decode};
-pub use payload::{PayloadItem, SEPARATOR, append_payload, payload};
+pub use payload::{PayloadItem, SEPARATOR, append_payload, item, payload};

@@ -57,8 +57,11 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
-/// Reads the text between two separators.
-fn item(text: &str) -> Result<PayloadItem<'_>, Error> {
+/// Reads one item: the text between two separators, or a text message over WebSocket of a client that cannot send binary.
+///
+/// # Errors
+/// Those of [`decode`], and [`Error::Base64`].
+pub fn item(text: &str) -> Result<PayloadItem<'_>, Error> {
     match text.strip_prefix('b') {
         Some(base64) => {
             let bytes = STANDARD.decode(base64).map_err(|_| Error::Base64)?;
