@@ -15,7 +15,7 @@ pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
                 "nsp": socket.namespace(),
                 "protocol": 4,
                 "transport": socket.transport(),
-                "recovered": false,
+                "recovered": socket.is_recovered(),
                 "rooms": sorted_rooms(&socket),
                 "data": data_of(&socket),
             }));

@@ -41,7 +41,7 @@ pub fn serve<'a>(namespace: Namespace<'a>, log: &Log) -> Namespace<'a> {
         .on_connect(move |socket: Socket, auth: Value| {
             if let Some(tag) = auth["tag"].as_str() {
                 TAGS.with_borrow_mut(|tags| tags.insert(socket.id().to_owned(), tag.to_owned()));
-                connects.note(&socket, "connect", json!({"recovered": false}));
+                connects.note(&socket, "connect", json!({"recovered": socket.is_recovered()}));
             }
         })
         .on_disconnecting(move |socket: Socket, reason: String| {

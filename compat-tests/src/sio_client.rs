@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use socketville::{Ack, Arguments, Binary, Builder, Namespace, Refusal, Socket};
+use socketville::{Ack, Arguments, Binary, Builder, Namespace, Recovery, Refusal, Socket};
 
 use crate::handshake::handshake_of;
 
@@ -19,6 +19,7 @@ thread_local! {
 
 /// Adds all namespaces.
 pub fn serve(io: &Builder) {
+    io.connection_state_recovery(Recovery::default());
     let main = io.of("/").use_middleware(async |socket: Socket| {
         socketville::sleep(ADMISSION).await;
         match socket.handshake().query("fail") {

@@ -41,12 +41,12 @@ export function onEachServer(name, body, { cells = serverCells(), profile = PROF
 }
 
 /** Like `onEachServer`, and for each of the transports; clients of a test use that transport unless they ask for another. */
-export function onEachTransport(name, body, transports = ALL_TRANSPORTS) {
+export function onEachTransport(name, body, transports = ALL_TRANSPORTS, matrix = {}) {
   onEachServer(name, ({ test }) => {
     for (const transport of transports) {
       body({ test: (what, run) => test(`${transport}: ${what}`, run, transport), transport });
     }
-  });
+  }, matrix);
 }
 
 function testWith(held) {

@@ -45,6 +45,10 @@ pub struct Counters {
     pub protocol_errors: u64,
     /// Requests refused, by the code of the error. Source: the event `connection_error`.
     pub requests_refused: [u64; 6],
+    /// Lost clients that came back with all they missed.
+    pub recovered: u64,
+    /// Lost clients not kept since too many were.
+    pub recoveries_crowded: u64,
     /// Joins refused by a limit.
     pub joins_refused: u64,
 }

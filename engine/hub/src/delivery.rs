@@ -15,7 +15,7 @@ use crate::members::{Bitset, Members};
 use crate::namespaces::Namespace;
 use crate::session::Link;
 use crate::sockets::Standing;
-use crate::{Hub, Id, Keyed, NspId, Range, SessionKey, SocketKey};
+use crate::{Hub, Id, Keyed, NspId, Position, Range, SessionKey, SocketKey};
 
 /// Where a socket's packets go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,10 @@ pub struct Record {
     pub bytes: Box<[u8]>,
     /// How many.
     pub frames: u32,
+    /// Its place in the history, if there is one.
+    pub position: Option<Position>,
+    /// Whether it was sent to one socket, and so to this core's only.
+    pub is_alone: bool,
 }
 
 /// How a packet to one socket is sent; see [`Selector`].
@@ -97,16 +101,23 @@ impl Hub {
         payload: &[u8],
         attachments: &[Vec<u8>],
     ) -> Delivery {
-        let (range, frames) = self.encode(nsp, kind, None, payload, attachments);
+        let position = self.next_position(kind, None);
+        let (range, frames) = self.encode(nsp, kind, None, position, payload, attachments);
         self.counters.records += 1;
         let is_for_others = self.cores > 1;
-        let record = is_for_others.then(|| Arc::new(selector.record(nsp, self.outbox.bytes(range), frames)));
+        let record = (is_for_others || position.is_some())
+            .then(|| Arc::new(Record { position, ..selector.record(nsp, self.outbox.bytes(range), frames) }));
+        if let Some(record) = &record {
+            self.remember(record);
+        }
+        let record = record.filter(|_| is_for_others);
         Delivery { sockets: self.deliver(nsp, selector, range, frames), record }
     }
 
     /// Makes another core's broadcast due here; how many sockets it was for.
-    pub fn deliver_record(&mut self, record: &Record) -> usize {
+    pub fn deliver_record(&mut self, record: &Arc<Record>) -> usize {
         self.counters.records_in += 1;
+        self.remember(record);
         let range = self.outbox.write(|arena| arena.extend_from_slice(&record.bytes));
         record.with_selector(|selector| self.deliver(record.nsp, selector, range, record.frames))
     }
@@ -152,7 +163,11 @@ impl Hub {
             self.counters.volatile_dropped += 1;
             return false;
         }
-        let (range, frames) = self.encode(nsp, kind, id, payload, attachments);
+        let position = self.next_position(kind, id);
+        let (range, frames) = self.encode(nsp, kind, id, position, payload, attachments);
+        if position.is_some() {
+            self.remember_alone(key, nsp, position, manner, range, frames);
+        }
         self.counters.frames_out += u64::from(frames);
         match manner.uncompressed {
             true => self.append(route, range),
@@ -161,15 +176,62 @@ impl Hub {
         true
     }
 
+    /// The place of an event that gets one: any that wants no answer, if there is a history.
+    fn next_position(&self, kind: encode::Kind, id: Option<u64>) -> Option<Position> {
+        let recoveries = self.recoveries.as_ref()?;
+        (kind == encode::Kind::Event && id.is_none()).then(|| recoveries.history.next(self.core))
+    }
+
+    /// Puts an event into the history; of a volatile one only its place.
+    fn remember(&mut self, record: &Arc<Record>) {
+        if let (Some(recoveries), Some(position)) = (&mut self.recoveries, record.position) {
+            recoveries.history.push(position, (!record.volatile).then(|| Arc::clone(record)));
+        }
+    }
+
+    fn remember_alone(
+        &mut self,
+        key: SocketKey,
+        nsp: NspId,
+        position: Option<Position>,
+        manner: Manner,
+        range: Range,
+        frames: u32,
+    ) {
+        let Some(id) = self.sockets.find(key).map(|socket| socket.id) else { return };
+        let to = [Cow::Borrowed(id.as_str())];
+        let selector = Selector { to: &to, volatile: manner.volatile, ..Selector::default() };
+        let record = selector.record(nsp, self.outbox.bytes(range), frames);
+        self.remember(&Arc::new(Record { position, is_alone: true, ..record }));
+    }
+
+    /// Encodes a broadcast for all cores, as one of this core's.
+    pub fn record(
+        &mut self,
+        nsp: NspId,
+        selector: &Selector<'_>,
+        id: Option<u64>,
+        payload: &[u8],
+        attachments: &[Vec<u8>],
+    ) -> Record {
+        let position = self.next_position(encode::Kind::Event, id);
+        let (range, frames) = self.encode(nsp, encode::Kind::Event, id, position, payload, attachments);
+        self.counters.records += 1;
+        Record { position, ..selector.record(nsp, self.outbox.bytes(range), frames) }
+    }
+
     fn encode(
         &mut self,
         nsp: NspId,
         kind: encode::Kind,
         id: Option<u64>,
+        position: Option<Position>,
         payload: &[u8],
         attachments: &[Vec<u8>],
     ) -> (Range, u32) {
         let name = self.namespaces.get(usize::from(nsp.0)).map_or("/", |namespace| &namespace.name);
+        let placed = position.map(|position| with_position(payload, position));
+        let payload = placed.as_deref().unwrap_or(payload);
         let mut frames = 0;
         let range = self.outbox.write(|arena| {
             frames =
@@ -310,6 +372,16 @@ impl Record {
     }
 }
 
+/// An event's array with its place as one more argument: where the official client looks for it.
+fn with_position(payload: &[u8], position: Position) -> Vec<u8> {
+    let mut placed = Vec::with_capacity(payload.len() + 20);
+    placed.extend_from_slice(payload.strip_suffix(b"]").unwrap_or(payload));
+    placed.extend_from_slice(b",\"");
+    position.write(&mut placed);
+    placed.extend_from_slice(b"\"]");
+    placed
+}
+
 /// Whether a selection needs no set of its own.
 enum Simple<'a> {
     Nobody,
@@ -372,6 +444,8 @@ impl Selector<'_> {
             uncompressed: self.uncompressed,
             bytes: bytes.into(),
             frames,
+            position: None,
+            is_alone: false,
         }
     }
 }

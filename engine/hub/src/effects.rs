@@ -168,6 +168,11 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether the client may come back as what it was: nobody meant the end. Source: the reference's list of recoverable reasons.
+    pub const fn is_recoverable(self) -> bool {
+        !matches!(self, Self::ClientNamespaceDisconnect | Self::ServerNamespaceDisconnect | Self::ParseError)
+    }
+
     /// The words of the reference.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ use crate::limits::CORES_MAX;
 /// Characters of an id. The reference's ids have the same length.
 pub const ID_LEN: usize = 20;
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+pub(crate) const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// An Engine.IO or Socket.IO id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

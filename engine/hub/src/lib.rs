@@ -23,6 +23,7 @@ mod deflate;
 mod delivery;
 mod desk;
 mod effects;
+mod history;
 mod http;
 mod ids;
 pub mod limits;
@@ -31,6 +32,7 @@ mod namespaces;
 mod outbox;
 mod packets;
 mod polling;
+mod recovery;
 mod session;
 mod sockets;
 mod table;
@@ -51,11 +53,13 @@ pub use counters::{Counters, Gauges};
 pub use delivery::{Delivery, Manner, Record, Selector};
 pub use desk::{Cookie, Desk, SameSite};
 pub use effects::{Effect, Incoming, Payload, Peer, Reason, Request, RoomChange, RoomEvent, Text};
+pub use history::{Audience, Position};
 pub use http::Response;
 pub use ids::{ID_LEN, Id};
 pub use members::Bitset;
 pub use namespaces::NspId;
 pub use outbox::{Outbox, Range};
+pub use recovery::{Keepsake, Recovery, Returning};
 pub use session::Greeting;
 pub use sockets::{Ending, JoinError};
 pub use table::Key;
@@ -103,6 +107,7 @@ pub struct Hub {
     served_paths: Option<Box<[Box<str>]>>,
     watches_rooms: bool,
     desk: Option<std::sync::Arc<dyn Desk>>,
+    recoveries: Option<Box<recovery::Recoveries>>,
 }
 
 impl Hub {
@@ -143,6 +148,7 @@ impl Hub {
             served_paths: None,
             watches_rooms: false,
             desk: None,
+            recoveries: None,
         }
     }
 
@@ -158,6 +164,7 @@ impl Hub {
 
     /// Deals with all deadlines up to now.
     pub fn handle_timers(&mut self, now_ms: u64) {
+        self.keep_time(now_ms);
         while let Some((at_ms, watched)) = self.timers.pop(now_ms) {
             match watched {
                 timers::Watched::Conn(conn) => self.handle_conn_timer(now_ms, at_ms, conn),

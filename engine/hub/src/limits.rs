@@ -42,9 +42,20 @@ pub const CROSSING_MS: u64 = 100;
 /// Effort spent on compressing answers to polls, 2 to 9. Source: zlib's own default, which the reference uses.
 pub const POLL_DEFLATE_LEVEL: u32 = 6;
 
+/// Milliseconds after which a poll that waits during an upgrade is let go. Source: engine.io's interval of the same; sooner would do, but clients
+/// count on nothing coming before.
+pub const PROBED_POLL_MS: u64 = 100;
+
 /// Members up to which a room is a small vector; above it is a bitset over the core's slots. At 32 members a
 /// scan for a leave still fits two cache lines; a bitset for 20 000 slots takes 2.5 KB.
 pub const SMALL_ROOM_MAX: usize = 32;
+
+/// Lost sockets that one core keeps for their return; past it one that is lost begins anew. Each is its rooms' names.
+pub const SAVED_MAX: usize = 1 << 16;
+
+/// Rooms whose dropped history is remembered, so that who missed nothing of it still recovers; past it all of that is forgotten, and who was
+/// away since then begins anew.
+pub const EVICTED_ROOMS_MAX: usize = 1 << 16;
 
 /// Bytes of the arena above which a core stops collecting records of others until all is sent.
 pub const ARENA_SOFT_BYTES_MAX: usize = 32 << 20;

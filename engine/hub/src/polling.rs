@@ -41,13 +41,11 @@ impl Hub {
             }
             Link::Polling(polling) if polling.parked.is_some() => self.refuse_second_poll(now_ms, conn, key),
             Link::Polling(polling) => {
-                let is_probed = polling.probe.as_ref().is_some_and(|probe| probe.is_answered);
-                if polling.buffer.is_empty() && !is_probed {
+                if polling.buffer.is_empty() {
                     polling.parked = Some(conn);
                     self.park(conn, key);
                 } else {
                     let payload = std::mem::take(&mut polling.buffer);
-                    let payload = if payload.is_empty() { b"6".to_vec() } else { payload };
                     self.answer_poll(now_ms, conn, &payload);
                 }
             }

@@ -86,15 +86,19 @@ pub(crate) struct Farewell {
 pub(crate) struct Probe {
     pub(crate) conn: ConnId,
     pub(crate) due_ms: u64,
-    /// Whether `2probe` was answered: from then on polls are answered at once.
+    /// Whether `2probe` was answered: from then on no poll waits for long.
     pub(crate) is_answered: bool,
+    /// When a poll that waits is let go, so that the client can go on.
+    pub(crate) release_ms: u64,
 }
 
 impl Session {
     fn next_ms(&self) -> u64 {
         let link = match &self.link {
             Link::Closing(farewell) => return farewell.until_ms,
-            Link::Polling(polling) => polling.probe.as_ref().map_or(u64::MAX, |probe| probe.due_ms),
+            Link::Polling(polling) => {
+                polling.probe.as_ref().map_or(u64::MAX, |probe| probe.due_ms.min(probe.release_ms))
+            }
             Link::WebSocket(_) => u64::MAX,
         };
         self.heartbeat_ms.min(self.connect_ms).min(link)
@@ -145,6 +149,7 @@ impl Hub {
         });
         self.session_ids.insert(id, key);
         self.counters.sessions_opened += 1;
+        self.mark_session(key);
         self.arm_session(key);
         key
     }
@@ -190,10 +195,16 @@ impl Hub {
             _ if session.heartbeat_ms <= now_ms => {
                 session.awaits_pong = true;
                 session.heartbeat_ms = now_ms + self.config.ping_timeout_ms;
+                self.mark_ping(key);
                 self.send_packet(key, &eio::Packet::Ping(""));
             }
             Link::Polling(polling) if polling.probe.as_ref().is_some_and(|probe| probe.due_ms <= now_ms) => {
                 self.abandon_probe(key);
+            }
+            Link::Polling(polling)
+                if polling.probe.as_ref().is_some_and(|probe| probe.release_ms <= now_ms) =>
+            {
+                self.release_probed_poll(now_ms, key);
             }
             _ => {} // what was due has been lifted meanwhile
         }
@@ -204,6 +215,7 @@ impl Hub {
         if let Some(session) = self.sessions.find_mut(key).filter(|session| session.awaits_pong) {
             session.awaits_pong = false;
             session.heartbeat_ms = now_ms + self.config.ping_interval_ms;
+            self.mark_pong(key);
             self.arm_session(key);
         }
     }

@@ -95,7 +95,11 @@ impl Hub {
         self.routes[key.index as usize] = self.route_of(session).unwrap_or(Route::Nobody);
         self.tell_room(nsp, id.as_str(), RoomChange::Created);
         self.tell_room(nsp, id.as_str(), RoomChange::Joined(id));
-        let payload = format!(r#"{{"sid":"{}"}}"#, id.as_str());
+        self.mark_start(key);
+        let payload = match self.pid_of(&id) {
+            Some(pid) => format!(r#"{{"sid":"{}","pid":"{pid}"}}"#, id.as_str()),
+            None => format!(r#"{{"sid":"{}"}}"#, id.as_str()),
+        };
         self.send_to_session(session, nsp, encode::Kind::Connect, payload.as_bytes());
         true
     }

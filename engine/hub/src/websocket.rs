@@ -3,7 +3,7 @@
 //! Not framing: messages arrive whole from `proto::ws`. During an upgrade the connection is a *probe*: polling stays alive until `5`.
 //!
 //! ```text
-//! client  ws: 2probe ------> ws: 3probe, a parked poll gets 6
+//! client  ws: 2probe ------> ws: 3probe, a parked poll gets 6 within 100 ms
 //!         (lets its last poll end)
 //!         ws: 5 -----------> WebSocket takes over with what the buffer holds
 //! ```
@@ -14,6 +14,7 @@ use socketville_proto::{eio, encode};
 
 use crate::conns::{Phase, Role};
 use crate::deflate::Forms;
+use crate::limits::PROBED_POLL_MS;
 use crate::session::{Layer, Link, Probe};
 use crate::{ConnId, Deflate, Hub, Incoming, Payload, Peer, Reason, SessionKey};
 
@@ -102,7 +103,7 @@ impl Hub {
         }
         let due_ms = now_ms + self.config.upgrade_timeout_ms;
         if let Some(polling) = self.sessions.find_mut(key).and_then(|s| s.polling_mut()) {
-            polling.probe = Some(Probe { conn, due_ms, is_answered: false });
+            polling.probe = Some(Probe { conn, due_ms, is_answered: false, release_ms: u64::MAX });
         }
         self.become_websocket(conn, key, Role::Probe);
         self.arm_session(key);
@@ -225,14 +226,25 @@ impl Hub {
         match (eio::decode(text), probe) {
             (Ok(eio::Packet::Ping("probe")), Some(probe)) => {
                 probe.is_answered = true;
+                probe.release_ms = now_ms + PROBED_POLL_MS;
                 self.outbox.send(conn, |arena| {
                     encode::write_eio(arena, &eio::Packet::Pong("probe"));
                 });
-                self.release_poll(now_ms, key, b"6");
+                self.arm_session(key);
             }
             (Ok(eio::Packet::Upgrade), Some(probe)) if probe.is_answered => self.upgrade(now_ms, key, conn),
             _ => self.abandon_probe(key),
         }
+    }
+
+    /// The client has heard `3probe` and waits for its poll to end; whatever has come for it until now goes along.
+    pub(crate) fn release_probed_poll(&mut self, now_ms: u64, key: SessionKey) {
+        if let Some(probe) =
+            self.sessions.find_mut(key).and_then(|s| s.polling_mut()).and_then(|p| p.probe.as_mut())
+        {
+            probe.release_ms = now_ms + PROBED_POLL_MS;
+        }
+        self.release_poll(now_ms, key, b"6");
     }
 
     fn upgrade(&mut self, now_ms: u64, key: SessionKey, conn: ConnId) {

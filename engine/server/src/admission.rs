@@ -52,7 +52,7 @@ impl Refusal {
         self
     }
 
-    fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         match &self.data {
             Some(data) => json!({"message": self.message, "data": data}),
             None => json!({"message": self.message}),
@@ -85,7 +85,7 @@ impl Core {
         }
     }
 
-    async fn ask_middlewares(&self, socket: &Socket) -> Result<(), Refusal> {
+    pub(crate) async fn ask_middlewares(&self, socket: &Socket) -> Result<(), Refusal> {
         let middlewares = self.namespace(socket.nsp_id()).map_or(&[][..], |namespace| &namespace.middlewares);
         for middleware in middlewares {
             middleware(socket.clone()).await?;

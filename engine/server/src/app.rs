@@ -9,6 +9,7 @@ use crate::admission::BoxedAdmission;
 use crate::handler::BoxedHandler;
 use crate::hooks::Hooks;
 use crate::http::Route;
+use crate::recovery::Recovery;
 
 #[derive(Default)]
 pub(crate) struct App {
@@ -16,6 +17,7 @@ pub(crate) struct App {
     pub(crate) namespaces: Vec<NamespaceApp>,
     pub(crate) routes: Vec<Route>,
     pub(crate) hooks: Hooks,
+    pub(crate) recovery: Option<Recovery>,
     /// Where the client's files are, if they are served.
     pub(crate) client_dir: Option<PathBuf>,
     pub(crate) on_engine_message: Option<BoxedMessage>,

@@ -67,6 +67,9 @@ impl Core {
         if town.app.namespaces.iter().any(|namespace| !namespace.room_watchers.is_empty()) {
             hub.watch_rooms();
         }
+        if let Some(recovery) = &town.app.recovery {
+            hub.set_recovery(recovery.for_hub(), town.secret);
+        }
         if !town.app.hooks.is_empty() {
             hub.set_desk(Arc::new(TownDesk(Arc::clone(&town))));
         }
@@ -193,6 +196,17 @@ impl Core {
             let to = Recipients::Socket(key, Manner::default());
             Ok(self.send(to, encode::Kind::Ack, Some(id), json, attachments))
         })
+    }
+
+    /// Broadcasts what another thread has written.
+    pub(crate) fn broadcast(
+        &self,
+        nsp: NspId,
+        selector: &Selector<'_>,
+        json: &[u8],
+        attachments: &[Vec<u8>],
+    ) {
+        self.send(Recipients::Rooms(nsp, selector), encode::Kind::Event, None, json, attachments);
     }
 
     fn with_scratch<R>(&self, run: impl FnOnce(&mut Vec<u8>, &mut Vec<Vec<u8>>) -> R) -> R {

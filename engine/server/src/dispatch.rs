@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use socketville_hub::{
-    ConnId, Effect, Ending, Incoming, Intake, NspId, Payload, Peer, Progress, Reason, SessionKey, SocketKey,
-    Text,
+    ConnId, Effect, Ending, Id, Incoming, Intake, NspId, Payload, Peer, Progress, Reason, SessionKey,
+    SocketKey, Text,
 };
 use socketville_proto::{eio, sio, ws};
 
@@ -153,7 +153,15 @@ impl Core {
     fn connect(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {
         let reserved = self.hub.borrow_mut().reserve(session, nsp);
         let Some((key, id)) = reserved else { return };
-        let socket = self.add_socket(key, id, nsp, auth.map(Arc::from));
+        match self.claim(auth) {
+            Some(claim) => self.look_for(key, id, nsp, auth, claim),
+            None => self.begin(key, id, nsp, auth.map(Arc::from)),
+        }
+    }
+
+    /// A client begins anew: past the middlewares, if there are any.
+    pub(crate) fn begin(self: &Rc<Self>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Arc<str>>) {
+        let socket = self.add_socket(key, id, nsp, auth);
         if self.namespace(nsp).is_none_or(|namespace| namespace.middlewares.is_empty()) {
             self.let_in(&socket);
         } else {
@@ -164,9 +172,13 @@ impl Core {
     /// The client is in, if it has not left meanwhile.
     pub(crate) fn let_in(self: &Rc<Self>, socket: &Socket) {
         if self.hub.borrow_mut().welcome(socket.key()) {
-            let handlers = self.namespace(socket.nsp_id()).map_or(&[][..], |namespace| &namespace.on_connect);
-            self.call_each(handlers, socket, socket.auth());
+            self.greet(socket);
         }
+    }
+
+    pub(crate) fn greet(self: &Rc<Self>, socket: &Socket) {
+        let handlers = self.namespace(socket.nsp_id()).map_or(&[][..], |namespace| &namespace.on_connect);
+        self.call_each(handlers, socket, socket.auth());
     }
 
     fn handle_event(
@@ -221,7 +233,7 @@ impl Core {
     }
 
     /// Calls the handlers of a moment in a socket's life with one argument.
-    fn call_each(self: &Rc<Self>, handlers: &[BoxedHandler], socket: &Socket, argument: &str) {
+    pub(crate) fn call_each(self: &Rc<Self>, handlers: &[BoxedHandler], socket: &Socket, argument: &str) {
         let (attachments, spans) = (Attachments::default(), [(0, 0), (0, argument.len() as u32)]);
         for handler in handlers {
             let args = RawArgs::new(argument, &spans);
@@ -301,11 +313,14 @@ impl Core {
     fn disconnect(self: &Rc<Self>, key: SocketKey, reason: Reason) {
         let Some(socket) = self.socket(key) else { return self.remove_socket(key) };
         socket.abandon_acks();
-        let reason = format!("\"{}\"", reason.as_str());
+        let words = format!("\"{}\"", reason.as_str());
         let namespace = self.namespace(socket.nsp_id());
-        self.call_each(namespace.map_or(&[][..], |n| &n.on_disconnecting), &socket, &reason);
+        self.call_each(namespace.map_or(&[][..], |n| &n.on_disconnecting), &socket, &words);
+        if reason.is_recoverable() && self.town.app.recovery.is_some() {
+            self.hub.borrow_mut().save(self.now_ms.get(), key, socket.keepsake());
+        }
         self.remove_socket(key);
-        self.call_each(namespace.map_or(&[][..], |n| &n.on_disconnect), &socket, &reason);
+        self.call_each(namespace.map_or(&[][..], |n| &n.on_disconnect), &socket, &words);
     }
 }
 

@@ -107,10 +107,10 @@ impl Broadcast<'_> {
         }
         let town = self.town();
         let id = GATHERED | (town.gathers.fetch_add(1, Ordering::Relaxed) & (GATHERED - 1));
-        let record = self.record(event, Some(id), &args).map_err(BroadcastAckError::Emit)?;
+        let shared = self.shared(event, Some(id), &args).map_err(BroadcastAckError::Emit)?;
         let gather = Arc::new(Gather::new(town.mailboxes.len()));
         let asking = Asking(Arc::clone(&gather));
-        town.order(Arc::new(move |core| core.ask(&record, id, timeout, &asking.0)));
+        town.order(Arc::new(move |core| core.ask(&shared.record(core), id, timeout, &asking.0)));
         gather.all().await.read()
     }
 }
@@ -256,7 +256,7 @@ impl Drop for Asked {
 
 impl Core {
     /// This core's part of a broadcast that wants answers.
-    fn ask(self: &Rc<Self>, record: &Record, id: u64, timeout: Duration, gather: &Arc<Gather>) {
+    fn ask(self: &Rc<Self>, record: &Arc<Record>, id: u64, timeout: Duration, gather: &Arc<Gather>) {
         let owing = {
             let mut hub = self.hub.borrow_mut();
             let owing = record.with_selector(|selector| hub.select(record.nsp, selector));

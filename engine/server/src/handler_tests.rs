@@ -30,7 +30,7 @@ fn note(log: &Log, text: impl ToString) {
 
 /// A handle on a core that nobody runs.
 fn socket() -> Socket {
-    let core = Core::new(0, Town::new(App::default(), 1), [0; 32]);
+    let core = Core::new(0, Town::new(App::default(), 1, [0; 32]), [0; 32]);
     let id = Id::parse("AAAAAAAAAAAAAAAAAAAA").expect("an id of ours");
     core.add_socket(SocketKey::new(0, 0), id, NspId(0), None)
 }

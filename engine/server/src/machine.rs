@@ -25,7 +25,7 @@ pub struct Machine<D: Driver> {
 impl<D: Driver> Machine<D> {
     /// One core per driver. `seed` decides ids and hash keys.
     pub fn new(builder: Builder, drivers: Vec<D>, seed: u64) -> Self {
-        let town = Town::new(builder.into_app(), drivers.len() as u16);
+        let town = Town::new(builder.into_app(), drivers.len() as u16, [seed as u8; 32]);
         let crossings = crossings::<D>(drivers.len());
         let turn = |(index, driver): (usize, D)| {
             let mut bytes = [0; 32];

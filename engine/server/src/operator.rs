@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use smallvec::SmallVec;
@@ -15,7 +15,7 @@ use socketville_proto::encode;
 use crate::args::write_event;
 use crate::core::{Core, Recipients};
 use crate::error::{EmitError, report};
-use crate::mailbox::Letter;
+use crate::mailbox::{Letter, Order};
 use crate::survey::survey;
 use crate::town::Town;
 
@@ -52,6 +52,33 @@ pub(crate) struct Target<'a> {
     pub(crate) is_volatile: bool,
     pub(crate) is_uncompressed: bool,
     names_rooms: bool,
+}
+
+/// A broadcast that all cores will deliver; the first that does encodes it, and it is that core's in the history.
+pub(crate) struct SharedRecord {
+    nsp: NspId,
+    target: Target<'static>,
+    id: Option<u64>,
+    json: Vec<u8>,
+    attachments: Vec<Vec<u8>>,
+    record: OnceLock<Arc<Record>>,
+}
+
+impl SharedRecord {
+    pub(crate) fn record(&self, core: &Core) -> Arc<Record> {
+        let encode = || {
+            let mut hub = core.hub.borrow_mut();
+            Arc::new(hub.record(self.nsp, &self.target.selector(), self.id, &self.json, &self.attachments))
+        };
+        Arc::clone(self.record.get_or_init(encode))
+    }
+}
+
+/// An event as JSON, with its attachments.
+fn written(event: &str, args: &impl Serialize) -> Result<(Vec<u8>, Vec<Vec<u8>>), EmitError> {
+    let (mut json, mut attachments) = (Vec::new(), Vec::new());
+    write_event(&mut json, event, args, &mut attachments)?;
+    Ok((json, attachments))
 }
 
 /// A room's name, or several.
@@ -165,8 +192,15 @@ impl<'a> Broadcast<'a> {
         match (self.home, self.town().current_core()) {
             (Home::Core(core), _) => core.emit(recipients, None, event, &args).map(drop),
             (Home::Town(_), Some(core)) => core.emit(recipients, None, event, &args).map(drop),
+            (Home::Town(town), None) if town.app.recovery.is_some() => {
+                let (json, attachments) = written(event, &args)?;
+                let target = self.target.to_owned();
+                let order: Order =
+                    Arc::new(move |core| core.broadcast(nsp, &target.selector(), &json, &attachments));
+                town.mailboxes[0].post(Letter::Order(order)).map_err(|_| EmitError::Full)
+            }
             (Home::Town(town), None) => {
-                let record = Arc::new(self.record(event, None, &args)?);
+                let record = Arc::new(self.record(nsp, event, &args)?);
                 if town.post_everywhere(&Letter::Record(record)) { Ok(()) } else { Err(EmitError::Full) }
             }
         }
@@ -181,42 +215,39 @@ impl<'a> Broadcast<'a> {
         if self.target.is_nobody() {
             return Ok(0);
         }
-        let record = self.record(event, None, &args)?;
         let town = self.town();
-        let counts = survey(town, move |core| core.hub.borrow_mut().deliver_record(&record)).await;
+        let shared = self.shared(event, None, &args)?;
+        let deliver = move |core: &Rc<Core>| {
+            let record = shared.record(core);
+            core.hub.borrow_mut().deliver_record(&record)
+        };
+        let counts = survey(town, deliver).await;
         if counts.len() < town.mailboxes.len() { Err(EmitError::Full) } else { Ok(counts.into_iter().sum()) }
     }
 
-    /// Encodes once, for all cores.
-    pub(crate) fn record(
+    /// Encodes once, for all cores, on a thread that is none.
+    fn record(&self, nsp: NspId, event: &str, args: &impl Serialize) -> Result<Record, EmitError> {
+        let (json, attachments) = written(event, args)?;
+        let town = self.town();
+        let name = town.app.namespaces.get(usize::from(nsp.0)).map_or("/", |namespace| &namespace.name);
+        let (kind, payload) = (encode::Kind::Event, json.as_slice());
+        let packet = encode::Packet { kind, nsp: name, id: None, payload, attachments: &attachments };
+        let mut bytes = Vec::new();
+        let frames = encode::write(&mut bytes, &packet) as u32;
+        town.emits_outside.fetch_add(1, Ordering::Relaxed);
+        Ok(self.target.selector().record(nsp, &bytes, frames))
+    }
+
+    /// What all cores will deliver, written here and encoded by the first of them.
+    pub(crate) fn shared(
         &self,
         event: &str,
         id: Option<u64>,
         args: &impl Serialize,
-    ) -> Result<Record, EmitError> {
-        let nsp = self.known()?;
-        let (mut json, mut attachments, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
-        write_event(&mut json, event, args, &mut attachments)?;
-        let town = self.town();
-        let name = town.app.namespaces.get(usize::from(nsp.0)).map_or("/", |namespace| &namespace.name);
-        let (kind, payload) = (encode::Kind::Event, json.as_slice());
-        let packet = encode::Packet { kind, nsp: name, id, payload, attachments: &attachments };
-        let frames = encode::write(&mut bytes, &packet) as u32;
-        self.count();
-        Ok(self.target.selector().record(nsp, &bytes, frames))
-    }
-
-    /// One more emit, encoded here.
-    fn count(&self) {
-        match self.town().current_core() {
-            Some(core) => {
-                let counters = &mut core.hub.borrow_mut().counters;
-                counters.emits += 1;
-                counters.encodes += 1;
-                counters.records += 1;
-            }
-            None => _ = self.town().emits_outside.fetch_add(1, Ordering::Relaxed),
-        }
+    ) -> Result<SharedRecord, EmitError> {
+        let (nsp, target) = (self.known()?, self.target.to_owned());
+        let (json, attachments) = written(event, args)?;
+        Ok(SharedRecord { nsp, target, id, json, attachments, record: OnceLock::new() })
     }
 
     /// The namespace, if it exists.

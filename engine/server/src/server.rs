@@ -62,7 +62,7 @@ impl Server {
         for _ in 1..cores {
             listeners.push(listen(address)?);
         }
-        let town = Town::new(app, cores as u16);
+        let town = Town::new(app, cores as u16, seed()?);
         Ok(Self { town, listeners, places, address, choice, elsewhere: None })
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use socketville_hub::{Ending, Id, JoinError, Manner, NspId, SocketKey};
+use socketville_hub::{Ending, Id, JoinError, Keepsake, Manner, NspId, SocketKey};
 
 use crate::ack::{AckError, AckSlot};
 use crate::arguments::{Arguments, FromAnswer};
@@ -43,8 +43,9 @@ pub(crate) struct Shared {
     nsp: NspId,
     acks: RefCell<Vec<(u64, Rc<AckSlot>)>>,
     next_ack: Cell<u64>,
-    data: RefCell<Option<Rc<dyn Data>>>,
+    data: RefCell<Option<Arc<dyn Data>>>,
     auth: Option<Arc<str>>,
+    is_recovered: Cell<bool>,
 }
 
 impl Shared {
@@ -58,6 +59,7 @@ impl Shared {
             next_ack: Cell::new(0),
             data: RefCell::default(),
             auth,
+            is_recovered: Cell::new(false),
         }
     }
 }
@@ -80,6 +82,22 @@ impl Socket {
     /// Whether the client is still in the namespace. Source: `socket.connected`.
     pub fn is_connected(&self) -> bool {
         self.0.core.hub.borrow().is_connected(self.0.key)
+    }
+
+    /// Whether its client came back after a lost transport, with its id, rooms, data and all that it missed. Source: `socket.recovered`.
+    pub fn is_recovered(&self) -> bool {
+        self.0.is_recovered.get()
+    }
+
+    /// What is kept for its client's return.
+    pub(crate) fn keepsake(&self) -> Option<Keepsake> {
+        self.0.data.borrow().clone().map(|data| Arc::new(data) as Keepsake)
+    }
+
+    /// Its client has come back.
+    pub(crate) fn recover(&self, keepsake: Option<&Keepsake>) {
+        self.0.is_recovered.set(true);
+        self.0.data.replace(keepsake.and_then(|kept| kept.downcast_ref::<Arc<dyn Data>>()).cloned());
     }
 
     /// The transport in use, `polling` or `websocket`. Source: `socket.conn.transport.name`.
@@ -283,12 +301,12 @@ impl Socket {
     }
 
     /// Keeps a value with the client; others see it as JSON in [`RemoteSocket::data`](crate::RemoteSocket::data). Source: `socket.data`.
-    pub fn set_data<T: Serialize + 'static>(&self, data: T) {
-        self.0.data.replace(Some(Rc::new(data)));
+    pub fn set_data<T: Serialize + Send + Sync + 'static>(&self, data: T) {
+        self.0.data.replace(Some(Arc::new(data)));
     }
 
     /// The value kept with the client, if it is a `T`.
-    pub fn data<T: 'static>(&self) -> Option<Rc<T>> {
+    pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.0.data.borrow().clone()?.into_any().downcast().ok()
     }
 

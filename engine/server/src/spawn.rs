@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_task_runs_after_its_caller_and_on_its_core() {
-        let core = Core::new(0, Town::new(crate::Server::builder().into_app(), 1), [0; 32]);
+        let core = Core::new(0, Town::new(crate::Server::builder().into_app(), 1, [0; 32]), [0; 32]);
         let has_run = Rc::new(Cell::new(false));
         let seen = Rc::clone(&has_run);
         core.enter(|| spawn(async move { seen.set(true) }));

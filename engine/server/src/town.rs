@@ -17,12 +17,20 @@ pub(crate) struct Town {
     pub(crate) emits_outside: AtomicU64,
     /// Broadcasts that wanted answers.
     pub(crate) gathers: AtomicU64,
+    /// Marks the private ids of sockets; the same for all cores.
+    pub(crate) secret: [u8; 32],
 }
 
 impl Town {
-    pub(crate) fn new(app: App, cores: u16) -> Arc<Self> {
+    pub(crate) fn new(app: App, cores: u16, secret: [u8; 32]) -> Arc<Self> {
         let mailboxes = (0..cores).map(|_| Mailbox::new()).collect();
-        Arc::new(Self { app, mailboxes, emits_outside: AtomicU64::new(0), gathers: AtomicU64::new(0) })
+        Arc::new(Self {
+            app,
+            mailboxes,
+            emits_outside: AtomicU64::new(0),
+            gathers: AtomicU64::new(0),
+            secret,
+        })
     }
 
     /// To every core; false if a mailbox was full or its core has ended.
@@ -34,12 +42,21 @@ impl Town {
     /// Has every core do something: at once on the core whose thread this is, on the others after all that they were told before. False
     /// if a mailbox was full or its core has ended.
     pub(crate) fn order(self: &Arc<Self>, order: Order) -> bool {
-        let Some(core) = self.current_core() else { return self.post_everywhere(&Letter::Order(order)) };
+        let Some(core) = self.current_core() else { return self.order_from_outside(order) };
         order(&core);
         if self.mailboxes.len() > 1 {
             core.outgoing.borrow_mut().push_back(Letter::Order(order));
         }
         true
+    }
+
+    /// With a history every event is some core's, so threads that are none speak through the first: its letters keep their order everywhere.
+    fn order_from_outside(&self, order: Order) -> bool {
+        if self.app.recovery.is_none() {
+            return self.post_everywhere(&Letter::Order(order));
+        }
+        let passed_on: Order = Arc::new(move |core| _ = core.town.order(Arc::clone(&order)));
+        self.mailboxes[0].post(Letter::Order(passed_on)).is_ok()
     }
 
     /// The core of this server whose thread this is, if it is one.

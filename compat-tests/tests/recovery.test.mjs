@@ -1,0 +1,105 @@
+// Connection state recovery with the official client: what is missed while away arrives once and in order, or the client is certainly new.
+// On two cores a client often comes back to another core than the one it was lost on.
+
+import assert from "node:assert/strict";
+import { onEachTransport, unique, upTo } from "./harness.mjs";
+import { serverCells } from "./cells.mjs";
+
+const AGAIN = { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 20 };
+
+onEachTransport(
+  "recovery",
+  ({ test }) => {
+    /** Breaks the transport, lets others speak, and resolves when the client is back. */
+    async function away(client, speak = async () => {}) {
+      client.manager.reconnection(false);
+      const engine = client.manager.engine;
+      const closed = new Promise((done) => engine.once("close", done));
+      engine.close();
+      await closed;
+      await speak();
+      client.manager.reconnection(true);
+      const back = client.next("connect");
+      client.socket.connect();
+      await back;
+    }
+
+    /** All news without the offset, which handlers of the official client see as a last argument. */
+    const newsOf = (client) => client.all("news").map((args) => args.slice(0, -1));
+
+    async function pair(connect) {
+      const [a, b] = [await connect(AGAIN), await connect(AGAIN)];
+      const room = unique("room");
+      await a.call("join", room);
+      await b.call("join", room);
+      return { a, b, room };
+    }
+
+    test("all that was missed comes once, in order, with rooms and data [semantics 21]", async ({ connect }) => {
+      const { a, b, room } = await pair(connect);
+      await a.call("set-data", { name: "Ada" });
+      await b.call("relay", { to: [room] }, "news", 0);
+      assert.equal((await a.next("news"))[0], 0);
+      const id = a.id;
+      for (const round of upTo(3)) {
+        await away(a, async () => {
+          for (const i of upTo(5)) await b.call("relay", { to: [room] }, "news", round, i);
+          await b.call("relay", { to: [room], except: [id] }, "news", "not for a");
+          await b.call("relay", { to: [unique("elsewhere")] }, "news", "nor this");
+          await b.call("relay", { to: [id] }, "news", round, Buffer.of(round));
+        });
+        await a.settle();
+        assert.equal(a.socket.recovered, true);
+        assert.equal(a.id, id);
+      }
+      const news = newsOf(a).slice(1);
+      const expected = upTo(3).flatMap((round) => [...upTo(5).map((i) => [round, i]), [round, Buffer.of(round)]]);
+      assert.deepEqual(news, expected);
+      const self = await a.call("whoami");
+      assert.deepEqual([self.recovered, self.data, self.rooms], [true, { name: "Ada" }, [id, room].sort()]);
+      await b.call("relay", { to: [room] }, "news", "live");
+      await a.settle();
+      assert.deepEqual(newsOf(a).at(-1), ["live"]);
+    });
+
+    test("a client that has heard nothing recovers too [semantics 21]", async ({ connect }) => {
+      const { a, b, room } = await pair(connect);
+      await away(a);
+      assert.equal(a.socket.recovered, true);
+      await away(a, () => b.call("relay", { to: [room] }, "news", 1));
+      assert.equal(a.socket.recovered, true);
+      assert.equal((await a.next("news"))[0], 1);
+    });
+
+    test("after a disconnect by either side the client is new [semantics 21]", async ({ connect }) => {
+      const { a } = await pair(connect);
+      const id = a.id;
+      a.socket.disconnect();
+      await a.next("disconnect");
+      const back = a.next("connect");
+      a.socket.connect();
+      await back;
+      assert.deepEqual([a.socket.recovered, a.id === id], [false, false]);
+      const second = a.id;
+      a.socket.emit("disconnect-me", false);
+      await a.next("disconnect");
+      const again = a.next("connect");
+      a.socket.connect();
+      await again;
+      assert.deepEqual([a.socket.recovered, a.id === second], [false, false]);
+    });
+
+    test("an unknown private id begins anew [semantics 21]", async ({ connect }) => {
+      const { a, b } = await pair(connect);
+      const [id, pid] = [a.id, a.socket._pid];
+      a.socket._pid = `${pid.slice(0, -1)}${pid.endsWith("A") ? "B" : "A"}`;
+      await away(a);
+      assert.deepEqual([a.socket.recovered, a.id === id], [false, false]);
+      b.socket._lastOffset = "rubbish";
+      await away(b);
+      assert.equal(b.socket.recovered, true, "a wrong offset is no reason: what it surely had is known");
+    });
+  },
+  undefined,
+  { profile: "recovery", cells: serverCells() },
+);

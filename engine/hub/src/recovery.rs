@@ -1,0 +1,275 @@
+//! Connection state recovery: sockets that lost their transport wait under their private id, and come back with all that they missed.
+//!
+//! Not the history itself. A socket costs nothing while it is connected: its private id is its id with a keyed mark, and where it began and what it
+//! surely has lie in two tables that exist only if recovery is on. A pong proves that all that was sent before its ping has arrived.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::delivery::Route;
+use crate::history::{Audience, Bounds, History, Seen};
+use crate::ids::ID_LEN;
+use crate::limits::SAVED_MAX;
+use crate::{Hub, Id, NspId, Position, Record, SessionKey, SocketKey};
+
+/// How lost clients come back. Source: `connectionStateRecovery`, default off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// Milliseconds for which a client may be away. Source: `maxDisconnectionDuration`, default 120 000.
+    pub max_disconnection_ms: u64,
+    /// Whether a client that comes back passes no middleware. Source: `skipMiddlewares`, default yes.
+    pub skip_middlewares: bool,
+    /// Events that each core keeps at most; default 262 144.
+    pub packets_max: usize,
+    /// Bytes of events that each core keeps at most; default 64 MiB.
+    pub bytes_max: usize,
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self {
+            max_disconnection_ms: 120_000,
+            skip_middlewares: true,
+            packets_max: 1 << 18,
+            bytes_max: 64 << 20,
+        }
+    }
+}
+
+/// A core's part of recovery.
+pub(crate) struct Recoveries {
+    pub(crate) history: History,
+    secret: [u8; 32],
+    max_disconnection_ms: u64,
+    saved: HashMap<Id, Saved, ahash::RandomState>,
+    /// In the order of their deadlines.
+    deadlines: VecDeque<(u64, Id)>,
+    /// Where each socket began, by slot.
+    starts: Vec<u64>,
+    /// By session slot.
+    marks: Vec<Mark>,
+}
+
+/// How much a session surely has.
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    pinged: u64,
+    confirmed: u64,
+}
+
+struct Saved {
+    audience: Audience,
+    sure: u64,
+    until_ms: u64,
+    keepsake: Option<Keepsake>,
+}
+
+/// What the application kept with a socket, whatever it is.
+pub type Keepsake = Arc<dyn Any + Send + Sync>;
+
+/// A lost socket on its way back, wherever it was saved.
+pub struct Returning {
+    /// Its id.
+    pub id: Id,
+    /// Its namespace and rooms.
+    pub audience: Audience,
+    /// What the application kept with it.
+    pub keepsake: Option<Keepsake>,
+    seen: Seen,
+    alone: Vec<Arc<Record>>,
+}
+
+/// Letters of a private id's mark: 72 bits.
+const MARK_LEN: usize = 12;
+
+impl Recoveries {
+    /// The private id of a socket: nobody without the secret can make one of the public id.
+    fn pid(&self, id: &Id) -> String {
+        let mut seed = self.secret;
+        seed.iter_mut().zip(id.as_str().bytes()).for_each(|(byte, letter)| *byte ^= letter);
+        let mut mark = [0; MARK_LEN];
+        ChaCha20Rng::from_seed(seed).fill_bytes(&mut mark);
+        let letters = mark.iter().map(|byte| char::from(crate::ids::ALPHABET[usize::from(byte & 63)]));
+        id.as_str().chars().chain(letters).collect()
+    }
+
+    fn id_of(&self, pid: &str) -> Option<Id> {
+        let id = Id::parse(pid.get(..ID_LEN)?)?;
+        (self.pid(&id) == pid).then_some(id)
+    }
+
+    fn forget_old(&mut self, now_ms: u64) {
+        while let Some(&(until_ms, id)) = self.deadlines.front().filter(|(until_ms, _)| *until_ms <= now_ms) {
+            self.deadlines.pop_front();
+            // The same socket may have been saved again since, with a later deadline.
+            if self.saved.get(&id).is_some_and(|saved| saved.until_ms == until_ms) {
+                self.saved.remove(&id);
+            }
+        }
+    }
+}
+
+impl Hub {
+    /// Turns recovery on, before the first connection; `secret` is the same on every core.
+    pub fn set_recovery(&mut self, recovery: Recovery, secret: [u8; 32]) {
+        // The oldest event that anybody may ask for was sent before the last confirmed ping of a client whose end was seen late.
+        let age_ms =
+            recovery.max_disconnection_ms + self.config.ping_interval_ms * 2 + self.config.ping_timeout_ms;
+        let bounds = Bounds { age_ms, packets: recovery.packets_max, bytes: recovery.bytes_max };
+        self.recoveries = Some(Box::new(Recoveries {
+            history: History::new(bounds, self.cores, &self.hasher),
+            secret,
+            max_disconnection_ms: recovery.max_disconnection_ms,
+            saved: HashMap::with_hasher(self.hasher.clone()),
+            deadlines: VecDeque::new(),
+            starts: Vec::new(),
+            marks: Vec::new(),
+        }));
+    }
+
+    /// Whether lost clients may come back.
+    pub const fn recovers(&self) -> bool {
+        self.recoveries.is_some()
+    }
+
+    pub(crate) fn keep_time(&mut self, now_ms: u64) {
+        if let Some(recoveries) = &mut self.recoveries {
+            recoveries.history.now_ms = now_ms;
+            recoveries.history.prune();
+            recoveries.forget_old(now_ms);
+        }
+    }
+
+    /// The private id that the answer to CONNECT carries.
+    pub(crate) fn pid_of(&self, id: &Id) -> Option<String> {
+        self.recoveries.as_ref().map(|recoveries| recoveries.pid(id))
+    }
+
+    /// A socket was let in: what comes from now on is for it.
+    pub(crate) fn mark_start(&mut self, key: SocketKey) {
+        let Some(recoveries) = &mut self.recoveries else { return };
+        let end = recoveries.history.end();
+        *at(&mut recoveries.starts, key.index) = end;
+    }
+
+    /// A session began.
+    pub(crate) fn mark_session(&mut self, key: SessionKey) {
+        let Some(recoveries) = &mut self.recoveries else { return };
+        let end = recoveries.history.end();
+        *at(&mut recoveries.marks, key.index) = Mark { pinged: end, confirmed: end };
+    }
+
+    /// A ping follows all that was sent so far.
+    pub(crate) fn mark_ping(&mut self, key: SessionKey) {
+        let Some(recoveries) = &mut self.recoveries else { return };
+        let end = recoveries.history.end();
+        at(&mut recoveries.marks, key.index).pinged = end;
+    }
+
+    /// Its pong says that all that has arrived.
+    pub(crate) fn mark_pong(&mut self, key: SessionKey) {
+        let Some(recoveries) = &mut self.recoveries else { return };
+        let mark = at(&mut recoveries.marks, key.index);
+        mark.confirmed = mark.pinged;
+    }
+
+    /// Keeps the state of a socket whose transport was lost, until it comes back or is away for too long; before [`Hub::forget_socket`].
+    /// False if nothing is kept.
+    pub fn save(&mut self, now_ms: u64, key: SocketKey, keepsake: Option<Keepsake>) -> bool {
+        let rooms = self.rooms_of(key);
+        let Some(socket) = self.sockets.find(key) else { return false };
+        let (id, nsp, session) = (socket.id, socket.nsp, socket.session);
+        let Some(recoveries) = &mut self.recoveries else { return false };
+        if recoveries.saved.len() >= SAVED_MAX {
+            self.counters.recoveries_crowded += 1;
+            return false;
+        }
+        let sure =
+            (*at(&mut recoveries.starts, key.index)).max(at(&mut recoveries.marks, session.index).confirmed);
+        let until_ms = now_ms + recoveries.max_disconnection_ms;
+        let rooms = rooms.into_iter().skip(1).map(String::into_boxed_str).collect();
+        let audience = Audience { nsp, id: id.as_str().into(), rooms };
+        recoveries.saved.insert(id, Saved { audience, sure, until_ms, keepsake });
+        recoveries.deadlines.push_back((until_ms, id));
+        true
+    }
+
+    /// The socket with this private id, if it is connected here: its client has come back before its end was noticed.
+    pub fn connected(&self, pid: &str) -> Option<SocketKey> {
+        let id = self.recoveries.as_ref()?.id_of(pid)?;
+        self.socket_ids.get(&id).copied().filter(|key| self.is_connected(*key))
+    }
+
+    /// Ends the session of a socket whose client is elsewhere by now.
+    pub fn supersede(&mut self, key: SocketKey) {
+        if let Some(session) = self.sockets.find(key).map(|socket| socket.session) {
+            self.lose_session(session, crate::Reason::TransportClose);
+        }
+    }
+
+    /// Takes a lost socket out, once, with what was sent to it alone; `None` if it is not here, too old, or something for it is gone.
+    pub fn take_returning(
+        &mut self,
+        now_ms: u64,
+        nsp: NspId,
+        pid: &str,
+        offset: Option<&str>,
+    ) -> Option<Returning> {
+        let recoveries = self.recoveries.as_mut()?;
+        let id = recoveries.id_of(pid)?;
+        let saved = recoveries.saved.remove(&id)?;
+        if saved.until_ms <= now_ms || saved.audience.nsp != nsp {
+            return None;
+        }
+        let (history, audience) = (&recoveries.history, saved.audience);
+        let start = history.start(offset.and_then(Position::parse), saved.sure, &audience)?;
+        let alone = history.alone_since(start, &audience);
+        let keepsake = saved.keepsake;
+        Some(Returning { id, seen: history.seen_before(start), alone, audience, keepsake })
+    }
+
+    /// Gives a waiting socket the id it had.
+    pub fn rename(&mut self, key: SocketKey, id: Id) {
+        if let Some(socket) = self.sockets.find_mut(key) {
+            self.socket_ids.remove(&socket.id);
+            socket.id = id;
+            self.socket_ids.insert(id, key);
+        }
+    }
+
+    /// Lets a waiting socket in as what it was: its rooms, then what it missed, then CONNECT, all before anything newer. False if something
+    /// is gone, or its client: nothing has happened then.
+    pub fn restore(&mut self, key: SocketKey, returning: &Returning) -> bool {
+        let missed = self.recoveries.as_ref().and_then(|recoveries| {
+            recoveries.history.missed(&returning.seen, &returning.audience, &returning.alone)
+        });
+        let Some(missed) = missed.filter(|_| self.is_waiting(key)) else { return false };
+        let Some(session) = self.sockets.find(key).map(|socket| socket.session) else { return false };
+        let Some(route) = self.route_of(session).filter(|route| *route != Route::Nobody) else {
+            return false;
+        };
+        for room in &returning.audience.rooms {
+            let _ = self.join(key, room); // it was within the limits before
+        }
+        for record in &missed {
+            let range = self.outbox.write(|arena| arena.extend_from_slice(&record.bytes));
+            self.counters.frames_out += u64::from(record.frames);
+            self.append_packet(route, range);
+        }
+        self.counters.recovered += 1;
+        self.welcome(key)
+    }
+}
+
+fn at<T: Copy + Default>(table: &mut Vec<T>, index: u32) -> &mut T {
+    let index = index as usize;
+    if table.len() <= index {
+        table.resize(index + 1, T::default());
+    }
+    &mut table[index]
+}

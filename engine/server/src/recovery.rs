@@ -1,0 +1,154 @@
+//! Connection state recovery: a client that lost its transport comes back as the socket it was, with all that it missed.
+//!
+//! Not the history, which is the hub's: here the cores ask one another. The socket may have lived on any core, and its client may come back on any;
+//! what it missed is then replayed from the history of the core it comes to, which has seen the same events.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use socketville_hub::{Id, NspId, Returning, SocketKey};
+
+use crate::builder::Builder;
+use crate::core::Core;
+use crate::survey::survey;
+
+/// How lost clients come back. Source: `connectionStateRecovery`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// How long a client may be away. Source: `maxDisconnectionDuration`, default 2 minutes.
+    pub max_disconnection: Duration,
+    /// Whether a client that comes back passes no middleware. Source: `skipMiddlewares`, default yes.
+    pub skip_middlewares: bool,
+    /// Events that each core keeps at most, whatever their age; default 262 144.
+    pub packets_max: usize,
+    /// Bytes of events that each core keeps at most; default 64 MiB.
+    pub bytes_max: usize,
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        let hub = socketville_hub::Recovery::default();
+        Self {
+            max_disconnection: Duration::from_millis(hub.max_disconnection_ms),
+            skip_middlewares: hub.skip_middlewares,
+            packets_max: hub.packets_max,
+            bytes_max: hub.bytes_max,
+        }
+    }
+}
+
+impl Recovery {
+    pub(crate) const fn for_hub(&self) -> socketville_hub::Recovery {
+        socketville_hub::Recovery {
+            max_disconnection_ms: self.max_disconnection.as_millis() as u64,
+            skip_middlewares: self.skip_middlewares,
+            packets_max: self.packets_max,
+            bytes_max: self.bytes_max,
+        }
+    }
+}
+
+impl Builder {
+    /// Lets clients that lost their transport come back with their id, rooms, data and all events they missed, once and in order; or, if something
+    /// for them is gone, certainly as new. Events then carry one argument more,
+    /// their place, which handlers of the official clients see last. Source:
+    /// `connectionStateRecovery`, default off.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use socketville::{Recovery, Server, Socket};
+    ///
+    /// let io = Server::builder();
+    /// io.connection_state_recovery(Recovery { max_disconnection: Duration::from_secs(30), ..Recovery::default() });
+    /// io.on_connect(|socket: Socket| {
+    ///     if !socket.is_recovered() {
+    ///         socket.emit("snapshot", "everything");
+    ///     }
+    /// });
+    /// ```
+    pub fn connection_state_recovery(&self, recovery: Recovery) -> &Self {
+        self.with_app(|app| app.recovery = Some(recovery))
+    }
+}
+
+/// What a client says that it was.
+#[derive(Deserialize)]
+pub(crate) struct Claim {
+    pid: String,
+    #[serde(default)]
+    offset: Value,
+}
+
+impl Core {
+    /// The claim in the object of CONNECT, if there is one and anyone would hear it.
+    pub(crate) fn claim(&self, auth: Option<&str>) -> Option<Claim> {
+        self.town.app.recovery.as_ref()?;
+        serde_json::from_str(auth?).ok()
+    }
+
+    /// Asks all cores for the socket that a client says it was; meanwhile it waits.
+    pub(crate) fn look_for(
+        self: &Rc<Self>,
+        key: SocketKey,
+        id: Id,
+        nsp: NspId,
+        auth: Option<&str>,
+        claim: Claim,
+    ) {
+        let (core, auth) = (Rc::clone(self), auth.map(Arc::from));
+        let task = async move {
+            let look = move |core: &Rc<Self>| core.take_lost(nsp, &claim);
+            let found = survey(&core.town, look).await.into_iter().flatten().next();
+            if !core.hub.borrow().is_waiting(key) {
+                return; // it has left again
+            }
+            match found {
+                Some(returning) => core.come_back(key, id, nsp, auth, returning).await,
+                None => core.begin(key, id, nsp, auth),
+            }
+            core.run_effects();
+        };
+        if self.executor.start(task).is_err() {
+            self.counters.borrow_mut().tasks_refused += 1;
+            self.hub.borrow_mut().turn_down(key, r#"{"message":"the server is busy"}"#);
+        }
+    }
+
+    /// Gives a lost socket away, if it is this core's. One that still seems connected ends first: its client knows better.
+    fn take_lost(self: &Rc<Self>, nsp: NspId, claim: &Claim) -> Option<Returning> {
+        let connected = self.hub.borrow().connected(&claim.pid);
+        if let Some(key) = connected {
+            self.hub.borrow_mut().supersede(key);
+            self.run_effects();
+        }
+        self.hub.borrow_mut().take_returning(self.now_ms.get(), nsp, &claim.pid, claim.offset.as_str())
+    }
+
+    async fn come_back(
+        self: &Rc<Self>,
+        key: SocketKey,
+        id: Id,
+        nsp: NspId,
+        auth: Option<Arc<str>>,
+        returning: Returning,
+    ) {
+        self.hub.borrow_mut().rename(key, returning.id);
+        let socket = self.add_socket(key, returning.id, nsp, auth.clone());
+        socket.recover(returning.keepsake.as_ref());
+        if !self.town.app.recovery.is_some_and(|recovery| recovery.skip_middlewares)
+            && let Err(refusal) = self.ask_middlewares(&socket).await
+        {
+            return self.hub.borrow_mut().turn_down(key, &refusal.to_json());
+        }
+        let is_restored = self.hub.borrow_mut().restore(key, &returning);
+        if is_restored {
+            self.greet(&socket);
+        } else if self.hub.borrow().is_waiting(key) {
+            self.hub.borrow_mut().rename(key, id);
+            self.begin(key, id, nsp, auth);
+        }
+    }
+}
