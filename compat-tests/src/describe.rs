@@ -20,6 +20,7 @@ pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
                 "data": data_of(&socket),
             }));
         })
+        .on("namespaces", |socket: Socket, ack: Ack| ack.send(socket.emitter().namespaces()))
         .on("set-data", |socket: Socket, more: Map<String, Value>, ack: Ack| {
             let mut data = data_of(&socket);
             data.extend(more);

@@ -95,6 +95,7 @@ fn serve_main(io: &Builder) {
         crate::serve(io.of(name), &log);
     }
     admit_by_token(io.of("/mw"), &log);
+    crate::serve(io.of_pattern("^/dyn-[0-9]+$"), &log);
 }
 
 /// A server for a profile, with `key=value` options.
@@ -111,7 +112,10 @@ pub fn build(profile: &str, options: &[String]) -> Result<Builder> {
         .cors(Cors::any())
         .route(Method::Get, "/healthz", async |_request: HttpRequest| HttpResponse::text(200, "ok\n"));
     match profile.app {
-        App::Main => serve_main(&io),
+        App::Main => {
+            io.cleanup_empty_child_namespaces(profile.name == "main");
+            serve_main(&io);
+        }
         App::Recovery => {
             let max_disconnection = Duration::from_millis(3000);
             io.connection_state_recovery(Recovery { max_disconnection, ..Recovery::default() });

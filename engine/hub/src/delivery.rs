@@ -125,7 +125,7 @@ impl Hub {
     /// The slots of this core's sockets that a broadcast with this selector would become due to.
     pub fn select(&self, nsp: NspId, selector: &Selector<'_>) -> Bitset {
         let (mut named, mut selection) = (Bitset::default(), Bitset::default());
-        if let Some(namespace) = self.namespaces.get(usize::from(nsp.0)) {
+        if let Some(namespace) = self.namespaces.find(nsp) {
             selector.select(namespace, &self.socket_ids, &mut named);
         }
         named.for_each(|slot| {
@@ -229,7 +229,7 @@ impl Hub {
         payload: &[u8],
         attachments: &[Vec<u8>],
     ) -> (Range, u32) {
-        let name = self.namespaces.get(usize::from(nsp.0)).map_or("/", |namespace| &namespace.name);
+        let name = self.namespaces.find(nsp).map_or("/", |namespace| &namespace.name);
         let placed = position.map(|position| with_position(payload, position));
         let payload = placed.as_deref().unwrap_or(payload);
         let mut frames = 0;
@@ -250,7 +250,7 @@ impl Hub {
         kind: encode::Kind,
         payload: &[u8],
     ) {
-        let name = self.namespaces.get(usize::from(nsp.0)).map_or("/", |namespace| &namespace.name);
+        let name = self.namespaces.find(nsp).map_or("/", |namespace| &namespace.name);
         let range = self.outbox.write(|arena| {
             encode::write(
                 arena,
@@ -266,7 +266,7 @@ impl Hub {
         let mut selection = std::mem::take(&mut self.selection);
         let mut sockets = 0;
         let mut polls: SmallVec<[u32; 64]> = SmallVec::new();
-        if let Some(namespace) = self.namespaces.get(usize::from(nsp.0)) {
+        if let Some(namespace) = self.namespaces.find(nsp) {
             let ids = &self.socket_ids;
             let (outbox, routes) = (&mut self.outbox, &self.routes);
             let counters = &mut self.counters;

@@ -81,6 +81,15 @@ pub enum Incoming<'a> {
         /// The raw JSON object of `auth`.
         auth: Option<&'a str>,
     },
+    /// A client wants to join a namespace that does not exist: make it and [`Hub::connect`](crate::Hub::connect), or `Hub::refuse`.
+    Unknown {
+        /// Whose.
+        session: SessionKey,
+        /// The namespace's name.
+        name: &'a str,
+        /// The raw JSON object of `auth`.
+        auth: Option<&'a str>,
+    },
     /// An event.
     Event {
         /// From whom.

@@ -59,6 +59,7 @@ pub use ids::{ID_LEN, Id};
 pub use members::Bitset;
 pub use namespaces::NspId;
 pub use outbox::{Outbox, Range};
+pub use packets::INVALID_NAMESPACE;
 pub use recovery::{Keepsake, Recovery, Returning};
 pub use session::Greeting;
 pub use sockets::{Ending, JoinError};
@@ -95,7 +96,8 @@ pub struct Hub {
     sockets: table::Table<sockets::Socket>,
     socket_ids: Keyed<Id, SocketKey>,
     routes: Vec<delivery::Route>,
-    namespaces: Vec<namespaces::Namespace>,
+    namespaces: namespaces::Namespaces,
+    asks_for_unknown: bool,
     namespace_names: Keyed<Box<str>, NspId>,
     rooms_open: usize,
     timers: timers::Timers,
@@ -136,7 +138,8 @@ impl Hub {
             sockets: table::Table::new(),
             socket_ids: HashMap::with_hasher(hasher.clone()),
             routes: Vec::new(),
-            namespaces: Vec::new(),
+            namespaces: namespaces::Namespaces::default(),
+            asks_for_unknown: false,
             namespace_names: HashMap::with_hasher(hasher.clone()),
             hasher,
             rooms_open: 0,

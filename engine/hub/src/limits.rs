@@ -17,6 +17,9 @@ pub const ROOMS_MAX: usize = 1 << 20;
 /// Namespaces that one connection may join; past it CONNECT closes the connection. The reference has no limit; each is a socket here.
 pub const NAMESPACES_PER_SESSION_MAX: usize = 64;
 
+/// Bytes of a name that a client may ask a dynamic namespace by; past it the namespace is invalid. Names are keys in maps on every core.
+pub const NAMESPACE_NAME_BYTES_MAX: usize = 256;
+
 /// Bytes of requests held while their connection is busy with an earlier one; past it the connection closes.
 pub const PIPELINED_BYTES_MAX: usize = 64 * 1024;
 

@@ -6,13 +6,40 @@ use crate::members::Members;
 use crate::table::{Key, Table};
 use crate::{Hub, Keyed};
 
-/// A namespace; the same number on every core.
+/// A namespace; the same on every core. A place may be used again after a namespace was removed: then the generation is another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-pub struct NspId(pub u16);
+pub struct NspId {
+    /// The place.
+    pub index: u16,
+    /// How often it was used before.
+    pub generation: u32,
+}
+
+impl NspId {
+    /// The first namespace in a place.
+    pub const fn first(index: u16) -> Self {
+        Self { index, generation: 0 }
+    }
+}
+
+/// The namespaces that one core knows, by their places.
+#[derive(Default)]
+pub(crate) struct Namespaces(Vec<Option<Namespace>>);
+
+impl Namespaces {
+    pub(crate) fn find(&self, nsp: NspId) -> Option<&Namespace> {
+        self.0.get(usize::from(nsp.index))?.as_ref().filter(|namespace| namespace.id == nsp)
+    }
+
+    pub(crate) fn find_mut(&mut self, nsp: NspId) -> Option<&mut Namespace> {
+        self.0.get_mut(usize::from(nsp.index))?.as_mut().filter(|namespace| namespace.id == nsp)
+    }
+}
 
 pub(crate) type RoomKey = Key<Room>;
 
 pub(crate) struct Namespace {
+    id: NspId,
     pub(crate) name: Box<str>,
     pub(crate) members: Members,
     pub(crate) rooms: Table<Room>,
@@ -60,15 +87,43 @@ impl Hub {
         if let Some(nsp) = self.namespace(name) {
             return nsp;
         }
-        let nsp = NspId(u16::try_from(self.namespaces.len()).expect("fewer than 65 536 namespaces"));
-        self.namespaces.push(Namespace {
+        let nsp = NspId::first(u16::try_from(self.namespaces.0.len()).expect("fewer than 65 536 namespaces"));
+        self.enter_namespace(name, nsp);
+        nsp
+    }
+
+    /// Makes a namespace known that other cores may know already; nothing if this one does.
+    pub fn enter_namespace(&mut self, name: &str, nsp: NspId) {
+        if self.namespaces.find(nsp).is_some() {
+            return;
+        }
+        let index = usize::from(nsp.index);
+        if self.namespaces.0.len() <= index {
+            self.namespaces.0.resize_with(index + 1, || None);
+        }
+        self.namespaces.0[index] = Some(Namespace {
+            id: nsp,
             name: name.into(),
             members: Members::default(),
             rooms: Table::new(),
             room_names: Keyed::with_hasher(self.hasher.clone()),
         });
         self.namespace_names.insert(name.into(), nsp);
-        nsp
+    }
+
+    /// Forgets a namespace that nobody is in any more.
+    pub fn remove_namespace(&mut self, nsp: NspId) {
+        if self.namespaces.find(nsp).is_some()
+            && let Some(namespace) = self.namespaces.0[usize::from(nsp.index)].take()
+            && self.namespace_names.get(&namespace.name) == Some(&nsp)
+        {
+            self.namespace_names.remove(&namespace.name);
+        }
+    }
+
+    /// From now on clients that want a namespace which does not exist are told as [`Incoming::Unknown`](crate::Incoming::Unknown).
+    pub const fn ask_for_unknown(&mut self) {
+        self.asks_for_unknown = true;
     }
 
     /// The number of a namespace.
@@ -78,26 +133,23 @@ impl Hub {
 
     /// The name of a namespace, with its slash.
     pub fn namespace_name(&self, nsp: NspId) -> &str {
-        self.namespaces.get(usize::from(nsp.0)).map_or("", |n| &n.name)
+        self.namespaces.find(nsp).map_or("", |n| &n.name)
     }
 
     /// Sockets of this core in a namespace.
     pub fn namespace_len(&self, nsp: NspId) -> usize {
-        self.namespaces.get(usize::from(nsp.0)).map_or(0, |n| n.members.len())
+        self.namespaces.find(nsp).map_or(0, |n| n.members.len())
     }
 
     /// Sockets of this core in a room.
     pub fn room_len(&self, nsp: NspId, room: &str) -> usize {
-        self.namespaces
-            .get(usize::from(nsp.0))
-            .and_then(|n| n.room(room))
-            .map_or(0, |room| room.members.len())
+        self.namespaces.find(nsp).and_then(|n| n.room(room)).map_or(0, |room| room.members.len())
     }
 
     /// The rooms of a namespace on this core with their sizes, in no order.
     pub fn rooms(&self, nsp: NspId) -> impl Iterator<Item = (&str, usize)> {
         self.namespaces
-            .get(usize::from(nsp.0))
+            .find(nsp)
             .into_iter()
             .flat_map(|n| n.room_names.values().filter_map(|key| n.rooms.find(*key)))
             .map(|room| (&*room.name, room.members.len()))

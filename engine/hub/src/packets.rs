@@ -6,8 +6,12 @@ use std::borrow::Cow;
 
 use socketville_proto::{eio, sio};
 
+use crate::limits::{NAMESPACE_NAME_BYTES_MAX, NAMESPACES_PER_SESSION_MAX};
 use crate::session::{Layer, Link};
-use crate::{Hub, Incoming, Payload, Peer, Reason, SessionKey, SocketKey, Text};
+use crate::{Hub, Incoming, NspId, Payload, Peer, Reason, SessionKey, SocketKey, Text};
+
+/// What a client is told that wants a namespace which does not exist.
+pub const INVALID_NAMESPACE: &str = r#"{"message":"Invalid namespace"}"#;
 
 impl Hub {
     /// Deals with an Engine.IO packet. What concerns the application is returned.
@@ -140,17 +144,23 @@ impl Hub {
         auth: Option<&'a str>,
     ) -> Option<Incoming<'a>> {
         let Some(nsp) = self.namespace(name) else {
-            self.refuse(key, name, r#"{"message":"Invalid namespace"}"#);
+            if self.asks_for_unknown && name.len() <= NAMESPACE_NAME_BYTES_MAX {
+                return Some(Incoming::Unknown { session: key, name, auth });
+            }
+            self.refuse(key, name, INVALID_NAMESPACE);
             return None;
         };
-        let session = self.sessions.find(key)?;
-        if session.sockets.len() >= crate::limits::NAMESPACES_PER_SESSION_MAX
-            || self.socket_of(key, nsp).is_some()
-        {
+        self.connect(now_ms, key, nsp).then_some(Incoming::Connect { session: key, nsp, auth })
+    }
+
+    /// Whether a client may join a namespace that exists; if not, it has closed its connection with that.
+    pub fn connect(&mut self, now_ms: u64, key: SessionKey, nsp: NspId) -> bool {
+        let Some(session) = self.sessions.find(key) else { return false };
+        let may = session.sockets.len() < NAMESPACES_PER_SESSION_MAX && self.socket_of(key, nsp).is_none();
+        if !may {
             self.reject_packet(now_ms, key);
-            return None;
         }
-        Some(Incoming::Connect { session: key, nsp, auth })
+        may
     }
 
     fn handle_disconnect(&mut self, now_ms: u64, key: SessionKey, name: &str) {

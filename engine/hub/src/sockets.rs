@@ -89,7 +89,7 @@ impl Hub {
         if let Some(session) = self.sessions.find_mut(session) {
             session.connect_ms = u64::MAX;
         }
-        if let Some(namespace) = self.namespaces.get_mut(usize::from(nsp.0)) {
+        if let Some(namespace) = self.namespaces.find_mut(nsp) {
             namespace.members.insert(key.index);
         }
         self.routes[key.index as usize] = self.route_of(session).unwrap_or(Route::Nobody);
@@ -198,10 +198,11 @@ impl Hub {
     }
 
     /// The last of a socket: it leaves its rooms, its slot is free.
-    pub fn forget_socket(&mut self, key: SocketKey) {
-        let Some(socket) = self.sockets.remove(key) else { return };
+    /// Its namespace, if it was there.
+    pub fn forget_socket(&mut self, key: SocketKey) -> Option<NspId> {
+        let socket = self.sockets.remove(key)?;
         self.socket_ids.remove(&socket.id);
-        if let Some(namespace) = self.namespaces.get_mut(usize::from(socket.nsp.0)) {
+        if let Some(namespace) = self.namespaces.find_mut(socket.nsp) {
             namespace.members.remove(key.index);
         }
         for &room in &socket.rooms {
@@ -211,10 +212,11 @@ impl Hub {
             self.tell_room(socket.nsp, socket.id.as_str(), RoomChange::Left(socket.id));
             self.tell_room(socket.nsp, socket.id.as_str(), RoomChange::Deleted);
         }
+        Some(socket.nsp)
     }
 
     fn leave_room(&mut self, nsp: NspId, id: Id, key: RoomKey, slot: u32) {
-        let Some(namespace) = self.namespaces.get_mut(usize::from(nsp.0)) else { return };
+        let Some(namespace) = self.namespaces.find_mut(nsp) else { return };
         let name =
             if self.watches_rooms { namespace.rooms.find(key).map(|room| room.name.clone()) } else { None };
         let gone = namespace.leave(key, slot);
@@ -236,7 +238,7 @@ impl Hub {
 
     fn try_join(&mut self, key: SocketKey, name: &str) -> Result<(), JoinError> {
         let socket = self.sockets.find_mut(key).ok_or(JoinError::Gone)?;
-        let namespace = self.namespaces.get_mut(usize::from(socket.nsp.0)).ok_or(JoinError::Gone)?;
+        let namespace = self.namespaces.find_mut(socket.nsp).ok_or(JoinError::Gone)?;
         if name.len() > ROOM_NAME_BYTES_MAX {
             return Err(JoinError::NameTooLong);
         }
@@ -271,7 +273,7 @@ impl Hub {
     /// Takes a socket out of a room; not being in is fine.
     pub fn leave(&mut self, key: SocketKey, name: &str) {
         let Some(socket) = self.sockets.find_mut(key) else { return };
-        let Some(namespace) = self.namespaces.get_mut(usize::from(socket.nsp.0)) else { return };
+        let Some(namespace) = self.namespaces.find_mut(socket.nsp) else { return };
         let Some(&room) = namespace.room_names.get(name) else { return };
         let Some(at) = socket.rooms.iter().position(|&r| r == room) else { return };
         socket.rooms.swap_remove(at);
@@ -282,7 +284,7 @@ impl Hub {
     /// The rooms of a socket, its own id first.
     pub fn rooms_of(&self, key: SocketKey) -> Vec<String> {
         let Some(socket) = self.sockets.find(key) else { return Vec::new() };
-        let Some(namespace) = self.namespaces.get(usize::from(socket.nsp.0)) else { return Vec::new() };
+        let Some(namespace) = self.namespaces.find(socket.nsp) else { return Vec::new() };
         let rooms = socket.rooms.iter().filter_map(|room| namespace.rooms.find(*room));
         std::iter::once(socket.id.as_str()).chain(rooms.map(|room| &*room.name)).map(str::to_owned).collect()
     }
@@ -293,7 +295,7 @@ impl Hub {
             socket.id.as_str() == room
                 || self
                     .namespaces
-                    .get(usize::from(socket.nsp.0))
+                    .find(socket.nsp)
                     .and_then(|n| n.room(room))
                     .is_some_and(|room| room.members.contains(key.index))
         })

@@ -9,6 +9,7 @@ use crate::admission::BoxedAdmission;
 use crate::handler::BoxedHandler;
 use crate::hooks::Hooks;
 use crate::http::Route;
+use crate::parents::Rule;
 use crate::recovery::Recovery;
 
 #[derive(Default)]
@@ -17,6 +18,9 @@ pub(crate) struct App {
     pub(crate) namespaces: Vec<NamespaceApp>,
     pub(crate) routes: Vec<Route>,
     pub(crate) hooks: Hooks,
+    /// Whether dynamic namespaces go with their last client.
+    pub(crate) cleans_up: bool,
+    pub(crate) on_new_namespace: Vec<BoxedNameWatcher>,
     pub(crate) recovery: Option<Recovery>,
     /// Where the client's files are, if they are served.
     pub(crate) client_dir: Option<PathBuf>,
@@ -37,12 +41,18 @@ pub(crate) type BoxedMiddleware =
 /// Sees every event: socket, name, and the whole packet's JSON array.
 pub(crate) type BoxedAny = Box<dyn Fn(&crate::Socket, &str, &str) + Send + Sync>;
 
+/// Sees the name of a new namespace.
+pub(crate) type BoxedNameWatcher = Box<dyn Fn(&str) + Send + Sync>;
+
 /// Sees what happens to a namespace's rooms.
 pub(crate) type BoxedRoomWatcher = Box<dyn Fn(&str, RoomChange) + Send + Sync>;
 
 #[derive(Default)]
 pub(crate) struct NamespaceApp {
+    /// Of a parent: the pattern, or what stands for a function.
     pub(crate) name: String,
+    /// Which names are its children's, if it is a parent.
+    pub(crate) rule: Option<Rule>,
     pub(crate) middlewares: Vec<BoxedAdmission>,
     pub(crate) on_connect: Vec<BoxedHandler>,
     pub(crate) on_disconnecting: Vec<BoxedHandler>,

@@ -55,11 +55,18 @@ impl Builder {
     pub fn of(&self, name: &str) -> Namespace<'_> {
         let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
         let namespaces = &mut self.app.borrow_mut().namespaces;
-        let index = namespaces.iter().position(|namespace| namespace.name == name).unwrap_or_else(|| {
+        let is_it = |namespace: &NamespaceApp| namespace.rule.is_none() && namespace.name == name;
+        let index = namespaces.iter().position(is_it).unwrap_or_else(|| {
             namespaces.push(NamespaceApp { name, ..NamespaceApp::default() });
             namespaces.len() - 1
         });
         Namespace { builder: self, index }
+    }
+
+    pub(crate) fn add_namespace(&self, namespace: NamespaceApp) -> Namespace<'_> {
+        let namespaces = &mut self.app.borrow_mut().namespaces;
+        namespaces.push(namespace);
+        Namespace { builder: self, index: namespaces.len() - 1 }
     }
 
     /// A handler of new clients of `/`; see [`Namespace::on_connect`].

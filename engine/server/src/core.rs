@@ -38,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) outgoing: RefCell<VecDeque<Letter>>,
     /// Broadcasts whose answers are still owed here, by the id of their packet.
     pub(crate) asked: RefCell<HashMap<u64, Rc<Asked>>>,
+    /// The parents of the dynamic namespaces that this core knows.
+    pub(crate) parents: RefCell<HashMap<NspId, usize>>,
     /// The head of the POST whose messages are being read, for bare Engine.IO.
     pub(crate) post_head: RefCell<Option<Box<[u8]>>>,
     /// What only the loop can do.
@@ -61,8 +63,11 @@ impl Core {
     pub(crate) fn new(index: u16, town: Arc<Town>, seed: [u8; 32]) -> Rc<Self> {
         let cores = town.mailboxes.len() as u16;
         let mut hub = Hub::new(town.app.config.clone(), index, cores, seed);
-        for namespace in &town.app.namespaces {
-            hub.add_namespace(&namespace.name);
+        for (index, namespace) in town.app.namespaces.iter().enumerate() {
+            match namespace.rule {
+                None => hub.enter_namespace(&namespace.name, NspId::first(index as u16)),
+                Some(_) => hub.ask_for_unknown(),
+            }
         }
         if town.app.namespaces.iter().any(|namespace| !namespace.room_watchers.is_empty()) {
             hub.watch_rooms();
@@ -87,6 +92,7 @@ impl Core {
             sockets: RefCell::default(),
             outgoing: RefCell::default(),
             asked: RefCell::default(),
+            parents: RefCell::default(),
             post_head: RefCell::default(),
             errands: RefCell::default(),
             scratch: RefCell::default(),
@@ -137,7 +143,7 @@ impl Core {
         Socket::of(shared)
     }
 
-    pub(crate) fn remove_socket(&self, key: SocketKey) {
+    pub(crate) fn remove_socket(self: &Rc<Self>, key: SocketKey) {
         let mut sockets = self.sockets.borrow_mut();
         if let Some(slot) = sockets.get_mut(key.index as usize)
             && slot.as_ref().is_some_and(|shared| shared.key == key)
@@ -146,7 +152,10 @@ impl Core {
         }
         drop(sockets);
         self.excuse(key);
-        self.hub.borrow_mut().forget_socket(key);
+        let nsp = self.hub.borrow_mut().forget_socket(key);
+        if let Some(nsp) = nsp {
+            self.leave_child(nsp);
+        }
     }
 
     /// The last of a core: its tasks and sockets, which hold it too, are dropped.

@@ -118,7 +118,11 @@ impl Core {
         match incoming {
             None => {}
             Some(Incoming::Message(peer, message)) => self.handle_message(peer, message),
-            Some(Incoming::Connect { session, nsp, auth }) => self.connect(session, nsp, auth),
+            Some(Incoming::Connect { session, nsp, auth }) => {
+                self.enter_child(nsp);
+                self.connect(session, nsp, auth);
+            }
+            Some(Incoming::Unknown { session, name, auth }) => self.ask_for(session, name, auth),
             Some(Incoming::Event { socket, id, args, attachments }) => {
                 with_args(&args, |args| self.handle_event(socket, id, args, &attachments.into()));
             }
@@ -150,9 +154,9 @@ impl Core {
         }
     }
 
-    fn connect(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {
+    pub(crate) fn connect(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {
         let reserved = self.hub.borrow_mut().reserve(session, nsp);
-        let Some((key, id)) = reserved else { return };
+        let Some((key, id)) = reserved else { return self.leave_child(nsp) };
         match self.claim(auth) {
             Some(claim) => self.look_for(key, id, nsp, auth, claim),
             None => self.begin(key, id, nsp, auth.map(Arc::from)),
@@ -242,7 +246,11 @@ impl Core {
     }
 
     pub(crate) fn namespace(&self, nsp: NspId) -> Option<&NamespaceApp> {
-        self.town.app.namespaces.get(usize::from(nsp.0))
+        let app = &self.town.app;
+        match app.namespaces.get(usize::from(nsp.index)).filter(|_| nsp.generation == 0) {
+            Some(namespace) => Some(namespace),
+            None => app.namespaces.get(*self.parents.borrow().get(&nsp)?),
+        }
     }
 
     /// Runs a handler to its first wait.

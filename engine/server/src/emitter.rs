@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use socketville_hub::NspId;
 
+use crate::app::NamespaceApp;
 use crate::metrics::CoreReport;
 use crate::operator::{Broadcast, IntoRooms};
 use crate::survey::survey;
@@ -34,6 +35,10 @@ impl Emitter {
         Self { town }
     }
 
+    pub(crate) const fn town(&self) -> &Arc<Town> {
+        &self.town
+    }
+
     /// Another namespace than `/`; a missing slash is added. Source: `io.of`.
     pub fn of<'a>(&'a self, namespace: &'a str) -> Broadcast<'a> {
         let (nsp, name) = self.find(namespace);
@@ -41,12 +46,15 @@ impl Emitter {
     }
 
     fn find<'a>(&'a self, namespace: &'a str) -> (Option<NspId>, &'a str) {
-        let bare = |name: &'a str| name.strip_prefix('/').unwrap_or(name);
+        fn bare(name: &str) -> &str {
+            name.strip_prefix('/').unwrap_or(name)
+        }
         let mut namespaces = self.town.app.namespaces.iter().enumerate();
-        let found = namespaces.find(|(_, known)| bare(&known.name) == bare(namespace));
-        let nsp = found.map(|(index, _)| NspId(index as u16));
-        let name = found.map_or(namespace, |(_, known)| &known.name);
-        (nsp, name)
+        let is_it = |known: &NamespaceApp| known.rule.is_none() && bare(&known.name) == bare(namespace);
+        match namespaces.find(|(_, known)| is_it(known)) {
+            Some((index, known)) => (Some(NspId::first(index as u16)), &known.name),
+            None => (self.town.child(namespace), namespace),
+        }
     }
 
     /// To all in a room of `/`. Source: `io.to`.

@@ -32,7 +32,7 @@ fn note(log: &Log, text: impl ToString) {
 fn socket() -> Socket {
     let core = Core::new(0, Town::new(App::default(), 1, [0; 32]), [0; 32]);
     let id = Id::parse("AAAAAAAAAAAAAAAAAAAA").expect("an id of ours");
-    core.add_socket(SocketKey::new(0, 0), id, NspId(0), None)
+    core.add_socket(SocketKey::new(0, 0), id, NspId::first(0), None)
 }
 
 /// Calls a handler with the arguments of `["e",...]`, to the end of its task, and gives what it noted.

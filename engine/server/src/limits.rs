@@ -33,5 +33,8 @@ pub const ACKS_PER_SOCKET_MAX: usize = 256;
 
 const _: () = assert!(SENDS_PER_TURN_MAX.is_multiple_of(SENDS_PER_BATCH));
 
+/// Dynamic namespaces that exist at a time; past it more are invalid. Each costs some hundred bytes on each core that clients of it are on.
+pub const DYNAMIC_NAMESPACES_MAX: usize = 16_384;
+
 /// Connections that are with the mounted service at a time; past it one is closed, and logged. Each may hold a body and a task of tokio's.
 pub const MOUNTED_MAX: usize = 16_384;

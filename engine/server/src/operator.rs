@@ -229,9 +229,9 @@ impl<'a> Broadcast<'a> {
     fn record(&self, nsp: NspId, event: &str, args: &impl Serialize) -> Result<Record, EmitError> {
         let (json, attachments) = written(event, args)?;
         let town = self.town();
-        let name = town.app.namespaces.get(usize::from(nsp.0)).map_or("/", |namespace| &namespace.name);
+        let name = town.name_of(nsp);
         let (kind, payload) = (encode::Kind::Event, json.as_slice());
-        let packet = encode::Packet { kind, nsp: name, id: None, payload, attachments: &attachments };
+        let packet = encode::Packet { kind, nsp: &name, id: None, payload, attachments: &attachments };
         let mut bytes = Vec::new();
         let frames = encode::write(&mut bytes, &packet) as u32;
         town.emits_outside.fetch_add(1, Ordering::Relaxed);

@@ -3,10 +3,11 @@
 //! Nothing that changes per message: a core's own data is its own.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use crate::app::App;
+use crate::children::Children;
 use crate::core::Core;
 use crate::mailbox::{Letter, Mailbox, Order};
 
@@ -19,17 +20,21 @@ pub(crate) struct Town {
     pub(crate) gathers: AtomicU64,
     /// Marks the private ids of sockets; the same for all cores.
     pub(crate) secret: [u8; 32],
+    /// The dynamic namespaces that exist.
+    pub(crate) children: Mutex<Children>,
 }
 
 impl Town {
     pub(crate) fn new(app: App, cores: u16, secret: [u8; 32]) -> Arc<Self> {
         let mailboxes = (0..cores).map(|_| Mailbox::new()).collect();
+        let children = Mutex::new(Children::new(app.namespaces.len()));
         Arc::new(Self {
             app,
             mailboxes,
             emits_outside: AtomicU64::new(0),
             gathers: AtomicU64::new(0),
             secret,
+            children,
         })
     }
 

@@ -105,6 +105,7 @@ impl Pair {
 fn dispatch(pair: &mut Pair, incoming: Option<Incoming<'_>>) {
     match incoming {
         None => {}
+        Some(Incoming::Unknown { .. }) => {}
         Some(Incoming::Connect { session, nsp, auth }) => pair.connect(session, nsp, auth),
         Some(Incoming::Event { socket, id, args, attachments }) => {
             let line = format!("{} event {}", pair.label(socket), words(id, &args, &attachments));

@@ -1,0 +1,157 @@
+//! Dynamic namespaces: one child of a name on all cores, parents in their order, and clean-up. (Reference: `io.of` with a pattern or function.)
+//! Not rooms or emits in them, which are any namespace's.
+
+mod client;
+mod stage;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+use socketville::limits::DYNAMIC_NAMESPACES_MAX;
+use socketville::{Ack, Builder, Refusal, Socket};
+
+use client::Client;
+use client::packet::Kind;
+use stage::{Stage, on_cores, on_each, wait};
+
+fn build(io: &Builder) {
+    io.cleanup_empty_child_namespaces(true);
+    io.of("/room-static").on("which", |ack: Ack| ack.send("static"));
+    io.of_pattern("^/room-").on("which", |ack: Ack| ack.send("pattern"));
+    io.of_function("tenants", async |name: String, auth: Value| {
+        socketville::yield_now().await;
+        name.starts_with("/tenant-") && auth["token"] == "ok"
+    })
+    .on("which", |socket: Socket, ack: Ack| ack.send(socket.namespace()));
+    io.of_pattern("^/shut-").use_middleware(async |_socket: Socket| Err(Refusal::from("never")));
+}
+
+/// Asks a namespace's `which`.
+fn which(client: &mut Client, nsp: &str) -> Value {
+    client.send_text(&format!(r#"42{nsp},1["which"]"#));
+    client.next(|packet| packet.kind == Kind::Ack && packet.nsp == nsp).args
+}
+
+/// Wants to join; what the server answers.
+fn knock(client: &mut Client, nsp: &str, auth: &str) -> (Kind, Value) {
+    client.send_text(&format!("40{nsp},{auth}"));
+    let answer =
+        client.next(|packet| packet.nsp == nsp && matches!(packet.kind, Kind::Connect | Kind::ConnectError));
+    (answer.kind, answer.args)
+}
+
+fn exists(stage: &Stage, name: &str) -> bool {
+    stage.emitter.namespaces().iter().any(|known| known == name)
+}
+
+#[test]
+fn static_names_come_first_then_parents_in_their_order() {
+    on_each(build, |stage| {
+        let mut client = stage.client();
+        for (nsp, auth, found) in [
+            ("/room-static", "", json!(["static"])),
+            ("/room-1", "", json!(["pattern"])),
+            ("/tenant-a", r#"{"token":"ok"}"#, json!(["/tenant-a"])),
+        ] {
+            client.join(nsp, auth);
+            assert_eq!(which(&mut client, nsp), found);
+        }
+        let refused = knock(&mut client, "/tenant-b", r#"{"token":"no"}"#);
+        assert_eq!(refused, (Kind::ConnectError, json!({"message": "Invalid namespace"})));
+        assert_eq!(stage.emitter.namespaces(), ["/", "/room-1", "/room-static", "/tenant-a"]);
+        assert_eq!(stage.emitter.children("tenants"), ["/tenant-a"]);
+    });
+}
+
+#[test]
+fn clients_of_all_cores_share_one_child() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let counting = |io: &Builder| {
+        let made = Arc::clone(&made);
+        made.store(0, Ordering::SeqCst);
+        build(io);
+        io.on_new_namespace(move |_name| _ = made.fetch_add(1, Ordering::SeqCst));
+    };
+    on_each(counting, |stage| {
+        let mut clients = stage.clients_per_core(2);
+        for client in &mut clients {
+            client.send_text("40/room-shared,");
+        }
+        for client in &mut clients {
+            client.next(|packet| packet.kind == Kind::Connect && packet.nsp == "/room-shared");
+        }
+        assert_eq!(made.load(Ordering::SeqCst), 1, "though all raced");
+        let counted = wait(stage.emitter.of("/room-shared").emit_counted("news", 1)).expect("it exists");
+        assert_eq!(counted, clients.len());
+        stage.emitter.emit_to_children("^/room-", "news", 2);
+        for client in &mut clients {
+            for number in [1, 2] {
+                let packet = client.next(|packet| packet.kind == Kind::Event);
+                assert_eq!((packet.nsp.as_str(), packet.event().1), ("/room-shared", json!([number])));
+            }
+        }
+    });
+}
+
+#[test]
+fn the_last_one_to_leave_takes_it_along_and_a_refused_one_does_too() {
+    on_each(build, |stage| {
+        let mut clients = stage.clients_per_core(1);
+        for client in &mut clients {
+            client.join("/room-x", "");
+        }
+        while let Some(mut client) = clients.pop() {
+            assert!(exists(stage, "/room-x"));
+            client.send_text("41/room-x,");
+            client.ask(9, r#"["fence"]"#);
+        }
+        assert!(!exists(stage, "/room-x"));
+        let mut client = stage.client();
+        assert_eq!(knock(&mut client, "/shut-1", "").1, json!({"message": "never"}));
+        client.ask(9, r#"["fence"]"#);
+        assert!(!exists(stage, "/shut-1"));
+        assert!(exists(stage, "/room-static"), "static ones stay");
+        client.join("/room-x", "");
+        assert_eq!(which(&mut client, "/room-x"), json!(["pattern"]), "it can be made again");
+    });
+}
+
+#[test]
+fn without_clean_up_an_empty_one_stays() {
+    on_cores(
+        &[1],
+        |io| _ = io.of_pattern("^/room-"),
+        |stage| {
+            let mut client = stage.client();
+            client.join("/room-1", "");
+            client.send_text("41/room-1,");
+            client.ask(9, r#"["fence"]"#);
+            assert!(exists(stage, "/room-1"));
+        },
+    );
+}
+
+#[test]
+fn there_is_a_limit_and_others_are_not_touched_by_it() {
+    on_cores(
+        &[1],
+        |io| _ = io.of_pattern("^/n"),
+        |stage| {
+            let mut made = 1;
+            let mut first = stage.client();
+            first.join("/n-first", "");
+            while made < DYNAMIC_NAMESPACES_MAX {
+                let mut client = stage.client();
+                for number in made..DYNAMIC_NAMESPACES_MAX.min(made + 60) {
+                    client.send_text(&format!("40/n{number},"));
+                    made += 1;
+                }
+                client.ask(9, r#"["fence"]"#);
+            }
+            let mut late = stage.client();
+            assert_eq!(knock(&mut late, "/n-late", "").1, json!({"message": "Invalid namespace"}));
+            assert_eq!(knock(&mut late, "/n-first", "").0, Kind::Connect);
+        },
+    );
+}
