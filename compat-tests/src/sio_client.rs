@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use socketville::{Ack, Arguments, Binary, Builder, Namespace, Recovery, Refusal, Socket};
+use socketville::{Ack, Arguments, Binary, Builder, Handshake, Namespace, Recovery, Refusal, Socket};
 
 use crate::handshake::handshake_of;
 
@@ -20,12 +20,13 @@ thread_local! {
 /// Adds all namespaces.
 pub fn serve(io: &Builder) {
     io.connection_state_recovery(Recovery::default());
-    let main = io.of("/").use_middleware(async |socket: Socket| {
+    io.consider_request(async |_request: Handshake| {
         socketville::sleep(ADMISSION).await;
-        match socket.handshake().query("fail") {
-            Some(_) => Err(Refusal::from("Auth failed (main namespace)")),
-            None => Ok(()),
-        }
+        Ok(())
+    });
+    let main = io.of("/").use_middleware(async |socket: Socket| match socket.handshake().query("fail") {
+        Some(_) => Err(Refusal::from("Auth failed (main namespace)")),
+        None => Ok(()),
     });
     sequences(binary(dates(words(main))))
         .on("getHandshake", |socket: Socket, ack: Ack| ack.send(handshake_of(&socket)))

@@ -4,21 +4,30 @@
 
 use socketville_proto::http::{Encoding, Head, write_header};
 
+use crate::conns::{Phase, Progress};
 use crate::verdict::Verdict;
 use crate::{ConnId, Hub, Id};
 
 /// What the application decides about requests of the engine's; every core asks the same one, in the middle of a turn: it must not wait.
 pub trait Desk: Send + Sync {
     /// Whether this request may open a session; the message of a refusal goes to the client. Source: `allowRequest`.
-    ///
-    /// # Errors
-    /// The message.
-    fn allow(&self, _head: &Head<'_>) -> Result<(), String> {
-        Ok(())
+    fn allow(&self, _head: &Head<'_>) -> Permission {
+        Permission::Granted
     }
 
     /// Headers that the answer gets. Source: the events `initial_headers`, for the answer that opens a session, and `headers`.
     fn headers(&self, _head: &Head<'_>, _is_initial: bool, _add: &mut dyn FnMut(&str, &str)) {}
+}
+
+/// An answer to a request that would open a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// It may.
+    Granted,
+    /// It may not; the message goes to the client.
+    Refused(String),
+    /// That takes longer: [`Effect::Consider`](crate::Effect::Consider), then [`Hub::handle_considered`].
+    Pending,
 }
 
 /// The cookie that names the session, on the answer that opens it. Source: `cookie`, default none.
@@ -102,16 +111,18 @@ impl Hub {
     }
 
     /// Whether the request may be what it is, and what its answer carries.
-    pub(crate) fn receive(&self, head: &Head<'_>, verdict: Verdict) -> (Verdict, Option<Box<Extra>>) {
+    pub(crate) fn receive(&mut self, head: &Head<'_>, verdict: Verdict) -> (Verdict, Option<Box<Extra>>) {
+        let considered = self.considered.take();
         if matches!(verdict, Verdict::OtherCore(_) | Verdict::Elsewhere | Verdict::OpenBare)
             || (verdict == Verdict::NotOurs && !self.is_client_file(head.path))
         {
             return (verdict, None);
         }
         let is_initial = matches!(verdict, Verdict::OpenPolling(_) | Verdict::OpenWebSocket(_));
-        let verdict = match self.admit_request(head, &verdict, is_initial) {
-            Ok(()) => verdict,
-            Err(message) => Verdict::Forbid(message),
+        let verdict = match self.admit_request(head, &verdict, is_initial, considered) {
+            Permission::Granted => verdict,
+            Permission::Refused(message) => Verdict::Forbid(message),
+            Permission::Pending => return (Verdict::Consider, None),
         };
         let mut extra = Extra::default();
         self.config.cors.write(head, &mut extra.lines);
@@ -126,14 +137,37 @@ impl Hub {
         (verdict, is_special.then(|| Box::new(extra)))
     }
 
-    fn admit_request(&self, head: &Head<'_>, verdict: &Verdict, is_initial: bool) -> Result<(), String> {
+    fn admit_request(
+        &self,
+        head: &Head<'_>,
+        verdict: &Verdict,
+        is_initial: bool,
+        considered: Option<Permission>,
+    ) -> Permission {
         if (is_initial || matches!(verdict, Verdict::Upgrade(_))) && !self.config.cors.admits(head) {
-            return Err("Forbidden".into());
+            return Permission::Refused("Forbidden".into());
         }
         match &self.desk {
-            Some(desk) if is_initial => desk.allow(head),
-            _ => Ok(()),
+            Some(desk) if is_initial => considered.unwrap_or_else(|| desk.allow(head)),
+            _ => Permission::Granted,
         }
+    }
+
+    /// Reads bytes that were handed out as [`Effect::Consider`](crate::Effect::Consider) once more, now that it is decided; as
+    /// [`Hub::handle_http`]. Nothing if the connection has ended meanwhile.
+    pub fn handle_considered(
+        &mut self,
+        now_ms: u64,
+        conn: ConnId,
+        bytes: &[u8],
+        permission: Permission,
+    ) -> (usize, Progress) {
+        let Some(state) = self.conn_mut(conn).filter(|state| matches!(state.phase, Phase::Answering)) else {
+            return (bytes.len(), Progress::Wait);
+        };
+        state.phase = Phase::Http;
+        self.considered = Some(permission);
+        self.handle_http(now_ms, conn, bytes)
     }
 
     /// Whether a path is a file of the client's, served below the engine's own path.

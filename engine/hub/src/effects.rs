@@ -16,6 +16,8 @@ pub enum Effect {
     Close(ConnId),
     /// Take the connection to the core of its session, with the bytes that were read already.
     Pass(ConnId, u16, Vec<u8>),
+    /// Think about whether this request may open a session, then `Hub::handle_considered` with the same bytes.
+    Consider(ConnId, Vec<u8>),
     /// Take the connection out of the engine, with the bytes that were read already: its request is for another server of this process.
     HandOver(ConnId, Vec<u8>),
     /// Bytes that were held while the connection was busy can be read now.

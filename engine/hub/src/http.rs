@@ -129,6 +129,13 @@ impl Hub {
             Verdict::Elsewhere => {
                 return self.send_away(now_ms, conn, Effect::HandOver(conn, bytes.to_vec()));
             }
+            Verdict::Consider => {
+                self.effects.push_back(Effect::Consider(conn, bytes.to_vec()));
+                if let Some(state) = self.conn_mut(conn) {
+                    state.phase = Phase::Answering;
+                }
+                return (ALL, Progress::Wait);
+            }
             Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, head, fault),
             Verdict::Forbid(message) => self.forbid_request(now_ms, conn, head, &message),
             Verdict::Preflight => self.answer(now_ms, conn, 204, &[], b""),

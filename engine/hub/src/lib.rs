@@ -51,7 +51,7 @@ pub use conns::{ConnId, Intake, Post, Progress};
 pub use cors::{Cors, Origins};
 pub use counters::{Counters, Gauges};
 pub use delivery::{Delivery, Manner, Record, Selector};
-pub use desk::{Cookie, Desk, SameSite};
+pub use desk::{Cookie, Desk, Permission, SameSite};
 pub use effects::{Effect, Incoming, Payload, Peer, Reason, Request, RoomChange, RoomEvent, Text};
 pub use history::{Audience, Position};
 pub use http::Response;
@@ -109,6 +109,8 @@ pub struct Hub {
     served_paths: Option<Box<[Box<str>]>>,
     watches_rooms: bool,
     desk: Option<std::sync::Arc<dyn Desk>>,
+    /// What was decided about the request that is read next.
+    considered: Option<Permission>,
     recoveries: Option<Box<recovery::Recoveries>>,
 }
 
@@ -151,6 +153,7 @@ impl Hub {
             served_paths: None,
             watches_rooms: false,
             desk: None,
+            considered: None,
             recoveries: None,
         }
     }

@@ -37,6 +37,8 @@ pub(crate) enum Verdict {
     NotOurs,
     /// For another server of this process.
     Elsewhere,
+    /// The application has to think about it.
+    Consider,
 }
 
 /// Errors of Engine.IO. Source: the reference's `Server.errors`.

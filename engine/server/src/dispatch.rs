@@ -37,6 +37,17 @@ impl Core {
         }
     }
 
+    /// What came behind a request that had to be thought about, and what came since.
+    pub(crate) fn read_rest(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
+        if !bytes.is_empty() {
+            self.read(conn, bytes);
+        }
+        let held = self.hub.borrow_mut().take_held(conn);
+        if let Some(mut held) = held {
+            self.read(conn, &mut held);
+        }
+    }
+
     fn read(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
         let mut at = 0;
         loop {
@@ -300,6 +311,7 @@ impl Core {
                 Some(Effect::Disconnecting(key, reason)) => self.disconnect(key, reason),
                 Some(Effect::Abandoned(key)) => self.remove_socket(key),
                 Some(Effect::Room(event)) => self.tell_room(&event),
+                Some(Effect::Consider(conn, bytes)) => self.consider(conn, bytes),
                 Some(Effect::Request(conn, request)) => http::serve(self, conn, *request),
                 Some(Effect::Resume(conn)) => {
                     let held = self.hub.borrow_mut().take_held(conn);

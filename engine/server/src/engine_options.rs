@@ -3,15 +3,17 @@
 //! Not their effect, which is the hub's: this is the part of [`Builder`] that says it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use socketville_hub::Cookie;
 
 use crate::builder::Builder;
+use crate::handshake::Handshake;
 use crate::hooks::EngineRequest;
 
 impl Builder {
     /// Asks whether a request may open a session, be it over polling or WebSocket; a refusal is answered 403 with code 4 and the message.
-    /// It runs within a turn and must not wait: what has to ask a database belongs into a [middleware](crate::Namespace::use_middleware).
+    /// It runs within a turn and must not wait; [`Builder::consider_request`] may.
     /// Source: `allowRequest`.
     ///
     /// ```
@@ -27,6 +29,31 @@ impl Builder {
         allow: impl Fn(&EngineRequest<'_, '_>) -> Result<(), String> + Send + Sync + 'static,
     ) -> &Self {
         self.with_app(|app| app.hooks.allow.push(Box::new(allow)))
+    }
+
+    /// The same by a function that may wait, for a token that a backend has to check, say; the connection waits meanwhile, bounded by what it may
+    /// hold. It sees an owned copy of the request, without address and time. Source: `allowRequest`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use socketville::{Handshake, Server};
+    ///
+    /// Server::builder().consider_request(async |request: Handshake| {
+    ///     socketville::sleep(Duration::from_millis(10)).await;
+    ///     if request.query("token").is_some() { Ok(()) } else { Err("no token".into()) }
+    /// });
+    /// ```
+    pub fn consider_request<F>(&self, consider: F) -> &Self
+    where
+        F: AsyncFn(Handshake) -> Result<(), String> + Send + Sync + 'static,
+    {
+        let consider = Arc::new(consider);
+        self.with_app(|app| {
+            app.hooks.consider.push(Box::new(move |request| {
+                let consider = Arc::clone(&consider);
+                Box::pin(async move { consider(request).await })
+            }));
+        })
     }
 
     /// Adds headers to the answer that opens a session. Source: the engine's event `initial_headers`.

@@ -37,6 +37,11 @@ impl Handshake {
         }
     }
 
+    /// Of a request that has not opened a session yet.
+    pub(crate) fn of_request(bytes: &[u8]) -> Self {
+        Self { head: bytes.to_vec(), auth: None, address: None, issued: None }
+    }
+
     /// The namespace's `auth`; `{}` if the client gave none. Source: `auth`.
     ///
     /// # Errors

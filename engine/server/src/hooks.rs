@@ -2,12 +2,17 @@
 //!
 //! Not middlewares: those see sockets, and may wait. These run within a turn, for polling and WebSocket alike.
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use socketville_hub::Desk;
+use socketville_hub::{ConnId, Desk, Permission, Progress};
 use socketville_proto::http::{Head, Method};
 
+use crate::core::Core;
+use crate::handshake::Handshake;
 use crate::town::Town;
 
 /// A request of the engine's, as it came.
@@ -41,19 +46,26 @@ impl EngineRequest<'_, '_> {
 }
 
 pub(crate) type AllowHook = Box<dyn Fn(&EngineRequest<'_, '_>) -> Result<(), String> + Send + Sync>;
+/// Decides on an owned copy of a request, for as long as it takes.
+pub(crate) type ConsiderHook =
+    Box<dyn Fn(Handshake) -> Pin<Box<dyn Future<Output = Result<(), String>>>> + Send + Sync>;
 pub(crate) type HeadersHook = Box<dyn Fn(&EngineRequest<'_, '_>, &mut Vec<(String, String)>) + Send + Sync>;
 
 /// All hooks of an application.
 #[derive(Default)]
 pub(crate) struct Hooks {
     pub(crate) allow: Vec<AllowHook>,
+    pub(crate) consider: Vec<ConsiderHook>,
     pub(crate) initial_headers: Vec<HeadersHook>,
     pub(crate) headers: Vec<HeadersHook>,
 }
 
 impl Hooks {
     pub(crate) fn is_empty(&self) -> bool {
-        self.allow.is_empty() && self.initial_headers.is_empty() && self.headers.is_empty()
+        self.allow.is_empty()
+            && self.consider.is_empty()
+            && self.initial_headers.is_empty()
+            && self.headers.is_empty()
     }
 }
 
@@ -61,12 +73,17 @@ impl Hooks {
 pub(crate) struct TownDesk(pub(crate) Arc<Town>);
 
 impl Desk for TownDesk {
-    fn allow(&self, head: &Head<'_>) -> Result<(), String> {
+    fn allow(&self, head: &Head<'_>) -> Permission {
         let ask = || self.0.app.hooks.allow.iter().try_for_each(|allow| allow(&EngineRequest(head)));
-        catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
+        let allowed = catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
             tracing::error!("an `allow_request` function panicked; its client was refused");
             Err("Forbidden".into())
-        })
+        });
+        match allowed {
+            Err(message) => Permission::Refused(message),
+            Ok(()) if self.0.app.hooks.consider.is_empty() => Permission::Granted,
+            Ok(()) => Permission::Pending,
+        }
     }
 
     fn headers(&self, head: &Head<'_>, is_initial: bool, add: &mut dyn FnMut(&str, &str)) {
@@ -79,5 +96,60 @@ impl Desk for TownDesk {
             tracing::error!("a function for headers panicked; the headers it had added are sent");
         }
         headers.iter().for_each(|(name, value)| add(name, value));
+    }
+}
+
+impl Core {
+    /// Asks the functions that may wait whether a request may open a session, then goes on with it.
+    pub(crate) fn consider(self: &Rc<Self>, conn: ConnId, mut bytes: Vec<u8>) {
+        let mut decided = Decided { core: Rc::clone(self), conn, permission: None };
+        let task = async move {
+            let handshake = Handshake::of_request(&bytes);
+            let mut permission = Permission::Granted;
+            for ask in &decided.core.town.app.hooks.consider {
+                if let Err(message) = ask(handshake.clone()).await {
+                    permission = Permission::Refused(message);
+                    break;
+                }
+            }
+            decided.is(permission, std::mem::take(&mut bytes));
+        };
+        if self.executor.start(task).is_err() {
+            self.counters.borrow_mut().tasks_refused += 1;
+        }
+    }
+}
+
+/// What is done when a request has been thought about, however that ended: a panic, or no room for the task, closes its connection.
+struct Decided {
+    core: Rc<Core>,
+    conn: ConnId,
+    permission: Option<(Permission, Vec<u8>)>,
+}
+
+impl Decided {
+    fn is(&mut self, permission: Permission, bytes: Vec<u8>) {
+        self.permission = Some((permission, bytes));
+    }
+}
+
+impl Drop for Decided {
+    fn drop(&mut self) {
+        let (core, conn) = (Rc::clone(&self.core), self.conn);
+        match self.permission.take() {
+            Some((permission, mut bytes)) => {
+                let now_ms = core.now_ms.get();
+                let (taken, progress) =
+                    core.hub.borrow_mut().handle_considered(now_ms, conn, &bytes, permission);
+                core.run_effects();
+                if matches!(progress, Progress::Again) {
+                    core.read_rest(conn, bytes.get_mut(taken..).unwrap_or_default());
+                }
+            }
+            None => {
+                core.hub.borrow_mut().handle_end(conn, socketville_hub::Reason::ForcedClose);
+                core.run_effects();
+            }
+        }
     }
 }

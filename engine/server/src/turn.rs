@@ -308,6 +308,7 @@ impl<D: Driver> Turn<D> {
                 Effect::Request(..)
                 | Effect::Resume(_)
                 | Effect::Room(_)
+                | Effect::Consider(..)
                 | Effect::Disconnecting(..)
                 | Effect::Abandoned(_) => {}
             }

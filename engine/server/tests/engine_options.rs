@@ -5,9 +5,10 @@ mod client;
 mod stage;
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::json;
-use socketville::{Ack, Builder, Cookie, Cors, Server, Socket};
+use socketville::{Ack, Builder, Cookie, Cors, Handshake, Server, Socket};
 
 use client::Client;
 use client::http::{Http, Reply};
@@ -121,6 +122,38 @@ fn hooks_refuse_and_add_headers() {
         let later = http.request("POST", &format!("{OPEN}&sid={sid}"), "40");
         assert!(later.head.contains("x-each: ") && !later.head.contains("x-first"));
         assert!(knock(stage, "").head.contains("x-first: 1"));
+    });
+}
+
+#[test]
+fn a_request_may_be_thought_about_for_as_long_as_it_takes() {
+    let build = |io: &Builder| {
+        io.consider_request(async |request: Handshake| {
+            socketville::sleep(Duration::from_millis(5)).await;
+            match request.query("token") {
+                Some(token) if token == "panic" => panic!("on purpose"),
+                Some(_) => Ok(()),
+                None => Err("no token".into()),
+            }
+        });
+    };
+    on_cores(&[1, 2], build, |stage| {
+        let refused = ask(stage, "GET", OPEN, "");
+        assert_eq!((refused.status, refused.body.as_str()), (403, r#"{"code":4,"message":"no token"}"#));
+        let mut http = stage.http();
+        let open = http.request("GET", &format!("{OPEN}&token=1"), "");
+        assert!(open.body.starts_with("0{"), "{}", open.body);
+        http.send(&format!(
+            "GET {OPEN}&token=1 HTTP/1.1\r\nHost: a\r\n\r\nGET {OPEN} HTTP/1.1\r\nHost: a\r\n\r\n"
+        ));
+        let pipelined: Vec<_> = (0..2).map(|_| http.reply().expect("an answer").status).collect();
+        assert_eq!(pipelined, [200, 403], "what follows on the connection waits its turn");
+        let mut socket = Client::raw(stage.address, "/socket.io/?EIO=4&transport=websocket&token=1");
+        assert!(socket.text().starts_with("0{"));
+        let mut lost = stage.http();
+        lost.send(&format!("GET {OPEN}&token=panic HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert!(lost.reply().is_none(), "a panic closes this connection alone");
+        assert_eq!(ask(stage, "GET", &format!("{OPEN}&token=1"), "").status, 200);
     });
 }
 

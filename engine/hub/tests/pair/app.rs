@@ -63,7 +63,7 @@ impl Pair {
                         self.read(conn, &mut held);
                     }
                 }
-                Effect::Room(_) | Effect::AskAddress(..) => {}
+                Effect::Room(_) | Effect::AskAddress(..) | Effect::Consider(..) => {}
                 effect @ (Effect::Close(_) | Effect::Pass(..) | Effect::HandOver(..)) => {
                     self.errands.push_back(effect)
                 }
