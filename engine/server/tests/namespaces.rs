@@ -143,10 +143,9 @@ fn there_is_a_limit_and_others_are_not_touched_by_it() {
             first.join("/n-first", "");
             while made < DYNAMIC_NAMESPACES_MAX {
                 let mut client = stage.client();
-                for number in made..DYNAMIC_NAMESPACES_MAX.min(made + 60) {
-                    client.send_text(&format!("40/n{number},"));
-                    made += 1;
-                }
+                let end = DYNAMIC_NAMESPACES_MAX.min(made + 60);
+                (made..end).for_each(|number| client.send_text(&format!("40/n{number},")));
+                made = end;
                 client.ask(9, r#"["fence"]"#);
             }
             let mut late = stage.client();
