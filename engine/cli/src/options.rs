@@ -4,6 +4,7 @@
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use socketville::Cors;
 
 use crate::key::ApiKey;
 
@@ -82,6 +83,23 @@ pub(crate) struct Options {
     #[arg(long, env = "SOCKETVILLE_API_KEY", hide_env_values = true, value_name = "KEY")]
     pub(crate) api_key: Option<ApiKey>,
 
+    /// An origin whose pages may connect, such as https://example.com, or * for any; may be given several times, or with commas
+    ///
+    /// With a list, handshakes of other origins are refused, WebSockets included. Without it pages of the own origin may connect, and others by
+    /// WebSocket only.
+    #[arg(
+        long = "cors-origin",
+        env = "SOCKETVILLE_CORS_ORIGINS",
+        hide_env_values = true,
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub(crate) cors_origins: Vec<String>,
+
+    /// Directory with the client's files, the dist of an installed socket.io-client, to serve under /socket.io/
+    #[arg(long, env = "SOCKETVILLE_CLIENT_DIR", hide_env_values = true, value_name = "DIR")]
+    pub(crate) client_dir: Option<std::path::PathBuf>,
+
     /// A namespace to serve beside /; may be given several times, or with commas
     #[arg(
         long = "namespace",
@@ -117,6 +135,15 @@ impl From<Driver> for socketville::Driver {
 }
 
 impl Options {
+    /// Who may read answers across origins.
+    pub(crate) fn cors(&self) -> Cors {
+        match self.cors_origins.as_slice() {
+            [] => Cors::default(),
+            origins if origins.iter().any(|origin| origin == "*") => Cors::any(),
+            origins => Cors::these(origins.iter().map(String::as_str)),
+        }
+    }
+
     /// All namespaces to serve, `/` first, each once.
     pub(crate) fn all_namespaces(&self) -> Vec<String> {
         let demo = if self.demo { DEMO_NAMESPACES } else { &[] };

@@ -26,7 +26,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         None => Some(ApiKey::generate().context("no key from the operating system")?),
     };
     let io = Server::builder();
-    io.driver(options.driver.into());
+    io.driver(options.driver.into()).cors(options.cors());
+    if let Some(directory) = &options.client_dir {
+        io.serve_client(directory);
+    }
     if let Some(cores) = options.cores {
         io.cores(cores.into());
     }

@@ -48,6 +48,23 @@ fn the_doors_are_open_and_locked() {
 }
 
 #[test]
+fn listed_origins_may_connect_and_the_clients_files_are_there() {
+    let package = std::env::temp_dir().join(format!("socketville-cli-client-{}", std::process::id()));
+    std::fs::create_dir_all(package.join("dist")).expect("a directory");
+    std::fs::write(package.join("dist/socket.io.js"), "io();").expect("written");
+    let directory = package.join("dist").to_string_lossy().into_owned();
+    with_each_driver(&["--cors-origin", "https://a,https://b", "--client-dir", &directory], |program| {
+        let open = "/socket.io/?EIO=4&transport=polling";
+        for (origin, status) in [("https://a", 200), ("https://b", 200), ("https://c", 403)] {
+            let reply = program.request("GET", open, &format!("origin: {origin}\r\n"), "");
+            assert_eq!(reply.status, status, "{origin}");
+        }
+        assert_eq!(program.get("/socket.io/socket.io.js").body, "io();");
+    });
+    std::fs::remove_dir_all(&package).expect("removed");
+}
+
+#[test]
 fn head_has_no_body_and_the_connection_goes_on() {
     with_each_driver(&["--demo"], |program| {
         let page = program.get("/");

@@ -357,6 +357,24 @@ impl Hub {
 }
 
 impl Record {
+    /// The packet's text, without the number of its message; `None` if it has none that can be read.
+    pub fn text(&self) -> Option<&str> {
+        let (_, rest) = self.bytes.split_first()?;
+        let (&length, rest) = rest.split_first()?;
+        let (length, rest) = match length {
+            126 => {
+                let (bytes, rest) = rest.split_first_chunk::<2>()?;
+                (u64::from(u16::from_be_bytes(*bytes)), rest)
+            }
+            127 => {
+                let (bytes, rest) = rest.split_first_chunk::<8>()?;
+                (u64::from_be_bytes(*bytes), rest)
+            }
+            length => (u64::from(length), rest),
+        };
+        std::str::from_utf8(rest.get(1..usize::try_from(length).ok()?)?).ok()
+    }
+
     /// Looks at the selection of this record.
     pub fn with_selector<R>(&self, look: impl FnOnce(&Selector<'_>) -> R) -> R {
         let to: SmallVec<[Cow<'_, str>; 4]> = self.to.iter().map(|name| Cow::Borrowed(&**name)).collect();

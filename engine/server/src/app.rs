@@ -59,6 +59,7 @@ pub(crate) struct NamespaceApp {
     pub(crate) on_disconnect: Vec<BoxedHandler>,
     pub(crate) events: HashMap<String, BoxedHandler>,
     pub(crate) on_any: Vec<BoxedAny>,
+    pub(crate) on_any_outgoing: Vec<BoxedAny>,
     pub(crate) packet_middlewares: Vec<BoxedMiddleware>,
     pub(crate) on_error: Vec<BoxedHandler>,
     pub(crate) room_watchers: Vec<BoxedRoomWatcher>,

@@ -228,6 +228,21 @@ impl Core {
         result
     }
 
+    /// Shows an event to those who watch what its namespace sends.
+    fn watch(&self, recipients: &Recipients<'_>, json: &[u8]) {
+        let Ok(array) = std::str::from_utf8(json) else { return };
+        match *recipients {
+            Recipients::Socket(key, _) => {
+                let socket = self.socket(key).filter(|socket| self.is_watched(socket.nsp_id()));
+                if let Some(socket) = socket {
+                    self.show(&socket, array);
+                }
+            }
+            Recipients::Rooms(nsp, selector) if self.is_watched(nsp) => self.show_all(nsp, selector, array),
+            Recipients::Rooms(..) => {}
+        }
+    }
+
     fn send(
         &self,
         recipients: Recipients<'_>,
@@ -236,6 +251,9 @@ impl Core {
         json: &[u8],
         attachments: &[Vec<u8>],
     ) -> usize {
+        if kind == encode::Kind::Event {
+            self.watch(&recipients, json);
+        }
         let mut hub = self.hub.borrow_mut();
         match recipients {
             Recipients::Socket(key, manner) => {

@@ -258,9 +258,8 @@ impl Core {
     /// This core's part of a broadcast that wants answers.
     fn ask(self: &Rc<Self>, record: &Arc<Record>, id: u64, timeout: Duration, gather: &Arc<Gather>) {
         let owing = {
-            let mut hub = self.hub.borrow_mut();
-            let owing = record.with_selector(|selector| hub.select(record.nsp, selector));
-            hub.deliver_record(record);
+            let owing = record.with_selector(|selector| self.hub.borrow().select(record.nsp, selector));
+            self.deliver(record);
             owing
         };
         gather.asked(owing.len());

@@ -52,6 +52,7 @@ mod metrics;
 mod mount;
 mod operator;
 mod orders;
+mod outgoing;
 mod parents;
 mod recovery;
 mod remote;

@@ -219,7 +219,7 @@ impl<'a> Broadcast<'a> {
         let shared = self.shared(event, None, &args)?;
         let deliver = move |core: &Rc<Core>| {
             let record = shared.record(core);
-            core.hub.borrow_mut().deliver_record(&record)
+            core.deliver(&record)
         };
         let counts = survey(town, deliver).await;
         if counts.len() < town.mailboxes.len() { Err(EmitError::Full) } else { Ok(counts.into_iter().sum()) }

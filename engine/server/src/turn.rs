@@ -201,7 +201,7 @@ impl<D: Driver> Turn<D> {
             match core.town.mailboxes[index].take() {
                 None => break,
                 Some(Letter::Record(record)) => {
-                    core.hub.borrow_mut().deliver_record(&record);
+                    core.deliver(&record);
                 }
                 Some(Letter::Order(order)) => order(&core),
             }

@@ -1,0 +1,68 @@
+//! Watchers of what is sent: every event to every socket of a namespace, broadcasts included.
+//!
+//! Not part of sending: a namespace without watchers pays one look at an empty list per emit. With them it pays for each recipient, so they
+//! are for development, audits and tests.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use socketville_hub::{NspId, Record, Selector};
+use socketville_proto::sio;
+
+use crate::builder::Namespace;
+use crate::core::Core;
+use crate::socket::Socket;
+
+impl Namespace<'_> {
+    /// Calls the function for every event that is sent to a socket: the socket, the name, and the packet's JSON array, binary as placeholders.
+    /// Acknowledgements are not among them. Source: `socket.onAnyOutgoing`.
+    ///
+    /// ```
+    /// use socketville::Server;
+    ///
+    /// Server::builder().of("/").on_any_outgoing(|socket, event, _array| println!("{event} to {}", socket.id()));
+    /// ```
+    pub fn on_any_outgoing(self, see: impl Fn(&Socket, &str, &str) + Send + Sync + 'static) -> Self {
+        self.with(|namespace| namespace.on_any_outgoing.push(Box::new(see)))
+    }
+}
+
+impl Core {
+    /// A broadcast of another core or thread becomes due here; how many sockets it is for.
+    pub(crate) fn deliver(self: &Rc<Self>, record: &Arc<Record>) -> usize {
+        if self.is_watched(record.nsp)
+            && let Some(text) = record.text()
+            && let Ok(sio::Packet::Event { args, .. }) = sio::decode(text)
+        {
+            record.with_selector(|selector| self.show_all(record.nsp, selector, args.json()));
+        }
+        self.hub.borrow_mut().deliver_record(record)
+    }
+
+    pub(crate) fn is_watched(&self, nsp: NspId) -> bool {
+        self.namespace(nsp).is_some_and(|namespace| !namespace.on_any_outgoing.is_empty())
+    }
+
+    /// Shows an event to the watchers, once for each of its sockets.
+    pub(crate) fn show_all(&self, nsp: NspId, selector: &Selector<'_>, array: &str) {
+        self.select(nsp, selector).iter().for_each(|socket| self.show(socket, array));
+    }
+
+    /// Shows an event to the watchers.
+    pub(crate) fn show(&self, socket: &Socket, array: &str) {
+        let Some(namespace) = self.namespace(socket.nsp_id()) else { return };
+        let Ok(name) = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(array)
+            .map(|array| array.first().map_or_else(String::new, |name| name.get().to_owned()))
+        else {
+            return;
+        };
+        let name = serde_json::from_str::<String>(&name).unwrap_or(name);
+        for see in &namespace.on_any_outgoing {
+            if catch_unwind(AssertUnwindSafe(|| see(socket, &name, array))).is_err() {
+                self.counters.borrow_mut().handler_panics += 1;
+                tracing::error!(event = name, "a watcher of outgoing events panicked");
+            }
+        }
+    }
+}
