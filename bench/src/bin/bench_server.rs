@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use socketville::{Ack, Deflate, Driver, HttpRequest, HttpResponse, Method, Server, Socket};
 
+#[cfg(any())]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -8,6 +8,7 @@ use socketville_proto::ws;
 use crate::desk::Extra;
 use crate::http::Upload;
 use crate::limits::{HEAD_TIMEOUT_MS, LINGER_MS, PIPELINED_BYTES_MAX};
+use crate::pages::Pages;
 use crate::session::Link;
 use crate::timers::{Deadline, Watched};
 use crate::{Effect, Hub, Reason, SessionKey};
@@ -105,9 +106,7 @@ impl Hub {
     /// A connection was accepted or came from another core.
     pub fn open(&mut self, now_ms: u64, conn: ConnId) {
         let index = conn.index as usize;
-        while index >= self.conns.len() {
-            self.conns.push(Conn::vacant());
-        }
+        self.conns.reach(index, Conn::vacant);
         self.conns[index] = Conn { generation: conn.generation, phase: Phase::Http, ..Conn::vacant() };
         self.conns_open += 1;
         self.counters.connections_opened += 1;
@@ -300,7 +299,7 @@ impl Conn {
     }
 }
 
-fn find(conns: &mut [Conn], conn: ConnId) -> Option<&mut Conn> {
+fn find(conns: &mut Pages<Conn>, conn: ConnId) -> Option<&mut Conn> {
     conns
         .get_mut(conn.index as usize)
         .filter(|state| state.generation == conn.generation && !matches!(state.phase, Phase::Vacant))

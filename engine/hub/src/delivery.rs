@@ -14,8 +14,8 @@ use crate::deflate::Forms;
 use crate::members::{Bitset, Members};
 use crate::namespaces::Namespace;
 use crate::session::Link;
-use crate::sockets::Standing;
-use crate::{Hub, Id, Keyed, NspId, Position, Range, SessionKey, SocketKey};
+use crate::sockets::{Standing, id_in};
+use crate::{Hub, Id, NspId, Position, Range, SessionKey, SocketKey};
 
 /// Where a socket's packets go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl Hub {
     pub fn select(&self, nsp: NspId, selector: &Selector<'_>) -> Bitset {
         let (mut named, mut selection) = (Bitset::default(), Bitset::default());
         if let Some(namespace) = self.namespaces.find(nsp) {
-            selector.select(namespace, &self.socket_ids, &mut named);
+            selector.select(namespace, |id| self.socket_slot(id), &mut named);
         }
         named.for_each(|slot| {
             let route = self.routes.get(slot as usize).copied().unwrap_or(Route::Nobody);
@@ -267,7 +267,7 @@ impl Hub {
         let mut sockets = 0;
         let mut polls: SmallVec<[u32; 64]> = SmallVec::new();
         if let Some(namespace) = self.namespaces.find(nsp) {
-            let ids = &self.socket_ids;
+            let (ids, sockets_here) = (&self.socket_ids, &self.sockets);
             let (outbox, routes) = (&mut self.outbox, &self.routes);
             let counters = &mut self.counters;
             let mut press = self.press.as_mut().filter(|_| !selector.uncompressed);
@@ -287,7 +287,8 @@ impl Hub {
                 Simple::Nobody => {}
                 Simple::All(members) => members.for_each(visit),
                 Simple::No => {
-                    selector.select(namespace, ids, &mut selection);
+                    let slot_of = |id: &Id| ids.find(id, |slot| id_in(sockets_here, slot));
+                    selector.select(namespace, slot_of, &mut selection);
                     selection.for_each(visit);
                 }
             }
@@ -420,9 +421,14 @@ impl Selector<'_> {
         }
     }
 
-    fn select(&self, namespace: &Namespace, ids: &Keyed<Id, SocketKey>, selection: &mut Bitset) {
+    fn select(
+        &self,
+        namespace: &Namespace,
+        slot_of: impl Fn(&Id) -> Option<u32>,
+        selection: &mut Bitset,
+    ) {
         let own = |name: &str| {
-            let slot = ids.get(&Id::parse(name)?)?.index;
+            let slot = slot_of(&Id::parse(name)?)?;
             namespace.members.contains(slot).then_some(slot)
         };
         selection.clear();
@@ -445,7 +451,7 @@ impl Selector<'_> {
                 selection.remove(slot);
             }
         }
-        if let Some(slot) = self.skip.and_then(|id| ids.get(&id)).map(|key| key.index) {
+        if let Some(slot) = self.skip.and_then(|id| slot_of(&id)) {
             selection.remove(slot);
         }
     }

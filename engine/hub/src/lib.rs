@@ -31,8 +31,10 @@ mod members;
 mod namespaces;
 mod outbox;
 mod packets;
+mod pages;
 mod polling;
 mod recovery;
+mod register;
 mod session;
 mod sockets;
 mod table;
@@ -89,13 +91,13 @@ pub struct Hub {
     pub counters: Counters,
     ids: ids::Ids,
     hasher: ahash::RandomState,
-    conns: Vec<conns::Conn>,
+    conns: pages::Pages<conns::Conn>,
     conns_open: usize,
     sessions: table::Table<session::Session>,
-    session_ids: Keyed<Id, SessionKey>,
+    session_ids: register::Register,
     sockets: table::Table<sockets::Socket>,
-    socket_ids: Keyed<Id, SocketKey>,
-    routes: Vec<delivery::Route>,
+    socket_ids: register::Register,
+    routes: pages::Pages<delivery::Route>,
     namespaces: namespaces::Namespaces,
     asks_for_unknown: bool,
     namespace_names: Keyed<Box<str>, NspId>,
@@ -133,13 +135,13 @@ impl Hub {
             cores,
             counters: Counters::default(),
             ids,
-            conns: Vec::new(),
+            conns: pages::Pages::new(),
             conns_open: 0,
             sessions: table::Table::new(),
-            session_ids: HashMap::with_hasher(hasher.clone()),
+            session_ids: register::Register::new(hasher.clone()),
             sockets: table::Table::new(),
-            socket_ids: HashMap::with_hasher(hasher.clone()),
-            routes: Vec::new(),
+            socket_ids: register::Register::new(hasher.clone()),
+            routes: pages::Pages::new(),
             namespaces: namespaces::Namespaces::default(),
             asks_for_unknown: false,
             namespace_names: HashMap::with_hasher(hasher.clone()),

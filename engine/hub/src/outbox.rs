@@ -22,6 +22,7 @@ use socketville_proto::ws::Window;
 use crate::ConnId;
 use crate::batch::{Batch, Entry, Refusal, Settled, Source};
 use crate::limits::{ARENA_HARD_BYTES_MAX, ARENA_SOFT_BYTES_MAX};
+use crate::pages::Pages;
 
 /// A part of the arena, or of the compressed one: then its positions have the bit `DEFLATED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub struct Range {
 pub struct Outbox {
     arena: Vec<u8>,
     deflated: Vec<u8>,
-    lanes: Vec<Lane>,
+    lanes: Pages<Lane>,
     nodes: Vec<Node>,
     dirty: VecDeque<u32>,
     backlogs: HashMap<u32, Backlog>,
@@ -100,7 +101,7 @@ impl Outbox {
         Self {
             arena: Vec::new(),
             deflated: Vec::new(),
-            lanes: Vec::new(),
+            lanes: Pages::new(),
             nodes: Vec::new(),
             dirty: VecDeque::new(),
             backlogs: HashMap::new(),
@@ -113,9 +114,7 @@ impl Outbox {
     /// A connection begins.
     pub fn open(&mut self, conn: ConnId) {
         let index = conn.index as usize;
-        if index >= self.lanes.len() {
-            self.lanes.resize(index + 1, FREE);
-        }
+        self.lanes.reach(index, || FREE);
         self.lanes[index] = Lane { generation: conn.generation, state: State::Idle, ..FREE };
     }
 

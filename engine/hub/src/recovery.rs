@@ -202,7 +202,8 @@ impl Hub {
     /// The socket with this private id, if it is connected here: its client has come back before its end was noticed.
     pub fn connected(&self, pid: &str) -> Option<SocketKey> {
         let id = self.recoveries.as_ref()?.id_of(pid)?;
-        self.socket_ids.get(&id).copied().filter(|key| self.is_connected(*key))
+        let (key, _) = self.sockets.at(self.socket_slot(&id)?)?;
+        Some(key).filter(|key| self.is_connected(*key))
     }
 
     /// Ends the session of a socket whose client is elsewhere by now.
@@ -236,9 +237,9 @@ impl Hub {
     /// Gives a waiting socket the id it had.
     pub fn rename(&mut self, key: SocketKey, id: Id) {
         if let Some(socket) = self.sockets.find_mut(key) {
-            self.socket_ids.remove(&socket.id);
+            self.socket_ids.remove(&socket.id, key.index);
             socket.id = id;
-            self.socket_ids.insert(id, key);
+            self.register_socket(&id, key);
         }
     }
 

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use socketville_proto::{eio, encode, sio};
 
 use crate::limits::{CROSSING_MS, POLL_CLOSE_MS};
+use crate::table::Table;
 use crate::timers::{Deadline, Watched};
 use crate::{ConnId, Effect, Hub, Id, Reason, SessionKey, SocketKey};
 
@@ -147,7 +148,7 @@ impl Hub {
                 .keeps_handshakes
                 .then(|| Box::new(Greeting { head: head.into(), address: None, at_ms: now_ms })),
         });
-        self.session_ids.insert(id, key);
+        self.session_ids.insert(&id, key.index, |slot| id_in(&self.sessions, slot));
         self.counters.sessions_opened += 1;
         self.mark_session(key);
         self.arm_session(key);
@@ -266,9 +267,15 @@ impl Hub {
         self.drop_session(key);
     }
 
+    /// The session with this id.
+    pub(crate) fn session_of(&self, id: &Id) -> Option<SessionKey> {
+        let slot = self.session_ids.find(id, |slot| id_in(&self.sessions, slot))?;
+        self.sessions.at(slot).map(|(key, _)| key)
+    }
+
     pub(crate) fn drop_session(&mut self, key: SessionKey) {
         if let Some(session) = self.sessions.remove(key) {
-            self.session_ids.remove(&session.id);
+            self.session_ids.remove(&session.id, key.index);
         }
     }
 
@@ -279,4 +286,9 @@ impl Hub {
             self.end_socket(socket, reason);
         }
     }
+}
+
+/// The id of the session in a slot.
+fn id_in(sessions: &Table<Session>, slot: u32) -> Option<Id> {
+    sessions.at(slot).map(|(_, session)| session.id)
 }

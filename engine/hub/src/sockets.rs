@@ -9,6 +9,7 @@ use crate::delivery::{NO_ATTACHMENTS, Route};
 use crate::limits::{ROOM_NAME_BYTES_MAX, ROOMS_MAX, ROOMS_PER_SOCKET_MAX};
 use crate::namespaces::RoomKey;
 use crate::session::{Greeting, Link};
+use crate::table::Table;
 use crate::{Effect, Hub, Id, NspId, Reason, RoomChange, SessionKey, SocketKey};
 
 /// A client in a namespace.
@@ -70,10 +71,8 @@ impl Hub {
         let standing = Standing::Waiting;
         let socket = self.sockets.insert(Socket { id, nsp, session: key, rooms: SmallVec::new(), standing });
         session.sockets.push(socket);
-        self.socket_ids.insert(id, socket);
-        if self.routes.len() <= socket.index as usize {
-            self.routes.resize(socket.index as usize + 1, Route::Nobody);
-        }
+        self.register_socket(&id, socket);
+        self.routes.reach(socket.index as usize, || Route::Nobody);
         self.routes[socket.index as usize] = Route::Nobody;
         Some((socket, id))
     }
@@ -201,7 +200,7 @@ impl Hub {
     /// Its namespace, if it was there.
     pub fn forget_socket(&mut self, key: SocketKey) -> Option<NspId> {
         let socket = self.sockets.remove(key)?;
-        self.socket_ids.remove(&socket.id);
+        self.socket_ids.remove(&socket.id, key.index);
         if let Some(namespace) = self.namespaces.find_mut(socket.nsp) {
             namespace.members.remove(key.index);
         }
@@ -322,6 +321,16 @@ impl Hub {
             && !matches!(self.routes.get(key.index as usize), None | Some(Route::Nobody))
     }
 
+    /// Makes a socket known by its id.
+    pub(crate) fn register_socket(&mut self, id: &Id, key: SocketKey) {
+        self.socket_ids.insert(id, key.index, |slot| id_in(&self.sockets, slot));
+    }
+
+    /// The slot of the socket with this id.
+    pub(crate) fn socket_slot(&self, id: &Id) -> Option<u32> {
+        self.socket_ids.find(id, |slot| id_in(&self.sockets, slot))
+    }
+
     /// The socket of a session that is in a namespace.
     pub(crate) fn joined_socket_of(&self, key: SessionKey, nsp: NspId) -> Option<SocketKey> {
         self.socket_of(key, nsp).filter(|&socket| !self.is_waiting(socket))
@@ -336,6 +345,11 @@ impl Hub {
             .copied()
             .find(|&socket| self.sockets.find(socket).is_some_and(|s| s.nsp == nsp))
     }
+}
+
+/// The id of the socket in a slot.
+pub(crate) fn id_in(sockets: &Table<Socket>, slot: u32) -> Option<Id> {
+    sockets.at(slot).map(|(_, socket)| socket.id)
 }
 
 /// How far a disconnect goes.

@@ -6,6 +6,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::marker::PhantomData;
 
+use crate::pages::Pages;
+
 /// A key of a table with generations; stale keys are legal and find nothing.
 pub struct Key<T> {
     /// The slot.
@@ -49,7 +51,7 @@ impl<T> Key<T> {
 }
 
 pub(crate) struct Table<T> {
-    slots: Vec<Slot<T>>,
+    slots: Pages<Slot<T>>,
     free: BinaryHeap<Reverse<u32>>,
     len: usize,
 }
@@ -61,7 +63,7 @@ struct Slot<T> {
 
 impl<T> Table<T> {
     pub(crate) const fn new() -> Self {
-        Self { slots: Vec::new(), free: BinaryHeap::new(), len: 0 }
+        Self { slots: Pages::new(), free: BinaryHeap::new(), len: 0 }
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Key<T> {

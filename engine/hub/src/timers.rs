@@ -50,10 +50,36 @@ impl Deadline {
     }
 }
 
+/// 16 bytes, for there is at least one a connection.
 #[derive(PartialEq, Eq)]
 struct Entry {
     at_ms: u64,
-    watched: Watched,
+    /// The slot, with the bit `SESSION` if it is a session's.
+    place: u32,
+    generation: u32,
+}
+
+/// Tells sessions from connections. Slots are far below: each has a descriptor.
+const SESSION: u32 = 1 << 31;
+
+const _: () = assert!(size_of::<Entry>() == 16);
+
+impl Entry {
+    fn new(at_ms: u64, watched: Watched) -> Self {
+        let (place, generation) = match watched {
+            Watched::Conn(conn) => (conn.index, conn.generation),
+            Watched::Session(key) => (key.index | SESSION, key.generation),
+        };
+        Self { at_ms, place, generation }
+    }
+
+    const fn watched(&self) -> Watched {
+        let (index, generation) = (self.place & !SESSION, self.generation);
+        match self.place & SESSION {
+            0 => Watched::Conn(ConnId { index, generation }),
+            _ => Watched::Session(SessionKey::new(index, generation)),
+        }
+    }
 }
 
 impl Ord for Entry {
@@ -73,7 +99,7 @@ impl Timers {
         deadline.due_ms = due_ms;
         if due_ms < deadline.armed_ms {
             deadline.armed_ms = due_ms;
-            self.heap.push(Reverse(Entry { at_ms: due_ms, watched }));
+            self.heap.push(Reverse(Entry::new(due_ms, watched)));
         }
     }
 
@@ -102,7 +128,7 @@ impl Timers {
         if self.heap.peek()?.0.at_ms > now_ms {
             return None;
         }
-        self.heap.pop().map(|Reverse(entry)| (entry.at_ms, entry.watched))
+        self.heap.pop().map(|Reverse(entry)| (entry.at_ms, entry.watched()))
     }
 
     pub(crate) fn next_ms(&self) -> Option<u64> {

@@ -151,7 +151,7 @@ impl Hub {
         if id.core() != self.core {
             return Verdict::OtherCore(id.core());
         }
-        let Some(&key) = self.session_ids.get(&id) else { return Verdict::Refuse(Fault::SessionUnknown) };
+        let Some(key) = self.session_of(&id) else { return Verdict::Refuse(Fault::SessionUnknown) };
         let is_polling = self.sessions.find(key).is_some_and(|s| !matches!(s.link, Link::WebSocket(_)));
         match method {
             Method::Get if is_v4 && is_websocket && is_upgrade && !is_polling => Verdict::TurnAway,

@@ -2,7 +2,7 @@
 //!
 //! Not the client's state in the engine (that is the hub's): a key, what the application keeps with it, and the acknowledgements it owes.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,12 +41,22 @@ pub(crate) struct Shared {
     pub(crate) key: SocketKey,
     id: Id,
     nsp: NspId,
+    is_recovered: Cell<bool>,
+    auth: Option<Arc<str>>,
+    /// Made at first need: most sockets of a broadcast only listen.
+    kept: OnceCell<Box<Kept>>,
+}
+
+/// What a socket that is more than a listener has.
+#[derive(Default)]
+struct Kept {
     acks: RefCell<Vec<(u64, Rc<AckSlot>)>>,
     next_ack: Cell<u64>,
     data: RefCell<Option<Arc<dyn Data>>>,
-    auth: Option<Arc<str>>,
-    is_recovered: Cell<bool>,
 }
+
+/// With its two counts it takes 88 bytes of heap.
+const _: () = assert!(size_of::<Shared>() <= 72);
 
 impl Shared {
     pub(crate) fn new(core: Rc<Core>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Arc<str>>) -> Self {
@@ -55,12 +65,18 @@ impl Shared {
             key,
             id,
             nsp,
-            acks: RefCell::default(),
-            next_ack: Cell::new(0),
-            data: RefCell::default(),
-            auth,
             is_recovered: Cell::new(false),
+            auth,
+            kept: OnceCell::new(),
         }
+    }
+
+    fn kept(&self) -> &Kept {
+        self.kept.get_or_init(Box::default)
+    }
+
+    fn data(&self) -> Option<Arc<dyn Data>> {
+        self.kept.get()?.data.borrow().clone()
     }
 }
 
@@ -91,13 +107,15 @@ impl Socket {
 
     /// What is kept for its client's return.
     pub(crate) fn keepsake(&self) -> Option<Keepsake> {
-        self.0.data.borrow().clone().map(|data| Arc::new(data) as Keepsake)
+        self.0.data().map(|data| Arc::new(data) as Keepsake)
     }
 
     /// Its client has come back.
     pub(crate) fn recover(&self, keepsake: Option<&Keepsake>) {
         self.0.is_recovered.set(true);
-        self.0.data.replace(keepsake.and_then(|kept| kept.downcast_ref::<Arc<dyn Data>>()).cloned());
+        if let Some(data) = keepsake.and_then(|kept| kept.downcast_ref::<Arc<dyn Data>>()) {
+            self.0.kept().data.replace(Some(Arc::clone(data)));
+        }
     }
 
     /// The transport in use, `polling` or `websocket`. Source: `socket.conn.transport.name`.
@@ -244,16 +262,17 @@ impl Socket {
             Ok(_) => slot.answer_within(timeout).await,
             Err(error) => Err(AckError::Emit(error)),
         };
-        self.0.acks.borrow_mut().retain(|(other, _)| *other != id);
+        self.0.kept().acks.borrow_mut().retain(|(other, _)| *other != id);
         T::from_answer(answer?).map_err(AckError::Argument)
     }
 
     fn owe_ack(&self) -> Result<(u64, Rc<AckSlot>), AckError> {
-        let mut acks = self.0.acks.borrow_mut();
+        let kept = self.0.kept();
+        let mut acks = kept.acks.borrow_mut();
         if acks.len() >= ACKS_PER_SOCKET_MAX {
             return Err(AckError::TooMany);
         }
-        let id = self.0.next_ack.replace(self.0.next_ack.get() + 1);
+        let id = kept.next_ack.replace(kept.next_ack.get() + 1);
         let slot = Rc::new(AckSlot::default());
         acks.push((id, Rc::clone(&slot)));
         Ok((id, slot))
@@ -261,16 +280,16 @@ impl Socket {
 
     /// The client has answered; unknown ids are ignored, and an answer counts once.
     pub(crate) fn answer(&self, id: u64, answer: Arguments) {
-        let slot =
-            self.0.acks.borrow().iter().find(|(other, _)| *other == id).map(|(_, slot)| Rc::clone(slot));
-        if let Some(slot) = slot {
+        let Some(kept) = self.0.kept.get() else { return };
+        let owed = kept.acks.borrow().iter().find(|(other, _)| *other == id).map(|(_, slot)| Rc::clone(slot));
+        if let Some(slot) = owed {
             slot.fill(Ok(answer));
         }
     }
 
     /// The client has left: nobody will answer.
     pub(crate) fn abandon_acks(&self) {
-        for (_, slot) in self.0.acks.take() {
+        for (_, slot) in self.0.kept.get().map(|kept| kept.acks.take()).unwrap_or_default() {
             slot.fill(Err(AckError::Disconnected));
         }
     }
@@ -302,18 +321,17 @@ impl Socket {
 
     /// Keeps a value with the client; others see it as JSON in [`RemoteSocket::data`](crate::RemoteSocket::data). Source: `socket.data`.
     pub fn set_data<T: Serialize + Send + Sync + 'static>(&self, data: T) {
-        self.0.data.replace(Some(Arc::new(data)));
+        self.0.kept().data.replace(Some(Arc::new(data)));
     }
 
     /// The value kept with the client, if it is a `T`.
     pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.0.data.borrow().clone()?.into_any().downcast().ok()
+        self.0.data()?.into_any().downcast().ok()
     }
 
     /// The value kept with the client as JSON; `{}` if there is none.
     pub(crate) fn data_json(&self) -> serde_json::Value {
-        let data = self.0.data.borrow().clone();
-        data.map_or_else(|| serde_json::json!({}), |data| data.to_json())
+        self.0.data().map_or_else(|| serde_json::json!({}), |data| data.to_json())
     }
 
     /// Makes the client leave the namespace. Source: `socket.disconnect()`.
