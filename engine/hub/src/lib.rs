@@ -23,6 +23,7 @@ mod deflate;
 mod delivery;
 mod desk;
 mod effects;
+mod heads;
 mod history;
 mod http;
 mod ids;
@@ -95,6 +96,7 @@ pub struct Hub {
     conns_open: usize,
     sessions: table::Table<session::Session>,
     session_ids: register::Register,
+    heads: heads::Heads,
     sockets: table::Table<sockets::Socket>,
     socket_ids: register::Register,
     routes: pages::Pages<delivery::Route>,
@@ -139,6 +141,7 @@ impl Hub {
             conns_open: 0,
             sessions: table::Table::new(),
             session_ids: register::Register::new(hasher.clone()),
+            heads: heads::Heads::new(hasher.clone()),
             sockets: table::Table::new(),
             socket_ids: register::Register::new(hasher.clone()),
             routes: pages::Pages::new(),
@@ -222,8 +225,8 @@ impl Hub {
 
     /// Who connected: the answer to [`Effect::AskAddress`].
     pub fn set_address(&mut self, key: SessionKey, address: std::net::IpAddr) {
-        if let Some(greeting) = self.sessions.find_mut(key).and_then(|session| session.greeting.as_mut()) {
-            greeting.address = Some(address);
+        if let Some(opening) = self.sessions.find_mut(key).and_then(|session| session.opening.as_mut()) {
+            opening.address = Some(address);
         }
     }
 

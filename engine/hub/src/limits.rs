@@ -60,6 +60,13 @@ pub const SAVED_MAX: usize = 1 << 16;
 /// away since then begins anew.
 pub const EVICTED_ROOMS_MAX: usize = 1 << 16;
 
+/// Lines of request heads that are kept once for all who sent them; past it a client's line is kept for it alone. Their numbers have 15 bits.
+pub const LINES_MAX: usize = 1 << 15;
+
+/// Lines that came once and are remembered by a trace, so that they are shared when they come again; a newer one takes an older one's
+/// place. 16 KiB a core, and more than the different lines of a few hundred kinds of clients.
+pub const LINE_TRACES: usize = 1 << 12;
+
 /// Bytes of the arena above which a core stops collecting records of others until all is sent.
 pub const ARENA_SOFT_BYTES_MAX: usize = 32 << 20;
 

@@ -12,6 +12,7 @@
 use smallvec::SmallVec;
 use socketville_proto::{eio, encode, sio};
 
+use crate::heads;
 use crate::limits::{CROSSING_MS, POLL_CLOSE_MS};
 use crate::table::Table;
 use crate::timers::{Deadline, Watched};
@@ -29,17 +30,24 @@ pub struct Session {
     pub(crate) connect_ms: u64,
     pub(crate) incoming: Option<Box<sio::Pending>>,
     pub(crate) layer: Layer,
-    pub(crate) greeting: Option<Box<Greeting>>,
+    pub(crate) opening: Option<Box<Opening>>,
 }
 
 /// How a session began, for those who want to know.
 pub struct Greeting {
     /// The head of the request that opened it, as it came.
-    pub head: Box<[u8]>,
+    pub head: Vec<u8>,
     /// Whose connection it was, once that is known.
     pub address: Option<std::net::IpAddr>,
     /// When, in the milliseconds of the hub's caller.
     pub at_ms: u64,
+}
+
+/// What is kept of a [`Greeting`].
+pub(crate) struct Opening {
+    pub(crate) address: Option<std::net::IpAddr>,
+    at_ms: u64,
+    head: heads::Kept,
 }
 
 /// What messages of a session are.
@@ -133,6 +141,9 @@ impl Hub {
         layer: Layer,
         head: &[u8],
     ) -> SessionKey {
+        let opening = self.config.keeps_handshakes.then(|| {
+            Box::new(Opening { address: None, at_ms: now_ms, head: self.heads.keep(head) })
+        });
         let key = self.sessions.insert(Session {
             id,
             link,
@@ -143,10 +154,7 @@ impl Hub {
             connect_ms: if layer == Layer::Bare { u64::MAX } else { now_ms + self.config.connect_timeout_ms },
             incoming: None,
             layer,
-            greeting: self
-                .config
-                .keeps_handshakes
-                .then(|| Box::new(Greeting { head: head.into(), address: None, at_ms: now_ms })),
+            opening,
         });
         self.session_ids.insert(&id, key.index, |slot| id_in(&self.sessions, slot));
         self.counters.sessions_opened += 1;
@@ -267,6 +275,13 @@ impl Hub {
         self.drop_session(key);
     }
 
+    /// How a socket's session began; `None` if that is not kept.
+    pub fn greeting_of(&self, key: SocketKey) -> Option<Greeting> {
+        let session = self.sockets.find(key)?.session;
+        let Opening { address, at_ms, ref head } = **self.sessions.find(session)?.opening.as_ref()?;
+        Some(Greeting { head: self.heads.restore(head), address, at_ms })
+    }
+
     /// The session with this id.
     pub(crate) fn session_of(&self, id: &Id) -> Option<SessionKey> {
         let slot = self.session_ids.find(id, |slot| id_in(&self.sessions, slot))?;
@@ -276,6 +291,9 @@ impl Hub {
     pub(crate) fn drop_session(&mut self, key: SessionKey) {
         if let Some(session) = self.sessions.remove(key) {
             self.session_ids.remove(&session.id, key.index);
+            if let Some(opening) = session.opening {
+                self.heads.forget(&opening.head);
+            }
         }
     }
 

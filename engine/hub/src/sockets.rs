@@ -8,7 +8,7 @@ use socketville_proto::encode;
 use crate::delivery::{NO_ATTACHMENTS, Route};
 use crate::limits::{ROOM_NAME_BYTES_MAX, ROOMS_MAX, ROOMS_PER_SOCKET_MAX};
 use crate::namespaces::RoomKey;
-use crate::session::{Greeting, Link};
+use crate::session::Link;
 use crate::table::Table;
 use crate::{Effect, Hub, Id, NspId, Reason, RoomChange, SessionKey, SocketKey};
 
@@ -125,12 +125,6 @@ impl Hub {
             socket.standing == Standing::Waiting
                 && self.sessions.find(socket.session).is_some_and(|session| session.sockets.contains(&key))
         })
-    }
-
-    /// How a socket's session began; `None` if that is not kept.
-    pub fn greeting_of(&self, key: SocketKey) -> Option<&Greeting> {
-        let session = self.sockets.find(key)?.session;
-        self.sessions.find(session)?.greeting.as_deref()
     }
 
     /// Refuses a client with an object that has a `message` and perhaps `data`.

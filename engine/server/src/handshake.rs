@@ -27,13 +27,13 @@ pub struct Handshake {
 
 impl Handshake {
     /// `now_ms` is the present in the greeting's milliseconds.
-    pub(crate) fn new(greeting: Option<&Greeting>, auth: Option<Arc<str>>, now_ms: u64) -> Self {
+    pub(crate) fn new(greeting: Option<Greeting>, auth: Option<Arc<str>>, now_ms: u64) -> Self {
         let age = |greeting: &Greeting| Duration::from_millis(now_ms.saturating_sub(greeting.at_ms));
         Self {
-            head: greeting.map(|greeting| greeting.head.to_vec()).unwrap_or_default(),
             auth,
-            address: greeting.and_then(|greeting| greeting.address),
-            issued: greeting.and_then(|greeting| SystemTime::now().checked_sub(age(greeting))),
+            address: greeting.as_ref().and_then(|greeting| greeting.address),
+            issued: greeting.as_ref().and_then(|greeting| SystemTime::now().checked_sub(age(greeting))),
+            head: greeting.map(|greeting| greeting.head).unwrap_or_default(),
         }
     }
 
