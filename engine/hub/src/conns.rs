@@ -10,7 +10,7 @@ use crate::http::Upload;
 use crate::limits::{HEAD_TIMEOUT_MS, LINGER_MS, PIPELINED_BYTES_MAX};
 use crate::pages::Pages;
 use crate::session::Link;
-use crate::timers::{Deadline, Watched};
+use crate::timers::{Alarm, Watched};
 use crate::{Effect, Hub, Reason, SessionKey};
 
 /// A TCP connection: its slot, and how often the slot was used before.
@@ -59,7 +59,9 @@ pub(crate) struct Conn {
     pub(crate) phase: Phase,
     #[expect(clippy::box_collection, reason = "held bytes are rare; the box is a third of a vector's size")]
     pub(crate) held: Option<Box<Vec<u8>>>,
-    pub(crate) deadline: Deadline,
+    /// When it has taken too long over what it is in the middle of; `u64::MAX` if it may.
+    pub(crate) due_ms: u64,
+    pub(crate) alarm: Alarm,
     /// What the answer to the request carries besides; `None` is the rule.
     pub(crate) extra: Option<Box<Extra>>,
 }
@@ -100,7 +102,7 @@ pub(crate) enum Role {
     Bare,
 }
 
-const _: () = assert!(size_of::<Conn>() <= 72);
+const _: () = assert!(size_of::<Conn>() <= 64);
 
 impl Hub {
     /// A connection was accepted or came from another core.
@@ -263,19 +265,20 @@ impl Hub {
 
     pub(crate) fn set_conn_deadline(&mut self, conn: ConnId, due_ms: u64) {
         let Some(state) = find(&mut self.conns, conn) else { return };
-        self.timers.set(&mut state.deadline, due_ms, Watched::Conn(conn));
+        state.due_ms = due_ms;
+        self.timers.watch(&mut state.alarm, due_ms, Watched::Conn(conn));
     }
 
     /// A request has begun to come: its head has so long, however slowly its bytes drip.
     pub(crate) fn hurry_conn(&mut self, conn: ConnId, due_ms: u64) {
-        if self.conn_mut(conn).is_some_and(|state| state.deadline.due_ms() > due_ms) {
+        if self.conn_mut(conn).is_some_and(|state| state.due_ms > due_ms) {
             self.set_conn_deadline(conn, due_ms);
         }
     }
 
     pub(crate) fn handle_conn_timer(&mut self, now_ms: u64, at_ms: u64, conn: ConnId) {
         let Some(state) = find(&mut self.conns, conn) else { return };
-        if self.timers.settle(&mut state.deadline, at_ms, now_ms, Watched::Conn(conn)) {
+        if self.timers.settle(&mut state.alarm, state.due_ms, at_ms, now_ms, Watched::Conn(conn)) {
             self.handle_end(conn, Reason::TransportError);
         }
     }
@@ -293,7 +296,8 @@ impl Conn {
             content: Content::Sent,
             phase: Phase::Vacant,
             held: None,
-            deadline: Deadline::NEVER,
+            due_ms: u64::MAX,
+            alarm: Alarm::NONE,
             extra: None,
         }
     }

@@ -421,12 +421,7 @@ impl Selector<'_> {
         }
     }
 
-    fn select(
-        &self,
-        namespace: &Namespace,
-        slot_of: impl Fn(&Id) -> Option<u32>,
-        selection: &mut Bitset,
-    ) {
+    fn select(&self, namespace: &Namespace, slot_of: impl Fn(&Id) -> Option<u32>, selection: &mut Bitset) {
         let own = |name: &str| {
             let slot = slot_of(&Id::parse(name)?)?;
             namespace.members.contains(slot).then_some(slot)

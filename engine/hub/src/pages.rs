@@ -11,7 +11,7 @@ const PAGE_BITS: u32 = 9;
 
 /// Entries by their places, from 0.
 #[derive(Debug)]
-pub(crate) struct Pages<T> {
+pub struct Pages<T> {
     pages: Vec<Vec<T>>,
 }
 
@@ -22,15 +22,23 @@ impl<T> Default for Pages<T> {
 }
 
 impl<T> Pages<T> {
-    pub(crate) const fn new() -> Self {
+    /// None.
+    pub const fn new() -> Self {
         Self { pages: Vec::new() }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
         self.pages.last().map_or(0, |last| (self.pages.len() - 1) * PAGE + last.len())
     }
 
-    pub(crate) fn push(&mut self, value: T) {
+    /// Adds an entry in the next place.
+    pub fn push(&mut self, value: T) {
         match self.pages.last_mut().filter(|page| page.len() < PAGE) {
             Some(page) => page.push(value),
             None => {
@@ -41,26 +49,55 @@ impl<T> Pages<T> {
         }
     }
 
+    /// Takes the last entry.
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        let last = self.pages.last_mut()?;
+        let value = last.pop();
+        if last.is_empty() {
+            self.pages.pop();
+        }
+        value
+    }
+
+    pub(crate) fn swap(&mut self, a: usize, b: usize) {
+        let ((page_a, a), (page_b, b)) = (place(a), place(b));
+        match self.pages.get_disjoint_mut([page_a, page_b]) {
+            Ok([first, second]) => std::mem::swap(&mut first[a], &mut second[b]),
+            Err(_) => self.pages[page_a].swap(a, b),
+        }
+    }
+
     /// Adds entries until there is one in this place.
-    pub(crate) fn reach(&mut self, index: usize, mut make: impl FnMut() -> T) {
+    pub fn reach(&mut self, index: usize, mut make: impl FnMut() -> T) {
         while self.len() <= index {
             self.push(make());
         }
     }
 
+    /// The entry in a place.
     #[inline]
-    pub(crate) fn get(&self, index: usize) -> Option<&T> {
-        self.pages.get(index >> PAGE_BITS)?.get(index & (PAGE - 1))
+    pub fn get(&self, index: usize) -> Option<&T> {
+        let (page, at) = place(index);
+        self.pages.get(page)?.get(at)
     }
 
+    /// The same, to change it.
     #[inline]
-    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
-        self.pages.get_mut(index >> PAGE_BITS)?.get_mut(index & (PAGE - 1))
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        let (page, at) = place(index);
+        self.pages.get_mut(page)?.get_mut(at)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+    /// All, in the order of their places.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.pages.iter().flatten()
     }
+}
+
+/// The page of an entry, and where it stands there.
+#[inline]
+const fn place(index: usize) -> (usize, usize) {
+    (index >> PAGE_BITS, index & (PAGE - 1))
 }
 
 impl<T> std::ops::Index<usize> for Pages<T> {
@@ -68,14 +105,16 @@ impl<T> std::ops::Index<usize> for Pages<T> {
 
     #[inline]
     fn index(&self, index: usize) -> &T {
-        &self.pages[index >> PAGE_BITS][index & (PAGE - 1)]
+        let (page, at) = place(index);
+        &self.pages[page][at]
     }
 }
 
 impl<T> std::ops::IndexMut<usize> for Pages<T> {
     #[inline]
     fn index_mut(&mut self, index: usize) -> &mut T {
-        &mut self.pages[index >> PAGE_BITS][index & (PAGE - 1)]
+        let (page, at) = place(index);
+        &mut self.pages[page][at]
     }
 }
 
@@ -97,6 +136,26 @@ mod tests {
         }
         pages[PAGE] = 7;
         assert_eq!(pages.get_mut(PAGE), Some(&mut 7));
+    }
+
+    #[test]
+    fn entries_are_swapped_and_taken_across_pages() {
+        let (mut pages, mut twin) = (Pages::new(), Vec::new());
+        pages.reach(PAGE, || 0);
+        twin.resize(PAGE + 1, 0);
+        for (a, b) in [(0, PAGE), (1, 2), (PAGE, 3), (4, 4)] {
+            (pages[a], twin[a]) = (a + 1, a + 1);
+            pages.swap(a, b);
+            twin.swap(a, b);
+        }
+        assert!(pages.iter().eq(twin.iter()));
+        while let Some(last) = twin.pop() {
+            assert_eq!(pages.pop(), Some(last));
+            assert_eq!(pages.len(), twin.len());
+        }
+        assert_eq!(pages.pop(), None);
+        pages.push(9);
+        assert_eq!(pages[0], 9);
     }
 
     #[test]

@@ -27,7 +27,9 @@ impl Register {
     /// Enters a slot, which has the id already.
     pub(crate) fn insert(&mut self, id: &Id, slot: u32, id_of: impl Fn(u32) -> Option<Id>) {
         let hasher = &self.hasher;
-        self.slots.insert_unique(hasher.hash_one(id), slot, |&slot| id_of(slot).map_or(0, |id| hasher.hash_one(id)));
+        self.slots.insert_unique(hasher.hash_one(id), slot, |&slot| {
+            id_of(slot).map_or(0, |id| hasher.hash_one(id))
+        });
     }
 
     /// Takes a slot out; nothing if it is not there.

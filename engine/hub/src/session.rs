@@ -15,7 +15,7 @@ use socketville_proto::{eio, encode, sio};
 use crate::heads;
 use crate::limits::{CROSSING_MS, POLL_CLOSE_MS};
 use crate::table::Table;
-use crate::timers::{Deadline, Watched};
+use crate::timers::{Alarm, Watched};
 use crate::{ConnId, Effect, Hub, Id, Reason, SessionKey, SocketKey};
 
 /// One Engine.IO session.
@@ -23,7 +23,7 @@ pub struct Session {
     pub(crate) id: Id,
     pub(crate) link: Link,
     pub(crate) sockets: SmallVec<[SocketKey; 1]>,
-    pub(crate) deadline: Deadline,
+    pub(crate) alarm: Alarm,
     pub(crate) heartbeat_ms: u64,
     pub(crate) awaits_pong: bool,
     /// When a namespace must have been joined; `u64::MAX` once one was.
@@ -58,6 +58,8 @@ pub(crate) enum Layer {
     /// The application's own.
     Bare,
 }
+
+const _: () = assert!(size_of::<Session>() <= 104);
 
 /// How packets reach the client.
 pub(crate) enum Link {
@@ -141,14 +143,15 @@ impl Hub {
         layer: Layer,
         head: &[u8],
     ) -> SessionKey {
-        let opening = self.config.keeps_handshakes.then(|| {
-            Box::new(Opening { address: None, at_ms: now_ms, head: self.heads.keep(head) })
-        });
+        let opening = self
+            .config
+            .keeps_handshakes
+            .then(|| Box::new(Opening { address: None, at_ms: now_ms, head: self.heads.keep(head) }));
         let key = self.sessions.insert(Session {
             id,
             link,
             sockets: SmallVec::new(),
-            deadline: Deadline::NEVER,
+            alarm: Alarm::NONE,
             heartbeat_ms: now_ms + self.config.ping_interval_ms,
             awaits_pong: false,
             connect_ms: if layer == Layer::Bare { u64::MAX } else { now_ms + self.config.connect_timeout_ms },
@@ -180,13 +183,14 @@ impl Hub {
     pub(crate) fn arm_session(&mut self, key: SessionKey) {
         if let Some(session) = self.sessions.find_mut(key) {
             let due_ms = session.next_ms();
-            self.timers.set(&mut session.deadline, due_ms, Watched::Session(key));
+            self.timers.watch(&mut session.alarm, due_ms, Watched::Session(key));
         }
     }
 
     pub(crate) fn handle_session_timer(&mut self, now_ms: u64, at_ms: u64, key: SessionKey) {
         let Some(session) = self.sessions.find_mut(key) else { return };
-        if self.timers.settle(&mut session.deadline, at_ms, now_ms, Watched::Session(key)) {
+        let due_ms = session.next_ms();
+        if self.timers.settle(&mut session.alarm, due_ms, at_ms, now_ms, Watched::Session(key)) {
             self.expire_session(now_ms, key);
             self.arm_session(key);
         }

@@ -21,6 +21,8 @@ pub struct Socket {
     pub(crate) standing: Standing,
 }
 
+const _: () = assert!(size_of::<Socket>() <= 64);
+
 /// Whether a socket is in its namespace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Standing {

@@ -4,9 +4,7 @@
 //! connection or session; an entry that fires early just looks and is armed again. So moving a deadline back, which every
 //! pong does, costs nothing, and a timer needs no cancelling.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
+use crate::heap::Heap;
 use crate::{ConnId, SessionKey};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,37 +15,15 @@ pub(crate) enum Watched {
 
 #[derive(Default)]
 pub(crate) struct Timers {
-    heap: BinaryHeap<Reverse<Entry>>,
+    heap: Heap<Entry>,
 }
 
-/// A deadline and the entry that watches it; lies in what is watched.
+/// When the entry fires that watches a deadline, `u64::MAX` if there is none. Lies with the deadline.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline {
-    due_ms: u64,
-    armed_ms: u64,
-}
+pub(crate) struct Alarm(u64);
 
-impl Deadline {
-    pub(crate) const NEVER: Self = Self { due_ms: u64::MAX, armed_ms: u64::MAX };
-
-    /// When it is due.
-    pub(crate) const fn due_ms(&self) -> u64 {
-        self.due_ms
-    }
-
-    /// Whether `now` is past it. Clears the armed entry, which fired.
-    pub(crate) fn is_due(&mut self, now_ms: u64) -> bool {
-        self.due_ms <= now_ms
-    }
-
-    /// The entry at `armed_ms` fired; false if it was superseded.
-    fn fired(&mut self, at_ms: u64) -> bool {
-        if self.armed_ms != at_ms {
-            return false;
-        }
-        self.armed_ms = u64::MAX;
-        true
-    }
+impl Alarm {
+    pub(crate) const NONE: Self = Self(u64::MAX);
 }
 
 /// 16 bytes, for there is at least one a connection.
@@ -94,45 +70,44 @@ impl PartialOrd for Entry {
 }
 
 impl Timers {
-    /// Sets a deadline; a heap entry is added only if none fires before it.
-    pub(crate) fn set(&mut self, deadline: &mut Deadline, due_ms: u64, watched: Watched) {
-        deadline.due_ms = due_ms;
-        if due_ms < deadline.armed_ms {
-            deadline.armed_ms = due_ms;
-            self.heap.push(Reverse(Entry::new(due_ms, watched)));
+    /// Watches a deadline; a heap entry is added only if none fires before it.
+    pub(crate) fn watch(&mut self, alarm: &mut Alarm, due_ms: u64, watched: Watched) {
+        if due_ms < alarm.0 {
+            alarm.0 = due_ms;
+            self.heap.push(Entry::new(due_ms, watched));
         }
     }
 
-    /// After an entry fired: true if the deadline is due; otherwise it is armed again.
+    /// After the entry of `at_ms` fired: true if the deadline is due; otherwise it is watched on. An entry that was superseded says nothing.
     pub(crate) fn settle(
         &mut self,
-        deadline: &mut Deadline,
+        alarm: &mut Alarm,
+        due_ms: u64,
         at_ms: u64,
         now_ms: u64,
         watched: Watched,
     ) -> bool {
-        if !deadline.fired(at_ms) {
+        if alarm.0 != at_ms {
             return false;
         }
-        if deadline.is_due(now_ms) {
+        *alarm = Alarm::NONE;
+        if due_ms <= now_ms {
             return true;
         }
-        if deadline.due_ms != u64::MAX {
-            self.set(deadline, deadline.due_ms, watched);
-        }
+        self.watch(alarm, due_ms, watched);
         false
     }
 
     /// The next entry that fired, with the time it was armed for.
     pub(crate) fn pop(&mut self, now_ms: u64) -> Option<(u64, Watched)> {
-        if self.heap.peek()?.0.at_ms > now_ms {
+        if self.heap.peek()?.at_ms > now_ms {
             return None;
         }
-        self.heap.pop().map(|Reverse(entry)| (entry.at_ms, entry.watched()))
+        self.heap.pop().map(|entry| (entry.at_ms, entry.watched()))
     }
 
     pub(crate) fn next_ms(&self) -> Option<u64> {
-        self.heap.peek().map(|entry| entry.0.at_ms)
+        self.heap.peek().map(|entry| entry.at_ms)
     }
 }
 
@@ -144,25 +119,34 @@ mod tests {
 
     #[test]
     fn a_deadline_moved_back_fires_once_at_its_new_time() {
-        let (mut timers, mut deadline) = (Timers::default(), Deadline::NEVER);
-        timers.set(&mut deadline, 100, WATCHED);
-        timers.set(&mut deadline, 300, WATCHED);
+        let (mut timers, mut alarm) = (Timers::default(), Alarm::NONE);
+        timers.watch(&mut alarm, 100, WATCHED);
+        timers.watch(&mut alarm, 300, WATCHED);
         let (at, watched) = timers.pop(100).expect("the first entry");
-        assert!(!timers.settle(&mut deadline, at, 100, watched));
+        assert!(!timers.settle(&mut alarm, 300, at, 100, watched));
         assert_eq!(timers.next_ms(), Some(300));
         let (at, watched) = timers.pop(300).expect("the second entry");
-        assert!(timers.settle(&mut deadline, at, 300, watched));
+        assert!(timers.settle(&mut alarm, 300, at, 300, watched));
         assert_eq!(timers.next_ms(), None);
     }
 
     #[test]
     fn a_deadline_moved_forward_fires_early_and_only_then() {
-        let (mut timers, mut deadline) = (Timers::default(), Deadline::NEVER);
-        timers.set(&mut deadline, 300, WATCHED);
-        timers.set(&mut deadline, 100, WATCHED);
+        let (mut timers, mut alarm) = (Timers::default(), Alarm::NONE);
+        timers.watch(&mut alarm, 300, WATCHED);
+        timers.watch(&mut alarm, 100, WATCHED);
         let (at, watched) = timers.pop(100).expect("the early entry");
-        assert!(timers.settle(&mut deadline, at, 100, watched));
+        assert!(timers.settle(&mut alarm, 100, at, 100, watched));
         let (at, watched) = timers.pop(300).expect("the stale entry");
-        assert!(!timers.settle(&mut deadline, at, 300, watched));
+        assert!(!timers.settle(&mut alarm, 100, at, 300, watched));
+    }
+
+    #[test]
+    fn a_deadline_that_was_given_up_is_not_watched_on() {
+        let (mut timers, mut alarm) = (Timers::default(), Alarm::NONE);
+        timers.watch(&mut alarm, 100, WATCHED);
+        let (at, watched) = timers.pop(100).expect("the entry");
+        assert!(!timers.settle(&mut alarm, u64::MAX, at, 100, watched));
+        assert_eq!(timers.next_ms(), None);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde::Serialize;
-use socketville_hub::{Delivery, Effect, Hub, Id, Manner, NspId, Selector, SocketKey};
+use socketville_hub::{Delivery, Effect, Hub, Id, Manner, NspId, Pages, Selector, SocketKey};
 use socketville_proto::encode;
 
 use crate::args::{write_args, write_event};
@@ -33,7 +33,7 @@ pub(crate) struct Core {
     pub(crate) timers: Rc<Timers>,
     pub(crate) counters: RefCell<CoreCounters>,
     /// By the socket's slot.
-    sockets: RefCell<Vec<Option<Rc<Shared>>>>,
+    sockets: RefCell<Pages<Option<Rc<Shared>>>>,
     /// Letters to the other cores.
     pub(crate) outgoing: RefCell<VecDeque<Letter>>,
     /// Broadcasts whose answers are still owed here, by the id of their packet.
@@ -131,14 +131,12 @@ impl Core {
         key: SocketKey,
         id: Id,
         nsp: NspId,
-        auth: Option<Arc<str>>,
+        auth: Option<Arc<String>>,
     ) -> Socket {
         let shared = Rc::new(Shared::new(Rc::clone(self), key, id, nsp, auth));
         let mut sockets = self.sockets.borrow_mut();
         let index = key.index as usize;
-        if sockets.len() <= index {
-            sockets.resize(index + 1, None);
-        }
+        sockets.reach(index, || None);
         sockets[index] = Some(Rc::clone(&shared));
         Socket::of(shared)
     }

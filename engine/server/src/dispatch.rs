@@ -170,12 +170,12 @@ impl Core {
         let Some((key, id)) = reserved else { return self.leave_child(nsp) };
         match self.claim(auth) {
             Some(claim) => self.look_for(key, id, nsp, auth, claim),
-            None => self.begin(key, id, nsp, auth.map(Arc::from)),
+            None => self.begin(key, id, nsp, auth.map(|auth| Arc::new(auth.to_owned()))),
         }
     }
 
     /// A client begins anew: past the middlewares, if there are any.
-    pub(crate) fn begin(self: &Rc<Self>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Arc<str>>) {
+    pub(crate) fn begin(self: &Rc<Self>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Arc<String>>) {
         let socket = self.add_socket(key, id, nsp, auth);
         if self.namespace(nsp).is_none_or(|namespace| namespace.middlewares.is_empty()) {
             self.let_in(&socket);

@@ -20,14 +20,14 @@ use crate::extract::{ArgumentError, read_argument};
 #[derive(Debug, Clone)]
 pub struct Handshake {
     head: Vec<u8>,
-    auth: Option<Arc<str>>,
+    auth: Option<Arc<String>>,
     address: Option<IpAddr>,
     issued: Option<SystemTime>,
 }
 
 impl Handshake {
     /// `now_ms` is the present in the greeting's milliseconds.
-    pub(crate) fn new(greeting: Option<Greeting>, auth: Option<Arc<str>>, now_ms: u64) -> Self {
+    pub(crate) fn new(greeting: Option<Greeting>, auth: Option<Arc<String>>, now_ms: u64) -> Self {
         let age = |greeting: &Greeting| Duration::from_millis(now_ms.saturating_sub(greeting.at_ms));
         Self {
             auth,
@@ -47,7 +47,7 @@ impl Handshake {
     /// # Errors
     /// [`ArgumentError`] if it is not a `T`.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T, ArgumentError> {
-        read_argument(self.auth.as_deref().unwrap_or("{}"), 1, &Attachments::default())
+        read_argument(self.auth.as_ref().map_or("{}", |auth| auth.as_str()), 1, &Attachments::default())
     }
 
     /// The first header of this name of the request that opened the session, ASCII case ignored. Source: `headers`.

@@ -98,7 +98,7 @@ impl Core {
         auth: Option<&str>,
         claim: Claim,
     ) {
-        let (core, auth) = (Rc::clone(self), auth.map(Arc::from));
+        let (core, auth) = (Rc::clone(self), auth.map(|auth| Arc::new(auth.to_owned())));
         let task = async move {
             let look = move |core: &Rc<Self>| core.take_lost(nsp, &claim);
             let found = survey(&core.town, look).await.into_iter().flatten().next();
@@ -132,7 +132,7 @@ impl Core {
         key: SocketKey,
         id: Id,
         nsp: NspId,
-        auth: Option<Arc<str>>,
+        auth: Option<Arc<String>>,
         returning: Returning,
     ) {
         self.hub.borrow_mut().rename(key, returning.id);
