@@ -348,7 +348,7 @@ impl Hub {
     pub(crate) fn route_sockets_of(&mut self, key: SessionKey) {
         let Some(route) = self.route_of(key) else { return };
         if let Some(session) = self.sessions.find(key) {
-            for &socket in &session.sockets {
+            for &socket in session.sockets.all() {
                 if self.sockets.find(socket).is_some_and(|socket| socket.standing == Standing::In) {
                     self.routes[socket.index as usize] = route;
                 }

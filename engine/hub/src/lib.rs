@@ -37,6 +37,7 @@ mod pages;
 mod polling;
 mod recovery;
 mod register;
+mod seats;
 mod session;
 mod sockets;
 mod table;

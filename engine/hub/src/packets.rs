@@ -156,7 +156,8 @@ impl Hub {
     /// Whether a client may join a namespace that exists; if not, it has closed its connection with that.
     pub fn connect(&mut self, now_ms: u64, key: SessionKey, nsp: NspId) -> bool {
         let Some(session) = self.sessions.find(key) else { return false };
-        let may = session.sockets.len() < NAMESPACES_PER_SESSION_MAX && self.socket_of(key, nsp).is_none();
+        let may =
+            session.sockets.all().len() < NAMESPACES_PER_SESSION_MAX && self.socket_of(key, nsp).is_none();
         if !may {
             self.reject_packet(now_ms, key);
         }

@@ -9,11 +9,11 @@
 //!                    Closing --next GET--> (gone)
 //! ```
 
-use smallvec::SmallVec;
 use socketville_proto::{eio, encode, sio};
 
 use crate::heads;
 use crate::limits::{CROSSING_MS, POLL_CLOSE_MS};
+use crate::seats::Seats;
 use crate::table::Table;
 use crate::timers::{Alarm, Watched};
 use crate::{ConnId, Effect, Hub, Id, Reason, SessionKey, SocketKey};
@@ -22,7 +22,7 @@ use crate::{ConnId, Effect, Hub, Id, Reason, SessionKey, SocketKey};
 pub struct Session {
     pub(crate) id: Id,
     pub(crate) link: Link,
-    pub(crate) sockets: SmallVec<[SocketKey; 1]>,
+    pub(crate) sockets: Seats,
     pub(crate) alarm: Alarm,
     pub(crate) heartbeat_ms: u64,
     pub(crate) awaits_pong: bool,
@@ -59,7 +59,7 @@ pub(crate) enum Layer {
     Bare,
 }
 
-const _: () = assert!(size_of::<Session>() <= 104);
+const _: () = assert!(size_of::<Session>() <= 96);
 
 /// How packets reach the client.
 pub(crate) enum Link {
@@ -150,7 +150,7 @@ impl Hub {
         let key = self.sessions.insert(Session {
             id,
             link,
-            sockets: SmallVec::new(),
+            sockets: Seats::default(),
             alarm: Alarm::NONE,
             heartbeat_ms: now_ms + self.config.ping_interval_ms,
             awaits_pong: false,
@@ -304,7 +304,7 @@ impl Hub {
     fn disconnect_sockets_of(&mut self, key: SessionKey, reason: Reason) {
         let Some(session) = self.sessions.find_mut(key) else { return };
         session.incoming = None;
-        for socket in std::mem::take(&mut session.sockets) {
+        for &socket in std::mem::take(&mut session.sockets).all() {
             self.end_socket(socket, reason);
         }
     }

@@ -110,7 +110,7 @@ impl Hub {
         let Some(socket) = self.sockets.find(key).filter(|_| self.is_held_waiting(key)) else { return };
         let (session, name) = (socket.session, self.namespace_name(socket.nsp).to_owned());
         if let Some(session) = self.sessions.find_mut(session) {
-            session.sockets.retain(|&mut other| other != key);
+            session.sockets.remove(key);
         }
         self.refuse(session, &name, error);
         self.effects.push_back(Effect::Abandoned(key));
@@ -125,7 +125,10 @@ impl Hub {
     fn is_held_waiting(&self, key: SocketKey) -> bool {
         self.sockets.find(key).is_some_and(|socket| {
             socket.standing == Standing::Waiting
-                && self.sessions.find(socket.session).is_some_and(|session| session.sockets.contains(&key))
+                && self
+                    .sessions
+                    .find(socket.session)
+                    .is_some_and(|session| session.sockets.all().contains(&key))
         })
     }
 
@@ -164,8 +167,9 @@ impl Hub {
     /// A DISCONNECT for each namespace that a session has joined: a client that misses one takes the close for an accident and
     /// connects again.
     fn send_disconnects(&mut self, session: SessionKey) {
-        let sockets = self.sessions.find(session).map(|session| session.sockets.clone()).unwrap_or_default();
-        for key in sockets {
+        let seats: Vec<_> =
+            self.sessions.find(session).map_or(&[][..], |session| session.sockets.all()).into();
+        for key in seats {
             if let Some(nsp) = self.sockets.find(key).filter(|s| s.standing == Standing::In).map(|s| s.nsp) {
                 self.send_to_session(session, nsp, encode::Kind::Disconnect, b"");
             }
@@ -176,7 +180,7 @@ impl Hub {
     pub(crate) fn detach_socket(&mut self, key: SocketKey, reason: Reason) {
         let Some(socket) = self.sockets.find(key) else { return };
         if let Some(session) = self.sessions.find_mut(socket.session) {
-            session.sockets.retain(|&mut other| other != key);
+            session.sockets.remove(key);
         }
         self.end_socket(key, reason);
     }
@@ -337,6 +341,7 @@ impl Hub {
         let session = self.sessions.find(key)?;
         session
             .sockets
+            .all()
             .iter()
             .copied()
             .find(|&socket| self.sockets.find(socket).is_some_and(|s| s.nsp == nsp))

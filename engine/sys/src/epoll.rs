@@ -43,7 +43,7 @@ impl Epoll {
         let epoll = unsafe { OwnedFd::from_raw_fd(raw) };
         let driver = Epoll {
             epoll,
-            slots: Slots::default(),
+            slots: Slots::with_room(),
             counters: Counters::default(),
             waker: Waker::new()?,
             listener,

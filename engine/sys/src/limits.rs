@@ -46,3 +46,6 @@ pub(crate) const GENERATION_MASK: u32 = (1 << 24) - 1;
 const _: () = assert!(CQ_ENTRIES >= SQ_ENTRIES, "the kernel refuses a smaller completion queue");
 const _: () = assert!(RECEIVE_BUFFERS <= SQ_ENTRIES as usize, "a receive batch is one submission");
 const _: () = assert!(SEND_BYTES_MAX <= i32::MAX as usize, "a result must be able to say it");
+
+/// Connections for which a core reserves room in its table: 16 MiB of address space, not of memory. With more, the table grows by copying.
+pub(crate) const SLOTS_RESERVED_MAX: usize = 1 << 20;

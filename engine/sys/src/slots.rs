@@ -10,7 +10,8 @@
 use std::os::fd::OwnedFd;
 
 use crate::Ready;
-use crate::limits::GENERATION_MASK;
+use crate::cores::descriptor_limit;
+use crate::limits::{GENERATION_MASK, SLOTS_RESERVED_MAX};
 use crate::token::Token;
 
 /// The table and the queue of the next report.
@@ -46,6 +47,14 @@ pub(crate) struct Flags {
 }
 
 impl Slots {
+    /// With room for as many connections as the process may have descriptors: memory that is reserved, not used, so that growing never
+    /// copies the table.
+    pub(crate) fn with_room() -> Self {
+        let limit = usize::try_from(descriptor_limit().rlim_cur).unwrap_or(usize::MAX);
+        let room = limit.min(SLOTS_RESERVED_MAX);
+        Self { slots: Vec::with_capacity(room), ..Self::default() }
+    }
+
     /// Takes a place for a new connection.
     pub(crate) fn open(&mut self, index: u32, file: Option<OwnedFd>) -> Token {
         let place = index as usize;

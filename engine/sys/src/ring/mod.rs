@@ -117,7 +117,7 @@ impl Ring {
         }
         let mut ring = Ring {
             gate,
-            slots: Slots::default(),
+            slots: Slots::with_room(),
             counters: Counters::default(),
             descriptors,
             waker: Waker::new()?,
