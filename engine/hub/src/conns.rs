@@ -7,7 +7,7 @@ use socketville_proto::ws;
 
 use crate::desk::Extra;
 use crate::http::Upload;
-use crate::limits::{HEAD_TIMEOUT_MS, LINGER_MS, PIPELINED_BYTES_MAX};
+use crate::limits::{HEAD_TIMEOUT_MS, LINGER_MS, PIPELINED_BYTES_MAX, SLOTS_MAX};
 use crate::pages::Pages;
 use crate::session::Link;
 use crate::timers::{Alarm, Watched};
@@ -114,7 +114,7 @@ impl Hub {
         self.counters.connections_opened += 1;
         self.outbox.open(conn);
         self.set_conn_deadline(conn, now_ms + HEAD_TIMEOUT_MS);
-        if self.conns_open > self.config.connections_max {
+        if self.conns_open > self.config.connections_max || index >= SLOTS_MAX {
             self.counters.connections_refused += 1;
             self.cut(conn);
         }
@@ -266,7 +266,7 @@ impl Hub {
     pub(crate) fn set_conn_deadline(&mut self, conn: ConnId, due_ms: u64) {
         let Some(state) = find(&mut self.conns, conn) else { return };
         state.due_ms = due_ms;
-        self.timers.watch(&mut state.alarm, due_ms, Watched::Conn(conn));
+        self.timers.watch(&mut state.alarm, due_ms, Watched::Conn(conn.index));
     }
 
     /// A request has begun to come: its head has so long, however slowly its bytes drip.
@@ -276,9 +276,10 @@ impl Hub {
         }
     }
 
-    pub(crate) fn handle_conn_timer(&mut self, now_ms: u64, at_ms: u64, conn: ConnId) {
-        let Some(state) = find(&mut self.conns, conn) else { return };
-        if self.timers.settle(&mut state.alarm, state.due_ms, at_ms, now_ms, Watched::Conn(conn)) {
+    pub(crate) fn handle_conn_timer(&mut self, now_ms: u64, at_ms: u64, index: u32) {
+        let Some(state) = self.conns.get_mut(index as usize) else { return };
+        let conn = ConnId { index, generation: state.generation };
+        if self.timers.settle(&mut state.alarm, state.due_ms, at_ms, now_ms, Watched::Conn(index)) {
             self.handle_end(conn, Reason::TransportError);
         }
     }

@@ -6,7 +6,7 @@ use socketville_proto::http::{self, Body, Chunked, Head, KeepAlive, Method};
 use socketville_proto::ws;
 
 use crate::conns::{Content, Phase, Post, Progress};
-use crate::limits::{BODY_TIMEOUT_MS, HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL};
+use crate::limits::{BODY_TIMEOUT_MS, HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL, SLOTS_MAX};
 use crate::session::{Layer, Link};
 use crate::verdict::{Fault, Verdict};
 use crate::{ConnId, Effect, Hub, Reason, Request, SessionKey};
@@ -139,6 +139,10 @@ impl Hub {
             Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, head, fault),
             Verdict::Forbid(message) => self.forbid_request(now_ms, conn, head, &message),
             Verdict::Preflight => self.answer(now_ms, conn, 204, &[], b""),
+            Verdict::OpenPolling(_) | Verdict::OpenWebSocket(_) if self.sessions.len() >= SLOTS_MAX => {
+                self.counters.connections_refused += 1;
+                self.refuse_and_close(now_ms, conn, 503, &[HTML], b"");
+            }
             Verdict::OpenPolling(layer) => self.open_polling(now_ms, conn, layer, &bytes[..length]),
             Verdict::Poll(session) => self.handle_poll(now_ms, conn, session),
             Verdict::OpenWebSocket(layer) => self.open_websocket(now_ms, conn, head, layer, &bytes[..length]),

@@ -181,8 +181,8 @@ impl Hub {
         self.keep_time(now_ms);
         while let Some((at_ms, watched)) = self.timers.pop(now_ms) {
             match watched {
-                timers::Watched::Conn(conn) => self.handle_conn_timer(now_ms, at_ms, conn),
-                timers::Watched::Session(session) => self.handle_session_timer(now_ms, at_ms, session),
+                timers::Watched::Conn(index) => self.handle_conn_timer(now_ms, at_ms, index),
+                timers::Watched::Session(index) => self.handle_session_timer(now_ms, at_ms, index),
             }
         }
     }

@@ -60,6 +60,10 @@ pub const SAVED_MAX: usize = 1 << 16;
 /// away since then begins anew.
 pub const EVICTED_ROOMS_MAX: usize = 1 << 16;
 
+/// Connections or sessions of one core: an entry of the timers has 23 bits for either. Past it a connection is closed and a session is refused
+/// with 503. Rings have at most 2^20 descriptors, and a session without a connection lasts as long as a heartbeat.
+pub const SLOTS_MAX: usize = 1 << 23;
+
 /// Lines of request heads that are kept once for all who sent them; past it a client's line is kept for it alone. Their numbers have 15 bits.
 pub const LINES_MAX: usize = 1 << 15;
 

@@ -183,14 +183,15 @@ impl Hub {
     pub(crate) fn arm_session(&mut self, key: SessionKey) {
         if let Some(session) = self.sessions.find_mut(key) {
             let due_ms = session.next_ms();
-            self.timers.watch(&mut session.alarm, due_ms, Watched::Session(key));
+            self.timers.watch(&mut session.alarm, due_ms, Watched::Session(key.index));
         }
     }
 
-    pub(crate) fn handle_session_timer(&mut self, now_ms: u64, at_ms: u64, key: SessionKey) {
+    pub(crate) fn handle_session_timer(&mut self, now_ms: u64, at_ms: u64, index: u32) {
+        let Some((key, _)) = self.sessions.at(index) else { return };
         let Some(session) = self.sessions.find_mut(key) else { return };
         let due_ms = session.next_ms();
-        if self.timers.settle(&mut session.alarm, due_ms, at_ms, now_ms, Watched::Session(key)) {
+        if self.timers.settle(&mut session.alarm, due_ms, at_ms, now_ms, Watched::Session(index)) {
             self.expire_session(now_ms, key);
             self.arm_session(key);
         }

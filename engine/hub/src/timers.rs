@@ -5,12 +5,13 @@
 //! pong does, costs nothing, and a timer needs no cancelling.
 
 use crate::heap::Heap;
-use crate::{ConnId, SessionKey};
+use crate::limits::SLOTS_MAX;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What an entry looks at, by its slot. Another may be there by then: an entry counts only if it fires when its alarm says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Watched {
-    Conn(ConnId),
-    Session(SessionKey),
+    Conn(u32),
+    Session(u32),
 }
 
 #[derive(Default)]
@@ -26,46 +27,38 @@ impl Alarm {
     pub(crate) const NONE: Self = Self(u64::MAX);
 }
 
-/// 16 bytes, for there is at least one a connection.
-#[derive(PartialEq, Eq)]
-struct Entry {
-    at_ms: u64,
-    /// The slot, with the bit `SESSION` if it is a session's.
-    place: u32,
-    generation: u32,
-}
+/// A time and a place in one word, for there is at least one a connection: the time first, so that words compare as times do.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Entry(u64);
 
-/// Tells sessions from connections. Slots are far below: each has a descriptor.
-const SESSION: u32 = 1 << 31;
+/// Bits of a place: half for connections, half for sessions.
+const PLACE_BITS: u32 = 24;
+/// Tells sessions from connections.
+const SESSION: u32 = 1 << (PLACE_BITS - 1);
+/// 34 years of milliseconds.
+const AT_MS_MAX: u64 = (1 << (u64::BITS - PLACE_BITS)) - 1;
 
-const _: () = assert!(size_of::<Entry>() == 16);
+const _: () = assert!(SLOTS_MAX <= SESSION as usize);
 
 impl Entry {
     fn new(at_ms: u64, watched: Watched) -> Self {
-        let (place, generation) = match watched {
-            Watched::Conn(conn) => (conn.index, conn.generation),
-            Watched::Session(key) => (key.index | SESSION, key.generation),
+        let place = match watched {
+            Watched::Conn(index) => index,
+            Watched::Session(index) => index | SESSION,
         };
-        Self { at_ms, place, generation }
+        Self(at_ms.min(AT_MS_MAX) << PLACE_BITS | u64::from(place))
+    }
+
+    const fn at_ms(&self) -> u64 {
+        self.0 >> PLACE_BITS
     }
 
     const fn watched(&self) -> Watched {
-        let (index, generation) = (self.place & !SESSION, self.generation);
-        match self.place & SESSION {
-            0 => Watched::Conn(ConnId { index, generation }),
-            _ => Watched::Session(SessionKey::new(index, generation)),
+        let place = self.0 as u32 & ((1 << PLACE_BITS) - 1);
+        match place & SESSION {
+            0 => Watched::Conn(place),
+            _ => Watched::Session(place & !SESSION),
         }
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.at_ms.cmp(&other.at_ms)
-    }
-}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
     }
 }
 
@@ -100,14 +93,14 @@ impl Timers {
 
     /// The next entry that fired, with the time it was armed for.
     pub(crate) fn pop(&mut self, now_ms: u64) -> Option<(u64, Watched)> {
-        if self.heap.peek()?.at_ms > now_ms {
+        if self.heap.peek()?.at_ms() > now_ms {
             return None;
         }
-        self.heap.pop().map(|entry| (entry.at_ms, entry.watched()))
+        self.heap.pop().map(|entry| (entry.at_ms(), entry.watched()))
     }
 
     pub(crate) fn next_ms(&self) -> Option<u64> {
-        self.heap.peek().map(|entry| entry.at_ms)
+        self.heap.peek().map(Entry::at_ms)
     }
 }
 
@@ -115,7 +108,7 @@ impl Timers {
 mod tests {
     use super::*;
 
-    const WATCHED: Watched = Watched::Session(SessionKey::new(0, 0));
+    const WATCHED: Watched = Watched::Session(0);
 
     #[test]
     fn a_deadline_moved_back_fires_once_at_its_new_time() {
@@ -148,5 +141,14 @@ mod tests {
         let (at, watched) = timers.pop(100).expect("the entry");
         assert!(!timers.settle(&mut alarm, u64::MAX, at, 100, watched));
         assert_eq!(timers.next_ms(), None);
+    }
+
+    #[test]
+    fn an_entry_is_a_time_and_a_place() {
+        for watched in [Watched::Conn(0), Watched::Conn(SESSION - 1), Watched::Session(SESSION - 1)] {
+            let entry = Entry::new(12_345, watched);
+            assert_eq!((entry.at_ms(), entry.watched()), (12_345, watched));
+        }
+        assert!(Entry::new(1, Watched::Session(SESSION - 1)) < Entry::new(2, Watched::Conn(0)));
     }
 }
