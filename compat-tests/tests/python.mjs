@@ -10,7 +10,7 @@ const PYTHON = process.env.SOCKETVILLE_PYTHON ?? "python3";
 const PROGRAMS = fileURLToPath(new URL("../python", import.meta.url));
 const ENVIRONMENT = fileURLToPath(new URL("../../target/python-clients", import.meta.url));
 const REQUIREMENTS = join(PROGRAMS, "requirements.txt");
-/** What the environment was made for; another text, another environment. */
+/** What the environment was made with and for; another text, another environment. */
 const MADE_FOR = join(ENVIRONMENT, "made-for.txt");
 /** Asks an interpreter whether it is new enough for `asyncio.timeout`, and can make environments. */
 const QUESTION = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
@@ -27,9 +27,9 @@ export function skipPython() {
 
 /** Makes the environment, unless it is there for these very requirements, and returns its interpreter. */
 export function makeEnvironment() {
-  const wanted = readFileSync(REQUIREMENTS, "utf8");
+  const wanted = `# ${PYTHON}\n${readFileSync(REQUIREMENTS, "utf8")}`;
   const python = join(ENVIRONMENT, "bin", "python");
-  if (existsSync(MADE_FOR) && readFileSync(MADE_FOR, "utf8") === wanted) return python;
+  if (existsSync(python) && existsSync(MADE_FOR) && readFileSync(MADE_FOR, "utf8") === wanted) return python;
   rmSync(ENVIRONMENT, { recursive: true, force: true });
   run(PYTHON, ["-m", "venv", ENVIRONMENT]);
   run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", REQUIREMENTS]);
