@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use brotli::enc::BrotliEncoderParams;
-use socketville_proto::http::{Encoding, Method, preferred};
+use socketville_proto::http::{Encoding, Method, preferred_coding};
 
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -98,7 +98,7 @@ impl ClientFile {
         if request.header("if-none-match").is_some_and(|held| self.is_held(held)) {
             return self.with_validity(HttpResponse::empty(304));
         }
-        let coding = request.header("accept-encoding").and_then(|accept| preferred(accept, &CODINGS));
+        let coding = request.header("accept-encoding").and_then(|accept| preferred_coding(accept, &CODINGS));
         let body = coding.map_or(&self.plain, |place| &self.coded[place]);
         let response = self.with_validity(HttpResponse::new(200, self.content_type, body.clone()));
         match coding {

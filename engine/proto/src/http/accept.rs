@@ -4,7 +4,7 @@
 
 /// The place of the offered coding that `Accept-Encoding` likes best: the heaviest; of equal ones a named one before
 /// `*`, then in the order of the header, then in that of the offer. `None` if it accepts none of them.
-pub fn preferred(accept: &str, offered: &[&str]) -> Option<usize> {
+pub fn preferred_coding(accept: &str, offered: &[&str]) -> Option<usize> {
     let likings = offered.iter().enumerate().filter_map(|(place, coding)| {
         let Liking { weight, is_named, position } = Liking::of(accept, coding)?;
         (weight > 0).then_some(((weight, is_named, usize::MAX - position, usize::MAX - place), place))
@@ -51,7 +51,7 @@ mod tests {
 
     fn best(accept: &str) -> Option<&'static str> {
         let offered = ["br", "gzip", "deflate"];
-        preferred(accept, &offered).map(|place| offered[place])
+        preferred_coding(accept, &offered).map(|place| offered[place])
     }
 
     #[test]

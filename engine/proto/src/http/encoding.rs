@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 
 use super::Head;
-use super::accept::preferred;
+use super::accept::preferred_coding;
 
 /// A content coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Encoding {
     /// The one that the request's `Accept-Encoding` likes best; of equal ones the first.
     pub fn accepted(head: &Head<'_>) -> Option<Self> {
         let offered = [Self::Gzip, Self::Deflate];
-        let place = preferred(head.header("Accept-Encoding")?, &offered.map(Self::name))?;
+        let place = preferred_coding(head.header("Accept-Encoding")?, &offered.map(Self::name))?;
         Some(offered[place])
     }
 

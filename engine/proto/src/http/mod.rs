@@ -13,7 +13,7 @@ mod parse;
 mod query;
 mod response;
 
-pub use accept::preferred;
+pub use accept::preferred_coding;
 pub use body::{BodyError, Chunked};
 pub use encoding::Encoding;
 pub use error::{Framing, HeadError, Malformed};
