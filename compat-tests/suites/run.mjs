@@ -1,24 +1,17 @@
-// Runs the official protocol suites, from a checkout outside the project, against a conformance server.
+// Runs the official suites, from a checkout outside the project, against a conformance server.
 // Nothing of the checkout enters the project: a suite is copied to a temporary folder, pointed at the server, run, removed.
 //
-//     node suites/run.mjs CHECKOUT [engine|socket]...
+//     node suites/run.mjs CHECKOUT [engine|socket|socket-client|engine-client|engine-client-fetch]...
 //
 // Servers are those of the tests: SOCKETVILLE_CONFORMANCE, SOCKETVILLE_CORES, SOCKETVILLE_DRIVERS.
 
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { conformanceCommand, startServer } from "../tests/server.mjs";
 import { serverCells } from "../tests/cells.mjs";
+import { conformanceCommand, startServer } from "../tests/server.mjs";
+import { SUITES, copySuite, pointAt } from "./catalogue.mjs";
 
-/** Where a suite is in the checkout, and how many tests it has; another number means another version of the suite. */
-const SUITES = {
-  engine: { title: "Engine.IO v4", folder: "docs/engine.io-protocol/v4-test-suite", tests: 25 },
-  socket: { title: "Socket.IO v5", folder: "docs/socket.io-protocol/v5-test-suite", tests: 32 },
-};
-const URL_CONSTANT = /const URL = "http:\/\/localhost:3000";/;
-const PROFILE = "protocol";
 /** A suite takes some ten seconds; one that hangs must not hang its caller. */
 const SUITE_MS_MAX = 120_000;
 
@@ -29,61 +22,53 @@ if (!checkout || !existsSync(checkout) || chosen.some((name) => !SUITES[name])) 
 }
 
 conformanceCommand();
-const totals = { passed: 0, failed: 0 };
+const totals = { passed: 0, failed: 0, skipped: 0 };
 for (const name of chosen.length ? chosen : Object.keys(SUITES)) await runSuite(SUITES[name]);
-console.log(`${totals.passed} passed, ${totals.failed} failed`);
+console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 process.exitCode = totals.failed ? 1 : 0;
 
 async function runSuite(suite) {
-  const folder = install(join(checkout, suite.folder));
+  const { root, folder } = copySuite(checkout, suite);
   try {
-    for (const options of serverCells()) await runOnServer(suite, folder, options);
+    let port = suite.port;
+    for (const options of serverCells()) port = await runOnServer(suite, folder, options, port);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(root, { recursive: true, force: true });
   }
 }
 
-/** Copies the suite, installs what its manifest and lock file name, and returns the copy's folder. */
-function install(source) {
-  const folder = mkdtempSync(join(tmpdir(), "socketville-suite-"));
-  cpSync(source, folder, { recursive: true });
-  const installed = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: folder, encoding: "utf8" });
-  if (installed.status !== 0) throw new Error(`npm ci failed in ${source}:\n${installed.stderr}`);
-  return folder;
-}
-
-async function runOnServer(suite, folder, options) {
-  const server = await startServer({ profile: PROFILE, options });
+/** Runs the suite, whose sources name the port `before`, on one server, and returns the port they name now. */
+async function runOnServer(suite, folder, options, before) {
+  const server = await startServer({ profile: suite.profile, options });
   try {
-    pointAt(folder, server.url);
-    report(suite, options, runMocha(folder));
+    pointAt(folder, suite, before, server.port);
+    report(suite, options, runMocha(suite, folder));
+    return server.port;
   } finally {
     await server.stop();
   }
 }
 
-/** Writes `aimed.js`: the suite with the server's address in the place of its constant. */
-function pointAt(folder, url) {
-  const text = readFileSync(join(folder, "test-suite.js"), "utf8");
-  if (!URL_CONSTANT.test(text)) throw new Error("expected the constant URL in the suite, found none");
-  writeFileSync(join(folder, "aimed.js"), text.replace(URL_CONSTANT, `const URL = "${url}";`));
-}
-
-function runMocha(folder) {
-  const mocha = join(folder, "node_modules", ".bin", "mocha");
-  const run = spawnSync(mocha, ["--exit", "--reporter", "json", "aimed.js"], {
+function runMocha({ mocha, client, env }, folder) {
+  const program = join(folder, client ? ".." : "", "node_modules", ".bin", "mocha");
+  const run = spawnSync(program, ["--exit", "--reporter", "json", ...mocha], {
     cwd: folder,
     encoding: "utf8",
+    env: { ...process.env, ...env },
     timeout: SUITE_MS_MAX,
   });
-  const start = run.stdout.indexOf("{");
+  const start = run.stdout.indexOf('{\n  "stats"');
   if (start < 0) throw new Error(`mocha reported nothing:\n${run.stdout}${run.stderr}`);
   return JSON.parse(run.stdout.slice(start));
 }
 
-function report({ title, tests }, options, { stats, failures }) {
-  console.log(`${title} [${options.join(" ")}]: ${stats.passes} of ${tests}`);
+/** A test that is not there, or skips itself though it should not, has failed as well. */
+function report({ title, tests, skipped = 0 }, options, { stats, failures }) {
+  const expected = tests - skipped;
+  const note = stats.pending ? `, ${stats.pending} skipped` : "";
+  console.log(`${title} [${options.join(" ")}]: ${stats.passes} of ${expected}${note}`);
   for (const { fullTitle, err } of failures) console.log(`  failed: ${fullTitle}: ${err.message}`);
   totals.passed += stats.passes;
-  totals.failed += Math.max(tests - stats.passes, stats.failures);
+  totals.failed += Math.max(expected - stats.passes, stats.failures);
+  totals.skipped += stats.pending;
 }

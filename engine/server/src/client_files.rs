@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
-use socketville_proto::http::{Encoding, Method};
+use brotli::enc::BrotliEncoderParams;
+use socketville_proto::http::{Encoding, Method, preferred_coding};
 
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -25,16 +26,22 @@ const NAMES: [&str; 8] = [
     "socket.io.msgpack.min.js.map",
 ];
 
-/// Effort of the compression, which is done once.
+/// The content codings on offer; without any preference of the client the first is taken. Source: the reference's list.
+const CODINGS: [&str; 3] = ["br", "gzip", "deflate"];
+
+/// Effort of gzip and deflate, which is made once.
 const LEVEL: u32 = 9;
+
+/// Effort of Brotli, of 11: smaller than gzip at its best, for 0.1 s at start instead of 3 s.
+const BROTLI_QUALITY: i32 = 6;
 
 /// A file, ready to be sent.
 struct ClientFile {
     content_type: &'static str,
     etag: String,
     plain: Vec<u8>,
-    gzip: Vec<u8>,
-    deflate: Vec<u8>,
+    /// In the order of [`CODINGS`].
+    coded: [Vec<u8>; 3],
 }
 
 impl App {
@@ -78,30 +85,35 @@ impl ClientFile {
                 "application/javascript; charset=utf-8"
             },
             etag: format!("\"{}\"", version.map_or_else(|| format!("{:x}", hasher.finish()), str::to_owned)),
-            gzip: Encoding::Gzip.encode(&plain, LEVEL),
-            deflate: Encoding::Deflate.encode(&plain, LEVEL),
+            coded: [
+                brotli(&plain),
+                Encoding::Gzip.encode(&plain, LEVEL),
+                Encoding::Deflate.encode(&plain, LEVEL),
+            ],
             plain,
         }
     }
 
     fn answer(&self, request: &HttpRequest) -> HttpResponse {
         if request.header("if-none-match").is_some_and(|held| self.is_held(held)) {
-            return HttpResponse::empty(304).with_header("ETag", &self.etag);
+            return self.with_validity(HttpResponse::empty(304));
         }
-        let encoding = request.header("accept-encoding").and_then(Encoding::best);
-        let body = match encoding {
-            Some(Encoding::Gzip) => &self.gzip,
-            Some(Encoding::Deflate) => &self.deflate,
-            None => &self.plain,
-        };
-        let response = HttpResponse::new(200, self.content_type, body.clone())
-            .with_header("Cache-Control", "public, max-age=0")
-            .with_header("ETag", &self.etag)
-            .with_header("Vary", "Accept-Encoding");
-        match encoding {
-            Some(encoding) => response.with_header("Content-Encoding", encoding.name()),
+        let coding = request.header("accept-encoding").and_then(|accept| preferred_coding(accept, &CODINGS));
+        let body = coding.map_or(&self.plain, |place| &self.coded[place]);
+        let response = self.with_validity(HttpResponse::new(200, self.content_type, body.clone()));
+        match coding {
+            Some(place) => response.with_header("Content-Encoding", CODINGS[place]),
             None => response,
         }
+    }
+
+    /// With what an answer says about how long it holds, and for whom; the same with and without the file (RFC 9110
+    /// section 15.4.5).
+    fn with_validity(&self, response: HttpResponse) -> HttpResponse {
+        response
+            .with_header("Cache-Control", "public, max-age=0")
+            .with_header("ETag", &self.etag)
+            .with_header("Vary", "Accept-Encoding")
     }
 
     /// Whether `If-None-Match` names this file, strongly or weakly (RFC 9110 section 13.1.2).
@@ -109,5 +121,47 @@ impl ClientFile {
         held.split(',')
             .map(str::trim)
             .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag)
+    }
+}
+
+fn brotli(plain: &[u8]) -> Vec<u8> {
+    let params = BrotliEncoderParams {
+        quality: BROTLI_QUALITY,
+        size_hint: plain.len(),
+        ..BrotliEncoderParams::default()
+    };
+    let mut coded = Vec::new();
+    brotli::BrotliCompress(&mut &*plain, &mut coded, &params).expect("writing to a Vec cannot fail");
+    coded
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn every_coding_can_be_read_again_and_is_smaller() {
+        let plain = b"io('/namespace', { transports: ['websocket'] });\n".repeat(200);
+        let file = ClientFile::new("socket.io.js", plain.clone(), Some("4.8.4"));
+        let [br, gzip, deflate] = &file.coded;
+        let mut texts = [Vec::new(), Vec::new(), Vec::new()];
+        brotli::BrotliDecompress(&mut br.as_slice(), &mut texts[0]).expect("br");
+        flate2::read::GzDecoder::new(gzip.as_slice()).read_to_end(&mut texts[1]).expect("gzip");
+        flate2::read::ZlibDecoder::new(deflate.as_slice()).read_to_end(&mut texts[2]).expect("deflate");
+        assert!(texts.iter().all(|text| *text == plain));
+        assert!(file.coded.iter().all(|coded| coded.len() * 2 < plain.len()));
+    }
+
+    #[test]
+    fn a_file_is_held_by_its_tag_strong_or_weak_alone_or_in_a_list() {
+        let file = ClientFile::new("socket.io.js", Vec::new(), Some("4.8.4"));
+        for held in ["\"4.8.4\"", "W/\"4.8.4\"", "\"1\", W/\"4.8.4\"", "*"] {
+            assert!(file.is_held(held), "{held}");
+        }
+        for other in ["\"4.8.3\"", "4.8.4", "", "W/W/\"4.8.4\""] {
+            assert!(!file.is_held(other), "{other}");
+        }
     }
 }

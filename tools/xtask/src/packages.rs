@@ -6,40 +6,67 @@ use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
+use crate::child::answers;
 use crate::steps::Outcome;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
 
-/// A program, the Debian package that has it, and what for.
-const PROGRAMS: &[(&str, &str, &str)] = &[
-    ("chromium", "chromium", "the page and the official client run in a real browser"),
-    ("redis-server", "redis-server", "async handlers await a real server"),
+/// Something that answers when it is there, the Debian package that has it, and what for.
+struct Program {
+    question: &'static [&'static str],
+    package: &'static str,
+    why: &'static str,
+}
+
+const PROGRAMS: &[Program] = &[
+    Program {
+        question: &["chromium", "--version"],
+        package: "chromium",
+        why: "the page and the official client run in a real browser",
+    },
+    Program {
+        question: &["redis-server", "--version"],
+        package: "redis-server",
+        why: "async handlers await a real server",
+    },
+    Program {
+        question: &["python3", "--version"],
+        package: "python3",
+        why: "python-socketio is a client of the compatibility tests",
+    },
+    Program {
+        question: &["python3", "-c", "import ensurepip, venv"],
+        package: "python3-venv",
+        why: "python-socketio is installed into an environment of its own",
+    },
 ];
 
 /// Installs what is missing, as root on Debian and its kin; elsewhere says what to install.
 pub(crate) fn install(_workspace: &Workspace) -> Result<Outcome> {
-    let missing: Vec<_> = PROGRAMS.iter().filter(|(program, ..)| !answers(program)).collect();
+    let missing = missing();
     if missing.is_empty() {
         return Ok(Outcome::Ran(Tally::one(true)));
     }
-    for (program, package, why) in &missing {
-        println!("{program} is missing ({why}); the Debian package is {package}");
+    for Program { question, package, why } in &missing {
+        println!("{} is missing ({why}); the Debian package is {package}", question[0]);
     }
-    let packages: Vec<_> = missing.iter().map(|(_, package, _)| *package).collect();
     if succeeds("apt-get", &["update", "-qq"]) {
-        let words = [&["install", "-y", "-qq", "--no-install-recommends"], packages.as_slice()].concat();
+        let words =
+            [&["install", "-y", "-qq", "--no-install-recommends"], names(&missing).as_slice()].concat();
         succeeds("apt-get", &words);
     }
-    let left: Vec<_> =
-        missing.iter().filter(|(program, ..)| !answers(program)).map(|(_, package, _)| *package).collect();
-    if left.is_empty() {
-        return Ok(Outcome::Ran(Tally::one(true)));
+    match self::missing() {
+        left if left.is_empty() => Ok(Outcome::Ran(Tally::one(true))),
+        left => Ok(Outcome::Missing(format!("install them: apt-get install {}", names(&left).join(" ")))),
     }
-    Ok(Outcome::Missing(format!("install them: apt-get install {}", left.join(" "))))
 }
 
-fn answers(program: &str) -> bool {
-    succeeds(program, &["--version"])
+fn missing() -> Vec<&'static Program> {
+    PROGRAMS.iter().filter(|program| !answers(program.question)).collect()
+}
+
+fn names(programs: &[&Program]) -> Vec<&'static str> {
+    programs.iter().map(|program| program.package).collect()
 }
 
 fn succeeds(program: &str, words: &[&str]) -> bool {
@@ -55,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_does_not_answer() {
-        assert!(answers("cargo"));
-        assert!(!answers("no-such-program-in-any-town"));
+        assert!(answers(&["cargo", "--version"]));
+        assert!(!answers(&["no-such-program-in-any-town"]));
     }
 }

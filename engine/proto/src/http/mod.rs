@@ -4,6 +4,7 @@
 //! Not a web server's HTTP: no obsolete line folding, no bare line feeds, no guessing. Whatever two readers
 //! could understand differently is refused (RFC 9112 section 11.2), and after an error the connection closes.
 
+mod accept;
 mod body;
 mod encoding;
 mod error;
@@ -12,6 +13,7 @@ mod parse;
 mod query;
 mod response;
 
+pub use accept::preferred_coding;
 pub use body::{BodyError, Chunked};
 pub use encoding::Encoding;
 pub use error::{Framing, HeadError, Malformed};
