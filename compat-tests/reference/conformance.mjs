@@ -18,6 +18,8 @@ const PROFILES = {
 };
 const HTTP_BUFFER_BYTES_MAX = 1e6;
 const CONNECT_TIMEOUT_MS = 1000;
+/** What ours says where nobody answers; the text is nobody's contract, but so it need not be a difference. */
+const NOT_HERE = "there is nothing here; the Socket.IO engine is elsewhere\n";
 const ECHO_BYTES_MAX = 64 * 1024 * 1024;
 
 const [profile, port = "0"] = process.argv.slice(2);
@@ -39,7 +41,8 @@ http.listen(Number(port), "127.0.0.1", () => {
 });
 
 function answerPlain(request, response) {
-  response.writeHead(request.url === "/healthz" ? 200 : 404).end();
+  const [status, text] = request.url === "/healthz" ? [200, "ok\n"] : [404, NOT_HERE];
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(text);
 }
 
 function serveSocketIo(server) {
