@@ -2,7 +2,8 @@
 // On two cores a client often comes back to another core than the one it was lost on.
 
 import assert from "node:assert/strict";
-import { onEachTransport, unique, upTo } from "./harness.mjs";
+import { farewell, onEachServer, onEachTransport, unique, upTo } from "./harness.mjs";
+import { openSession } from "./session.mjs";
 import { serverCells } from "./cells.mjs";
 
 const AGAIN = { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 20 };
@@ -62,6 +63,18 @@ onEachTransport(
       assert.deepEqual(newsOf(a).at(-1), ["live"]);
     });
 
+    test("middlewares are skipped on the way back [semantics 21]", async ({ connect }) => {
+      const [tag, witness] = [unique("tag"), await connect()];
+      const client = await connect({ ...AGAIN, nsp: "/mw", auth: { token: "ok", tag } });
+      const id = client.id;
+      await client.next("auth");
+      client.socket.auth = { token: "wrong by now" };
+      await away(client, () => farewell(witness, tag)); // or the server might see it come back before it saw it go
+      assert.deepEqual([client.socket.recovered, client.id], [true, id]);
+      const { rooms, data } = await client.call("whoami");
+      assert.deepEqual([rooms, data], [[id, "joined-in-middleware"].sort(), { user: "ok" }]);
+    });
+
     test("a client that has heard nothing recovers too [semantics 21]", async ({ connect }) => {
       const { a, b, room } = await pair(connect);
       await away(a);
@@ -102,4 +115,30 @@ onEachTransport(
   },
   undefined,
   { profile: "recovery", cells: serverCells() },
+);
+
+onEachServer(
+  "recovery on the wire",
+  ({ test }) => {
+    test("CONNECT is answered with a pid; events end with an offset, text and binary, questions do not [semantics 21]", async ({ server }) => {
+      const session = await openSession(server, "websocket");
+      session.send("40");
+      const { sid, pid, ...rest } = JSON.parse((await session.next((packet) => packet.startsWith("40"))).slice(2));
+      assert.deepEqual([typeof sid, typeof pid, rest], ["string", "string", {}]);
+      assert.notEqual(pid, sid);
+      const args = async (isWanted) => JSON.parse((await session.next(isWanted)).replace(/^4\d*-?\d*/, ""));
+      session.send('421["relay",{"from":"io","to":["' + sid + '"]},"news",1]');
+      const [, one, offset, ...more] = await args((packet) => packet.includes('"news"'));
+      assert.deepEqual([one, typeof offset, more], [1, "string", []]);
+      session.send('421["burst",1,{"binary":true}]');
+      const [, zero, bytes, second] = await args((packet) => packet.includes('"tick"'));
+      assert.deepEqual([zero, bytes, typeof second], [0, { _placeholder: true, num: 0 }, "string"]);
+      assert.notEqual(offset, second);
+      session.send('42["ask",4000,"why"]');
+      const question = await session.next((packet) => packet.includes('"question"'));
+      assert.match(question, /\["question","why"\]$/);
+      await session.close();
+    });
+  },
+  { profile: "recovery" },
 );

@@ -59,6 +59,8 @@ export const http = {
   "a request byte by byte": ask("a", get(`${POLLING}&sid=nobody`), Array.from({ length: get(`${POLLING}&sid=nobody`).length - 1 }, (_, i) => i + 1)),
   "Connection: close": fatal(get(POLLING, { Connection: "close" })),
 
+  "a session whose client closes every connection": [...joinedPolling("s"), ...posts("a", '421["message-with-ack"]', { Connection: "close" }), ...ask("b", get(SESSION, { Connection: "close" })), ...isAlive("c")],
+
   "headers over 16 KiB": fatal(get(POLLING, { "X-Filler": "x".repeat(17_000) })),
   "a URL over 16 KiB": fatal(get(`${POLLING}&x=${"x".repeat(17_000)}`)),
   "101 headers": ask("a", get("/socket.io/?EIO=4&transport=abc", Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`X-${i}`, "1"])))),

@@ -127,6 +127,8 @@ const GOOD = {
   "a pong between header and attachment": [HEADER(1, 0), "3", one],
   "a noop between header and attachment": [HEADER(1, 0), "6", one],
   "binary out": ['421["bytes",5]'],
+  "volatile events right behind each other": ['421["burst",3,{"volatile":true}]'],
+  "volatile events with attachments": ['421["burst",3,{"volatile":true,"binary":true}]'],
   "several events out": ['421["burst",3,{"binary":true}]'],
   "an unknown namespace": ["40/nope,", ANSWERED("44/nope")],
   "an unknown namespace with auth": ['40/nope,{"a":1}', ANSWERED("44/nope")],

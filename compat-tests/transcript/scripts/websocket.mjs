@@ -120,6 +120,7 @@ export const upgrades = {
   "binary in the place of the probe": [...beside(), send("w", binary([1])), hear("w", THE_CLOSE), ...isAlive("s")],
   "rubbish behind the probe": [...probed(), send("w", text("rubbish")), hear("w", THE_CLOSE), ...isAlive("s")],
   "an event between probe and upgrade": [...probed(), send("w", text(question(1))), hear("w", THE_CLOSE), ...isAlive("s")],
+  "a session that ends while it upgrades": [...probed(), ...posts("s", "1"), hear("w", THE_CLOSE)],
   "two probes": [...probed(), send("w", text("2probe")), hear("w", "text 3probe"), send("w", text("5")), ...marker("w")],
   "a WebSocket that leaves before its probe": [...beside(), leave("w"), ...isAlive("s")],
   "a WebSocket that leaves behind its probe": [...probed(), leave("w"), ...isAlive("s")],
