@@ -136,6 +136,10 @@ export const DIFFERENCES = [
     "What one turn brings leaves in one answer; the reference answers the waiting GET with the first packet alone.",
     at("session, a poll before joining", "s answer 2",
       [...POLL, '40{"sid":"{sid2}"}'], [...POLL, '40{"sid":"{sid2}"}\x1e42["auth",{}]']),
+    at("session, volatile events while a GET waits", "s answer 3",
+      [...POLL, '42["tick",0]'], [...POLL, '42["tick",0]\x1e431[2]']),
+    at("session, volatile events while a GET waits", "s answer 4",
+      [...POLL, '431[2]\x1e432["marker"]'], [...POLL, '432["marker"]']),
   ),
   ...because(
     "In the reference a namespace is joined some ticks later, so a packet right behind the CONNECT meets nobody and the session ends; ours joins at once.",

@@ -41,6 +41,7 @@ export const pollingSessions = {
   "a close packet": [...joinedPolling("s"), ...posts("s", "1"), ...polls("b")],
   "a close packet while a GET waits": [...waiting(), ...posts("b", "1"), answer("s"), ...polls("b")],
   "packets behind a close packet": [...joinedPolling("s"), ...posts("s", payload("1", question(1))), ...polls("b")],
+  "volatile events while a GET waits": [...waiting(), ...posts("b", '421["burst",2,{"volatile":true}]'), answer("s"), ...posts("b", question(2)), ...polls("s")],
   "the server disconnects": [...joinedPolling("s"), ...posts("s", '42["disconnect-me",false]'), ...polls("s"), ...isAlive("b")],
   "the server closes": [...joinedPolling("s"), ...posts("s", '42["disconnect-me",true]'), ...polls("s"), ...polls("b")],
   "the server closes while a GET waits": [...waiting(), ...posts("b", '42["disconnect-me",true]'), answer("s"), ...polls("b")],
