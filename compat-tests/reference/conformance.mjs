@@ -1,4 +1,4 @@
-// The conformance program's profiles `protocol` and `main` on the reference implementation (socket.io for Node.js).
+// The conformance program's profiles `protocol`, `main` and `recovery` on the reference implementation (socket.io for Node.js).
 // It exists to prove that the tests are right: they must pass here first. It is not part of the product.
 //
 //     node reference/conformance.mjs PROFILE PORT [cores=N] [driver=NAME]
@@ -15,9 +15,12 @@ import { serveNamespace, admitByToken } from "./handlers.mjs";
 const PROFILES = {
   protocol: { pingInterval: 300, pingTimeout: 200 },
   main: { pingInterval: 25_000, pingTimeout: 20_000, allowEIO3: true },
+  recovery: { pingInterval: 25_000, pingTimeout: 20_000, connectionStateRecovery: { maxDisconnectionDuration: 3000 } },
 };
 const HTTP_BUFFER_BYTES_MAX = 1e6;
 const CONNECT_TIMEOUT_MS = 1000;
+/** What ours says where nobody answers; the text is nobody's contract, but so it need not be a difference. */
+const NOT_HERE = "there is nothing here; the Socket.IO engine is elsewhere\n";
 const ECHO_BYTES_MAX = 64 * 1024 * 1024;
 
 const [profile, port = "0"] = process.argv.slice(2);
@@ -39,7 +42,8 @@ http.listen(Number(port), "127.0.0.1", () => {
 });
 
 function answerPlain(request, response) {
-  response.writeHead(request.url === "/healthz" ? 200 : 404).end();
+  const [status, text] = request.url === "/healthz" ? [200, "ok\n"] : [404, NOT_HERE];
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(text);
 }
 
 function serveSocketIo(server) {
@@ -52,7 +56,7 @@ function serveSocketIo(server) {
     destroyUpgrade: false,
   });
   for (const name of ["/", "/custom", /^\/dyn-\d+$/]) serveNamespace(io, io.of(name));
-  serveNamespace(io, admitByToken(io.of("/mw")));
+  for (const name of ["/mw", /^\/dyn-mw-\d+$/]) serveNamespace(io, admitByToken(io.of(name)));
 }
 
 function serveEngineEcho(server) {

@@ -13,6 +13,7 @@ export function serveNamespace(io, namespace) {
     talk(socket);
     keepRooms(socket);
     relay(socket);
+    relayToChildren(socket, namespace);
     reachOthers(socket);
     describeSelf(io, socket);
     socket.emit("auth", socket.handshake.auth);
@@ -102,6 +103,14 @@ function relay(socket) {
     target.timeout(options.timeout).emit(event, ...args, (error, responses) => {
       ack({ timedOut: error !== null, responses });
     });
+  });
+}
+
+/** Beyond the contract: to all children of a dynamic namespace's parent. */
+function relayToChildren(socket, parent) {
+  onAsk(socket, "relay-to-children", (ack, event, ...args) => {
+    parent.emit(event, ...args);
+    ack(true);
   });
 }
 

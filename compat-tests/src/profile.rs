@@ -11,7 +11,7 @@ use socketville::{
 };
 
 use crate::log::Log;
-use crate::{eio_client, sio_client};
+use crate::{eio_client, rooms, sio_client};
 
 /// A profile: its heartbeat, and what is served.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +48,7 @@ pub fn names() -> Vec<&'static str> {
     PROFILES.iter().map(|profile| profile.name).collect()
 }
 
-/// The two middlewares of `/mw`: join and wait, then admit by token.
+/// The two middlewares of `/mw`, and of the dynamic namespaces `/dyn-mw-N` beyond the contract: join and wait, then admit by token.
 fn admit_by_token(namespace: Namespace<'_>, log: &Log) {
     let namespace = namespace
         .use_middleware(async |socket: Socket| {
@@ -95,7 +95,8 @@ fn serve_main(io: &Builder) {
         crate::serve(io.of(name), &log);
     }
     admit_by_token(io.of("/mw"), &log);
-    crate::serve(io.of_pattern("^/dyn-[0-9]+$"), &log);
+    crate::serve(io.of_pattern(rooms::PARENT), &log);
+    admit_by_token(io.of_pattern("^/dyn-mw-[0-9]+$"), &log);
 }
 
 /// A server for a profile, with `key=value` options.

@@ -16,6 +16,9 @@ pub enum Names {
     Several(Vec<String>),
 }
 
+/// The parent of the dynamic namespaces, by its pattern.
+pub const PARENT: &str = "^/dyn-[0-9]+$";
+
 /// Whom `relay` is for, and how.
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -69,6 +72,10 @@ pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
         })
         .on("rooms", |socket: Socket, ack: Ack| answer_rooms(&socket, ack))
         .on("relay", relay)
+        .on("relay-to-children", |socket: Socket, event: String, words: Arguments, ack: Ack| {
+            socket.emitter().emit_to_children(PARENT, &event, words);
+            ack.send(true);
+        })
 }
 
 async fn relay(socket: Socket, options: Options, event: String, words: Arguments, ack: Ack) {

@@ -46,6 +46,30 @@ onEachTransport("connect", ({ test, transport }) => {
     assert.deepEqual(custom.all("news"), []);
   });
 
+  test("auth belongs to the namespace, query and headers to the connection [semantics 22]", async ({ connect }) => {
+    const extraHeaders = { "x-compat": "yes" };
+    const main = await connect({ auth: { who: "main" }, query: { q: "1 ü", r: "" }, extraHeaders });
+    const custom = await connect({ nsp: "/custom", manager: main.manager, auth: { who: "custom" }, query: { q: "ignored" } });
+    const [inMain, inCustom] = [await main.call("handshake"), await custom.call("handshake")];
+    assert.deepEqual([inMain.auth, inCustom.auth], [{ who: "main" }, { who: "custom" }]);
+    for (const { query, headers, url, address, secure, xdomain, issued, time } of [inMain, inCustom]) {
+      assert.deepEqual({ ...query, t: "", transport: "" }, { ...query, EIO: "4", q: "1 ü", r: "", t: "", transport: "" });
+      assert.equal(headers["x-compat"], "yes");
+      assert.match(url, /^\/socket\.io\/\?.*EIO=4&transport=/);
+      assert.match(address, /127\.0\.0\.1$/);
+      assert.deepEqual([secure, xdomain], [false, false]);
+      assert.equal(typeof issued, "number");
+      assert.ok(Math.abs(new Date(time).getTime() - issued) < 1000, `${time} is not ${issued}`);
+    }
+  });
+
+  test("a question mark in a namespace's name is part of it [semantics 22]", async ({ connect }) => {
+    const main = await connect();
+    const strange = await connect({ nsp: "/custom?a=b", manager: main.manager, ready: false });
+    assert.equal((await strange.next("connect_error"))[0].message, "Invalid namespace");
+    assert.equal(await main.call("message-with-ack", "still here"), "still here");
+  });
+
   test("leaving one namespace leaves the other joined [SIO Disconnection from a namespace]", async ({ connect }) => {
     const main = await connect();
     const custom = await connect({ nsp: "/custom", manager: main.manager });

@@ -2,16 +2,9 @@
 // The server's view is read from the `log` of the conformance contract.
 
 import assert from "node:assert/strict";
-import { onEachServer, onEachTransport, unique, until } from "./harness.mjs";
+import { farewell, onEachServer, onEachTransport, unique } from "./harness.mjs";
 import { openSession } from "./session.mjs";
-
-/** Waits until the server has seen the tagged socket go, and returns what it noted about that. */
-function farewell(witness, tag) {
-  return until(`the disconnect of ${tag}`, async () => {
-    const log = await witness.call("log", tag);
-    return log.some(({ ev }) => ev === "disconnect") && log.filter(({ ev }) => ev.startsWith("disconnect"));
-  });
-}
+import { openWire, request } from "./wire.mjs";
 
 function expectFarewell(log, { id, reason, rooms }) {
   assert.deepEqual(
@@ -70,6 +63,17 @@ onEachTransport("disconnect", ({ test, transport }) => {
     await farewell(witness, tag);
     assert.equal(await witness.call("relay", { from: "io", to: [id] }, "news", 1), true);
     await witness.settle();
+  });
+
+  test("who has reconnected by hand hears an event once [SIO Connection to a namespace]", async ({ connect }) => {
+    const client = await connect();
+    client.socket.disconnect();
+    await client.next("disconnect");
+    client.socket.connect();
+    await client.ready();
+    client.socket.emit("message", "once");
+    await client.settle();
+    assert.deepEqual(client.all("message-back"), [["once"]]);
   });
 
   test("after a disconnect by the server the client connects anew when it wants to [SIO Connection to a namespace]", async ({ connect }) => {
@@ -136,6 +140,64 @@ onEachServer("disconnect reasons of raw clients", ({ test }) => {
     const session = await openSession(server, "websocket");
     await session.closed();
   });
+
+  test("a refused CONNECT does not lengthen that time [semantics 10]", async ({ server }) => {
+    const session = await openSession(server, "websocket");
+    for (const refused of ["40/nowhere,", '40/mw,{"token":"wrong"}']) session.send(refused);
+    await session.next((packet) => packet.startsWith("44/nowhere,"));
+    await session.next((packet) => packet.startsWith("44/mw,"));
+    await session.closed();
+  });
+
+  test("leaving all namespaces does not begin that time anew [semantics 10]", async ({ server }) => {
+    const session = await openSession(server, "websocket");
+    await session.join();
+    session.send("41");
+    session.send("40/custom,");
+    await session.next((packet) => packet.startsWith("40/custom,"));
+    session.send("41/custom,");
+    // One that came later and joins nothing is sent away: the time has passed for both.
+    const idle = await openSession(server, "websocket");
+    await idle.closed();
+    assert.match(await session.join(), /./);
+    await session.close();
+  });
+
+  for (const [method, body] of Object.entries({ GET: "", POST: "4" })) {
+    test(`a ${method} that is aborted ends the session: transport error [semantics 3, 16]`, async ({ connect, server }) => {
+      const [witness, tag] = [await connect(), unique("tag")];
+      const session = await openSession(server, "polling");
+      const id = await session.join({ tag });
+      while (!session.packets.some((packet) => packet.startsWith('42["auth"'))) await session.poll();
+      const wire = await openWire(server);
+      const { pathname, search } = new URL(session.url);
+      await wire.send(request(method, pathname + search, undefined, body && { "Content-Length": 100 }) + body);
+      wire.close();
+      expectFarewell(await farewell(witness, tag), { id, reason: "transport error", rooms: [] });
+      assert.equal(await session.poll(), 400);
+    });
+  }
+
+  test("closing the connection from one namespace ends all of them [semantics 16]", async ({ connect }) => {
+    const [witness, tag] = [await connect(), unique("tag")];
+    const main = await connect();
+    const custom = await connect({ nsp: "/custom", manager: main.manager, auth: { tag } });
+    const id = custom.id;
+    main.socket.emit("disconnect-me", true);
+    assert.equal((await main.next("disconnect"))[0], "io server disconnect");
+    await custom.next("disconnect");
+    expectFarewell(await farewell(witness, tag), { id, reason: "server namespace disconnect", rooms: [] });
+  });
+
+  test("an event for a namespace that the client has left ends the connection [semantics 11]", async ({ server }) => {
+    const session = await openSession(server, "websocket");
+    await session.join();
+    session.send("41");
+    session.send("40/custom,"); // its answer parts the two: in one batch the reference's ticks would decide
+    await session.next((packet) => packet.startsWith("40/custom,"));
+    session.send('42["message","too late"]');
+    await session.closed();
+  });
 });
 
 onEachServer(
@@ -150,6 +212,30 @@ onEachServer(
         await session.close();
       });
     }
+
+    test("other packets are no sign of life: ping timeout [EIO Heartbeat; semantics 6, 16]", async ({ connect, server }) => {
+      const [witness, tag] = [await connect(), unique("tag")];
+      const session = await openSession(server, "websocket", { isSilent: true });
+      const id = await session.join({ tag });
+      await beBusyUntil(session, () => session.ws.readyState !== session.ws.OPEN);
+      expectFarewell(await farewell(witness, tag), { id, reason: "ping timeout", rooms: [] });
+    });
+
+    test("a busy client is pinged like an idle one [EIO Heartbeat; semantics 6]", async ({ server }) => {
+      const session = await openSession(server, "websocket");
+      await session.join();
+      const pings = () => session.packets.filter((packet) => packet === "2").length;
+      await beBusyUntil(session, () => pings() >= 2);
+      await session.close();
+    });
   },
   { profile: "protocol" },
 );
+
+/** Asks one question after the other until `isOver`, or until the connection ends. */
+async function beBusyUntil(session, isOver) {
+  while (!isOver()) {
+    session.send('421["message-with-ack"]');
+    await Promise.race([session.next((packet) => packet === "431[]"), session.end]);
+  }
+}

@@ -211,6 +211,23 @@ export function until(what, look) {
   }).finally(() => (isOver = true));
 }
 
+/** Waits until the server has seen the tagged socket go, and returns what it noted about that; the witness is any other client. */
+export function farewell(witness, tag) {
+  return until(`the disconnect of ${tag}`, async () => {
+    const log = await witness.call("log", tag);
+    return log.some(({ ev }) => ev === "disconnect") && log.filter(({ ev }) => ev.startsWith("disconnect"));
+  });
+}
+
+/**
+ * For what a server does after a delay that others have to beat: tries with the delay, then with twice as much, until `attempt` says that they
+ * did. What it finds then is what counts; a slow machine only takes longer.
+ */
+export async function patiently(ms, attempt) {
+  for (; ms <= WAIT_MS_MAX; ms *= 2) if (await attempt(ms)) return;
+  throw new Error(`nobody was in time, not even within ${ms / 2} ms`);
+}
+
 /** The numbers 0 to n - 1. */
 export function upTo(n) {
   return Array.from({ length: n }, (_, i) => i);

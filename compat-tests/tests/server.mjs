@@ -29,9 +29,9 @@ export function conformanceCommand() {
   return words;
 }
 
-/** Starts a server and resolves when it listens. `options` are words such as `cores=2`. */
-export async function startServer({ profile, options = [] }) {
-  const [program, ...first] = conformanceCommand();
+/** Starts a server and resolves when it listens. `options` are words such as `cores=2`, `command` the words that start it. */
+export async function startServer({ profile, options = [], command = conformanceCommand() }) {
+  const [program, ...first] = command;
   const child = spawn(program, [...first, profile, "0", ...options], {
     cwd: HERE,
     stdio: ["ignore", "pipe", "pipe"],

@@ -92,7 +92,7 @@ impl Hub {
             }
             Ok(Some((head, length))) => self.handle_request(now_ms, conn, &head, length, bytes),
             Err(error) => {
-                self.refuse_and_close(now_ms, conn, error.status(), &[HTML], b"");
+                self.refuse_and_close(now_ms, conn, error.status(), &[], b"");
                 (ALL, Progress::Wait)
             }
         }
@@ -107,7 +107,8 @@ impl Hub {
         bytes: &[u8],
     ) -> (usize, Progress) {
         self.counters.requests += 1;
-        let has_body = !matches!(head.body, Body::None | Body::Length(0));
+        let mut has_body = !matches!(head.body, Body::None | Body::Length(0));
+        let mut taken = length;
         let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
         state.keep = if head.keep_alive { KeepAlive::Keep } else { KeepAlive::Close };
         state.content = if head.method == Method::Head { Content::Withheld } else { Content::Sent };
@@ -116,6 +117,9 @@ impl Hub {
             verdict,
             Verdict::Post(_) | Verdict::NotOurs | Verdict::OtherCore(_) | Verdict::Elsewhere
         );
+        if let Some(skipped) = skippable(head.body, &bytes[length..]).filter(|_| !is_read) {
+            (has_body, taken) = (false, length + skipped);
+        }
         if let Some(state) = self.conn_mut(conn) {
             state.extra = extra;
             if has_body && !is_read {
@@ -166,7 +170,7 @@ impl Hub {
             let (_, progress) = self.handle_upload(now_ms, conn, Ok((0, true)));
             return (length, progress);
         }
-        (length, Progress::Again)
+        (taken, Progress::Again)
     }
 
     /// To where its request belongs, with everything read; only if nothing is under way on the connection.
@@ -409,6 +413,14 @@ impl Upload {
     }
 }
 
+/// The length of a body that came whole with its head: one that nobody reads can be passed over.
+fn skippable(body: Body, rest: &[u8]) -> Option<usize> {
+    match body {
+        Body::Length(length) => usize::try_from(length).ok().filter(|&length| length <= rest.len()),
+        Body::None | Body::Chunked => None,
+    }
+}
+
 /// A text as JSON; control characters become blanks.
 fn json_string(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);
@@ -440,9 +452,12 @@ impl Hub {
         self.answer(now_ms, conn, 400, &[JSON], Fault::BadRequest.body().as_bytes());
     }
 
-    /// An upgrade that cannot be.
-    pub(crate) fn answer_fault_and_close(&mut self, now_ms: u64, conn: ConnId) {
+    /// An upgrade that cannot be; who speaks another version learns which one would do (RFC 6455 section 4.4).
+    pub(crate) fn refuse_handshake(&mut self, now_ms: u64, conn: ConnId, error: ws::HandshakeError) {
         self.counters.protocol_errors += 1;
-        self.refuse_and_close(now_ms, conn, 400, &[HTML], Fault::BadRequest.message().as_bytes());
+        let headers = [HTML, ("Sec-WebSocket-Version", "13")];
+        let count = if error == ws::HandshakeError::Version { 2 } else { 1 };
+        let message = Fault::BadRequest.message().as_bytes();
+        self.refuse_and_close(now_ms, conn, 400, &headers[..count], message);
     }
 }

@@ -110,7 +110,7 @@ impl Hub {
             _ => return Verdict::Refuse(Fault::TransportUnknown),
         };
         let is_version_4 = head.query_value("EIO").as_deref() == Some("4");
-        match head.query_value("sid") {
+        match head.query_value("sid").filter(|sid| !sid.is_empty()) {
             Some(sid) => self.verdict_for(&sid, head.method, is_websocket, is_upgrade, is_version_4),
             None if head.method != Method::Get => Verdict::Refuse(Fault::HandshakeMethod),
             None if is_websocket && !is_upgrade => Verdict::Refuse(Fault::BadRequest),

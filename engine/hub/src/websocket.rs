@@ -127,18 +127,20 @@ impl Hub {
             Ok(accept) => {
                 let agreement = deflate.and_then(|_| ws::agree_on_deflate(head));
                 let extension = agreement.map(|agreement| ("Sec-WebSocket-Extensions", agreement.answer()));
+                let protocol = ws::first_protocol(head).map(|name| ("Sec-WebSocket-Protocol", name));
+                let agreed: Vec<_> = extension.into_iter().chain(protocol).collect();
                 let extra = self.take_extra(conn);
                 let lines = extra.as_ref().map_or(&[][..], |extra| &extra.lines);
                 self.outbox.send(conn, |arena| {
-                    ws::write_switching_protocols(arena, &accept, extension.as_slice(), lines);
+                    ws::write_switching_protocols(arena, &accept, &agreed, lines);
                 });
                 if let Some(agreement) = agreement {
                     self.outbox.set_window(conn, agreement.window);
                 }
                 true
             }
-            Err(_) => {
-                self.answer_fault_and_close(now_ms, conn);
+            Err(error) => {
+                self.refuse_handshake(now_ms, conn, error);
                 false
             }
         }
@@ -181,7 +183,7 @@ impl Hub {
                 }
                 Err(_) => self.reject(now_ms, session),
             },
-            Message::Binary(_) if role == Role::Probe => self.abandon_probe(session),
+            Message::Binary(_) if role == Role::Probe => self.turn_probe_away(now_ms, session),
             Message::Binary(bytes) => return self.handle_binary(now_ms, session, bytes.into()),
         }
         None
@@ -233,7 +235,7 @@ impl Hub {
                 self.arm_session(key);
             }
             (Ok(eio::Packet::Upgrade), Some(probe)) if probe.is_answered => self.upgrade(now_ms, key, conn),
-            _ => self.abandon_probe(key),
+            _ => self.turn_probe_away(now_ms, key),
         }
     }
 
@@ -255,7 +257,15 @@ impl Hub {
         self.arm_session(key);
     }
 
-    /// A probe that failed or took too long: its connection ends, polling goes on.
+    /// A probe that says something else: its WebSocket is closed, polling goes on.
+    fn turn_probe_away(&mut self, now_ms: u64, key: SessionKey) {
+        let probe = self.sessions.find_mut(key).and_then(|s| s.polling_mut()).and_then(|p| p.probe.take());
+        if let Some(probe) = probe {
+            self.close_websocket(now_ms, probe.conn, None);
+        }
+    }
+
+    /// A probe that broke or took too long: its connection ends, polling goes on.
     pub(crate) fn abandon_probe(&mut self, key: SessionKey) {
         let probe = self.sessions.find_mut(key).and_then(|s| s.polling_mut()).and_then(|p| p.probe.take());
         if let Some(probe) = probe {

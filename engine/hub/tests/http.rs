@@ -315,3 +315,53 @@ fn requests_may_be_split_anywhere() {
         }
     }
 }
+
+/// Bug: a refused POST ended its connection although its body had come along and could be passed over.
+#[test]
+fn a_refused_post_whose_body_came_along_keeps_its_connection() {
+    let mut pair = Pair::new();
+    let conn = pair.open();
+    let answer = pair.ask(conn, post("nobody", "40")).expect("an answer");
+    assert_eq!((answer.status, answer.body.as_str(), answer.header("Connection")), (400, UNKNOWN, None));
+    let next = pair.ask(conn, get("/socket.io/?EIO=4&transport=polling")).expect("another answer");
+    assert_eq!(next.status, 200);
+}
+
+/// Bug: `sid=` was taken for an unknown session; the reference opens one, as without it.
+#[test]
+fn an_empty_sid_is_none() {
+    let mut pair = Pair::new();
+    let conn = pair.open();
+    let answer = pair.ask(conn, get("/socket.io/?EIO=4&transport=polling&sid=")).expect("an answer");
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.starts_with("0{"), "{}", answer.body);
+}
+
+/// Bug: a client of another version of WebSocket was not told which one would do (RFC 6455 section 4.4).
+#[test]
+fn another_version_of_websocket_is_told_which_one_would_do() {
+    let mut pair = Pair::new();
+    let conn = pair.open();
+    let request = upgrade("/socket.io/?EIO=4&transport=websocket").replace("Version: 13", "Version: 8");
+    let answer = pair.ask(conn, request).expect("an answer");
+    assert_eq!((answer.status, answer.header("Sec-WebSocket-Version")), (400, Some("13")));
+}
+
+/// Bug: a WebSocket that offered subprotocols got none, which browsers take for a failure (RFC 6455 section 4.1).
+#[test]
+fn the_first_offered_subprotocol_is_agreed_upon() {
+    for (offered, agreed) in [
+        ("chat, superchat", Some("chat")),
+        ("mine", Some("mine")),
+        ("", None),
+        (", chat", None),
+        ("a b", None),
+    ] {
+        let mut pair = Pair::new();
+        let conn = pair.open();
+        let line = format!("\r\nSec-WebSocket-Protocol: {offered}\r\n\r\n");
+        let request = upgrade("/socket.io/?EIO=4&transport=websocket").replace("\r\n\r\n", &line);
+        let answer = pair.ask(conn, request).expect("an answer");
+        assert_eq!((answer.status, answer.header("Sec-WebSocket-Protocol")), (101, agreed), "{offered}");
+    }
+}

@@ -142,6 +142,17 @@ fn a_wrong_probe_leaves_polling_alive() {
     }
 }
 
+/// Bug: the WebSocket of a wrong probe was cut, so that its client saw a broken line instead of a close.
+#[test]
+fn a_wrong_probe_is_closed_like_a_websocket() {
+    let mut pair = Pair::new();
+    let client = pair.join_polling();
+    let conn = probe(&mut pair, &client);
+    pair.tell(conn, "2other");
+    assert_eq!(pair.take(conn), [0x88, 0x00], "a close frame without a code");
+    assert!(!pair.is_open(conn));
+}
+
 /// Semantics 5: so is one that breaks, closes, or speaks no WebSocket; answered or not.
 #[test]
 fn a_probe_that_ends_leaves_polling_alive() {

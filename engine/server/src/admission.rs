@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::core::Core;
 use crate::socket::Socket;
@@ -52,12 +52,13 @@ impl Refusal {
         self
     }
 
+    /// The keys in the order in which the reference writes them.
     pub(crate) fn to_json(&self) -> String {
+        let message = Value::from(self.message.as_str());
         match &self.data {
-            Some(data) => json!({"message": self.message, "data": data}),
-            None => json!({"message": self.message}),
+            Some(data) => format!(r#"{{"message":{message},"data":{data}}}"#),
+            None => format!(r#"{{"message":{message}}}"#),
         }
-        .to_string()
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use socketville_hub::NspId;
+use socketville_hub::{NspId, SessionKey};
 
 use crate::core::Core;
 use crate::limits::DYNAMIC_NAMESPACES_MAX;
@@ -116,12 +116,35 @@ impl Core {
         Some(nsp)
     }
 
-    /// A client is about to join a namespace that this core knows.
-    pub(crate) fn enter_child(&self, nsp: NspId) {
-        if nsp.generation > 0
-            && let Some(child) = self.town.children().by_id.get_mut(&nsp)
-        {
-            child.clients += 1;
+    /// A client is about to join a namespace that this core knows. False if it is gone and this core has not heard of that yet.
+    pub(crate) fn enter_child(&self, nsp: NspId) -> bool {
+        if nsp.generation == 0 {
+            return true;
+        }
+        let mut children = self.town.children();
+        let Some(child) = children.by_id.get_mut(&nsp) else { return false };
+        child.clients += 1;
+        true
+    }
+
+    /// A client wants a namespace that this core takes for one that is gone: it is forgotten here, too, and asked for as a new one.
+    pub(crate) fn enter_anew(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {
+        let name = self.hub.borrow().namespace_name(nsp).to_owned();
+        self.hub.borrow_mut().remove_namespace(nsp);
+        self.parents.borrow_mut().remove(&nsp);
+        self.ask_for(session, &name, auth);
+    }
+
+    /// Before something is written for a namespace whose clients may all be other cores': a child has to be known by name here.
+    pub(crate) fn learn_child(&self, nsp: NspId) {
+        if nsp.generation == 0 {
+            return;
+        }
+        // Under the lock, so that the order to forget it, if there will be one, comes later.
+        let children = self.town.children();
+        if let Some(child) = children.by_id.get(&nsp) {
+            self.hub.borrow_mut().enter_namespace(&child.name, nsp);
+            self.parents.borrow_mut().insert(nsp, child.parent);
         }
     }
 

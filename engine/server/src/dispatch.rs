@@ -129,10 +129,10 @@ impl Core {
         match incoming {
             None => {}
             Some(Incoming::Message(peer, message)) => self.handle_message(peer, message),
-            Some(Incoming::Connect { session, nsp, auth }) => {
-                self.enter_child(nsp);
-                self.connect(session, nsp, auth);
-            }
+            Some(Incoming::Connect { session, nsp, auth }) => match self.enter_child(nsp) {
+                true => self.connect(session, nsp, auth),
+                false => self.enter_anew(session, nsp, auth),
+            },
             Some(Incoming::Unknown { session, name, auth }) => self.ask_for(session, name, auth),
             Some(Incoming::Event { socket, id, args, attachments }) => {
                 with_args(&args, |args| self.handle_event(socket, id, args, &attachments.into()));

@@ -67,6 +67,7 @@ pub(crate) struct SharedRecord {
 impl SharedRecord {
     pub(crate) fn record(&self, core: &Core) -> Arc<Record> {
         let encode = || {
+            core.learn_child(self.nsp);
             let mut hub = core.hub.borrow_mut();
             Arc::new(hub.record(self.nsp, &self.target.selector(), self.id, &self.json, &self.attachments))
         };
@@ -191,12 +192,17 @@ impl<'a> Broadcast<'a> {
         let recipients = Recipients::Rooms(nsp, &self.target.selector());
         match (self.home, self.town().current_core()) {
             (Home::Core(core), _) => core.emit(recipients, None, event, &args).map(drop),
-            (Home::Town(_), Some(core)) => core.emit(recipients, None, event, &args).map(drop),
+            (Home::Town(_), Some(core)) => {
+                core.learn_child(nsp);
+                core.emit(recipients, None, event, &args).map(drop)
+            }
             (Home::Town(town), None) if town.app.recovery.is_some() => {
                 let (json, attachments) = written(event, &args)?;
                 let target = self.target.to_owned();
-                let order: Order =
-                    Arc::new(move |core| core.broadcast(nsp, &target.selector(), &json, &attachments));
+                let order: Order = Arc::new(move |core| {
+                    core.learn_child(nsp);
+                    core.broadcast(nsp, &target.selector(), &json, &attachments);
+                });
                 town.mailboxes[0].post(Letter::Order(order)).map_err(|_| EmitError::Full)
             }
             (Home::Town(town), None) => {

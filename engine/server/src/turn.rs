@@ -141,6 +141,7 @@ impl<D: Driver> Turn<D> {
             core.run_effects();
             self.collect(now_ms);
             self.publish();
+            self.ask_addresses();
             self.flush(now_ms);
             self.run_errands(now_ms);
         });
@@ -290,6 +291,18 @@ impl<D: Driver> Turn<D> {
         }
     }
 
+    /// Before the flush, which ends the connections of clients that poll each time on a new one.
+    fn ask_addresses(&mut self) {
+        let core = Rc::clone(&self.core);
+        core.errands.borrow_mut().retain(|errand| {
+            let Effect::AskAddress(conn, session) = errand else { return true };
+            if let Ok(address) = self.driver.peer_address(token_of(*conn)) {
+                core.hub.borrow_mut().set_address(*session, address.ip());
+            }
+            false
+        });
+    }
+
     fn run_errands(&mut self, now_ms: u64) {
         let core = Rc::clone(&self.core);
         while let Some(effect) = { core.errands.borrow_mut().pop_front() } {
@@ -299,13 +312,9 @@ impl<D: Driver> Turn<D> {
                     core.hub.borrow_mut().forget(conn);
                 }
                 Effect::Pass(conn, to, bytes) => self.pass(now_ms, conn, to, bytes),
-                Effect::AskAddress(conn, session) => {
-                    if let Ok(address) = self.driver.peer_address(token_of(conn)) {
-                        core.hub.borrow_mut().set_address(session, address.ip());
-                    }
-                }
                 Effect::HandOver(conn, bytes) => self.hand_over(now_ms, conn, bytes),
                 Effect::Request(..)
+                | Effect::AskAddress(..)
                 | Effect::Resume(_)
                 | Effect::Room(_)
                 | Effect::Consider(..)

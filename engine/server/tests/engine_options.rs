@@ -7,7 +7,7 @@ mod stage;
 use std::fs;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use socketville::{Ack, Builder, Cookie, Cors, Handshake, Server, Socket};
 
 use client::Client;
@@ -263,5 +263,27 @@ fn a_handshake_tells_where_and_when() {
         assert_eq!((&told["is_recent"], &told["time"]), (&json!(true), &json!(62)));
         assert_eq!(told["queries"], json!([["EIO", "4"], ["transport", "websocket"]]));
         assert_eq!((&told["host"], &told["flags"]), (&json!(["host", "test"]), &json!([false, false])));
+    });
+}
+
+/// Bug: a client that polls on a new connection each time, as Node's does, had no address: its first connection was closed before it was asked.
+#[test]
+fn a_client_that_closes_every_connection_has_an_address() {
+    let build = |io: &Builder| {
+        io.on("who", |socket: Socket, ack: Ack| ack.send(socket.handshake().address()));
+    };
+    on_cores(&[1, 2], build, |stage| {
+        let mut first = Http::connect(stage.address);
+        first.send(&format!("GET {OPEN} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+        let open: Value = serde_json::from_str(&first.reply().expect("an answer").body[1..]).expect("JSON");
+        let target = format!("{OPEN}&sid={}", open["sid"].as_str().expect("an id"));
+        let mut http = Http::connect(stage.address);
+        http.request("POST", &target, "40");
+        http.request("POST", &target, r#"421["who"]"#);
+        let mut payload = String::new();
+        while !payload.contains("431[") {
+            payload = http.request("GET", &target, "").body;
+        }
+        assert!(payload.ends_with(r#"431["127.0.0.1"]"#), "{payload}");
     });
 }

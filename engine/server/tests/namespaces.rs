@@ -4,8 +4,8 @@
 mod client;
 mod stage;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 use serde_json::{Value, json};
 use socketville::limits::DYNAMIC_NAMESPACES_MAX;
@@ -13,6 +13,7 @@ use socketville::{Ack, Builder, Refusal, Socket};
 
 use client::Client;
 use client::packet::Kind;
+use socketville_proto::ws::Opcode;
 use stage::{Stage, on_cores, on_each, wait};
 
 fn build(io: &Builder) {
@@ -91,6 +92,68 @@ fn clients_of_all_cores_share_one_child() {
                 assert_eq!((packet.nsp.as_str(), packet.event().1), ("/room-shared", json!([number])));
             }
         }
+    });
+}
+
+/// Bug: what a core emitted to a child that none of its own clients was in reached the others as events of `/`.
+#[test]
+fn a_core_that_has_no_client_in_a_child_may_speak_to_it() {
+    let speaking = |io: &Builder| {
+        build(io);
+        io.of("/").on("tell", |socket: Socket, ack: Ack| {
+            socket.emitter().of("/room-far").emit("news", 1);
+            socket.emitter().emit_to_children("^/room-", "news", 2);
+            ack.send(true);
+        });
+        io.of("/").on("tell-counted", async |socket: Socket, ack: Ack| {
+            ack.send(socket.emitter().of("/room-far").emit_counted("news", 3).await.unwrap_or_default());
+        });
+    };
+    on_cores(&[2], speaking, |stage| {
+        let (mut near, mut far) = (stage.client_on(0), stage.client_on(1));
+        far.join("/room-far", "");
+        near.ask(1, r#"["tell"]"#);
+        near.ask(2, r#"["tell-counted"]"#);
+        for number in [1, 2, 3] {
+            let packet = far.next(|packet| packet.kind == Kind::Event);
+            assert_eq!((packet.nsp.as_str(), packet.event().1), ("/room-far", json!([number])));
+        }
+    });
+}
+
+/// Bug: a client that joined a child on one core, while its last client had left it on another, was in a namespace that was then forgotten.
+#[test]
+fn who_joins_while_the_last_one_leaves_elsewhere_is_in_a_new_one() {
+    let (is_blocked, blocked) = mpsc::channel();
+    let (go, may_go) = mpsc::channel::<()>();
+    let blocking = Arc::new(Mutex::new((is_blocked, may_go)));
+    let build_blocking = |io: &Builder| {
+        build(io);
+        let blocking = Arc::clone(&blocking);
+        io.of("/").on("block", move || {
+            let (is_blocked, may_go) = &*blocking.lock().expect("one at a time");
+            is_blocked.send(()).expect("the test is there");
+            may_go.recv().expect("the test is there");
+        });
+    };
+    on_cores(&[2], build_blocking, |stage| {
+        let (mut near, mut far) = (stage.client_on(0), stage.client_on(1));
+        near.join("/room-x", "");
+        far.join("/room-x", "");
+        near.send_text("41/room-x,");
+        near.ask(1, r#"["fence"]"#);
+        // In one read: the second packet is handled before the first core looks into its mailbox again.
+        near.send_all(&[(Opcode::Text, br#"42["block"]"#), (Opcode::Text, b"40/room-x,")]);
+        blocked.recv().expect("the handler runs");
+        far.send_text("41/room-x,");
+        far.ask(2, r#"["fence"]"#);
+        go.send(()).expect("the handler waits");
+        near.next(|packet| packet.kind == Kind::Connect && packet.nsp == "/room-x");
+        near.ask(3, r#"["fence"]"#);
+        assert!(exists(stage, "/room-x"));
+        stage.emitter.of("/room-x").emit("news", 1);
+        let packet = near.next(|packet| packet.kind == Kind::Event);
+        assert_eq!((packet.nsp.as_str(), packet.event().1), ("/room-x", json!([1])));
     });
 }
 

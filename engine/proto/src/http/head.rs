@@ -111,7 +111,7 @@ impl<'a> Head<'a> {
     }
 
     /// The elements of the list that all headers of this name form, empty ones included.
-    pub(super) fn elements(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn elements(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.values(name).flat_map(|value| value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
     }
 }

@@ -22,4 +22,5 @@ pub use parse::parse_head;
 pub use query::query_pairs;
 pub use response::{CONTINUE, KeepAlive, reason_phrase, write_header, write_response, write_response_head};
 
+pub(crate) use parse::is_token;
 pub(crate) use response::write_headers;

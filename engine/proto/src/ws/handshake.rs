@@ -1,6 +1,6 @@
 //! The opening handshake (RFC 6455 section 4.2): is it one, is it right, and the response.
 //!
-//! Not access control: origins, paths and subprotocols are the caller's.
+//! Not access control: origins and paths are the caller's.
 
 use std::fmt;
 
@@ -58,6 +58,13 @@ pub fn check_handshake(head: &Head<'_>) -> Result<[u8; 28], HandshakeError> {
     }
     let key = single(head, "Sec-WebSocket-Key").filter(|key| is_key(key)).ok_or(HandshakeError::Key)?;
     Ok(accept(key))
+}
+
+/// The subprotocol to agree upon: the first that is offered, as the reference does. Browsers fail a WebSocket that offered some and
+/// got none (section 4.1); what the names mean is nothing to Socket.IO.
+pub fn first_protocol<'a>(head: &Head<'a>) -> Option<&'a str> {
+    let first = head.elements("Sec-WebSocket-Protocol").next()?;
+    std::str::from_utf8(first).ok().filter(|name| !name.is_empty() && name.bytes().all(http::is_token))
 }
 
 /// Appends the 101 response. `extra` headers are sanitised like those of [`http::write_response`].

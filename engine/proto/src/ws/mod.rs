@@ -22,4 +22,4 @@ pub use encode::{ServerFrames, header_len, server_frames, write_close, write_hea
 pub use error::Error;
 pub use extension::{Agreement, Window, agree_on_deflate};
 pub use frame::Opcode;
-pub use handshake::{HandshakeError, check_handshake, is_upgrade, write_switching_protocols};
+pub use handshake::{HandshakeError, check_handshake, first_protocol, is_upgrade, write_switching_protocols};

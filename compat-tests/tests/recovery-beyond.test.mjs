@@ -1,0 +1,30 @@
+// Connection state recovery where the reference gives up: not run against it, for it fails here.
+// What both do is in recovery.test.mjs.
+
+import assert from "node:assert/strict";
+import { onEachTransport } from "./harness.mjs";
+import { away, pair } from "./away.mjs";
+
+onEachTransport(
+  "recovery beyond the reference",
+  ({ test }) => {
+    test("a client that has heard nothing recovers too [semantics 21]", async ({ connect }) => {
+      const { a, b, room } = await pair(connect);
+      await away(a);
+      assert.equal(a.socket.recovered, true);
+      await away(a, () => b.call("relay", { to: [room] }, "news", 1));
+      assert.equal(a.socket.recovered, true);
+      assert.equal((await a.next("news"))[0], 1);
+    });
+
+    test("a wrong offset is no reason to begin anew: what a client surely had is known [semantics 21]", async ({ connect }) => {
+      const { a, b, room } = await pair(connect);
+      a.socket._lastOffset = "rubbish";
+      await away(a, () => b.call("relay", { to: [room] }, "news", 1));
+      assert.equal(a.socket.recovered, true);
+      assert.equal((await a.next("news"))[0], 1);
+    });
+  },
+  undefined,
+  { profile: "recovery" },
+);
