@@ -179,7 +179,7 @@ fn decode_args(payload: &str, attachments: u8) -> Result<Args<'_>, Error> {
 
 /// CVE-2023-32695: the first element is a string or a number; and not one of the protocol's own names, however it is
 /// escaped.
-fn check_event_name(args: &Args<'_>) -> Result<(), Error> {
+pub(super) fn check_event_name(args: &Args<'_>) -> Result<(), Error> {
     if args.is_empty() {
         return Err(Error::MissingEventName);
     }
