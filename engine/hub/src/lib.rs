@@ -30,6 +30,7 @@ pub mod limits;
 mod members;
 mod namespaces;
 mod outbox;
+mod packed;
 mod packets;
 mod polling;
 mod recovery;

@@ -188,7 +188,7 @@ impl Core {
         args: &(impl Serialize + ?Sized),
     ) -> Result<usize, EmitError> {
         self.with_scratch(|json, attachments| {
-            write_event(json, event, args, attachments)?;
+            write_event(json, event, args, attachments, self.town.app.config.parser)?;
             Ok(self.send(recipients, encode::Kind::Event, id, json, attachments))
         })
     }
@@ -201,7 +201,7 @@ impl Core {
         args: &(impl Serialize + ?Sized),
     ) -> Result<usize, EmitError> {
         self.with_scratch(|json, attachments| {
-            write_args(json, args, attachments)?;
+            write_args(json, args, attachments, self.town.app.config.parser)?;
             let to = Recipients::Socket(key, Manner::default());
             Ok(self.send(to, encode::Kind::Ack, Some(id), json, attachments))
         })

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use socketville_hub::Cookie;
+use socketville_proto::sio::Parser;
 
 use crate::builder::Builder;
 use crate::handshake::Handshake;
@@ -93,6 +94,18 @@ impl Builder {
     /// Source: `httpCompression.threshold`, default 1024.
     pub fn http_compression(&self, threshold_bytes: Option<usize>) -> &Self {
         self.with(|config| config.http_compression = threshold_bytes)
+    }
+
+    /// What Socket.IO's packets look like; the clients of this server must be told the same. Source: `parser`, default JSON.
+    ///
+    /// ```
+    /// use socketville::{Parser, Server};
+    ///
+    /// // Clients: `io(url, { parser: require("socket.io-msgpack-parser") })`
+    /// Server::builder().parser(Parser::MsgPack);
+    /// ```
+    pub fn parser(&self, parser: Parser) -> &Self {
+        self.with(|config| config.parser = parser)
     }
 
     /// A message that every session gets right after its handshake. Source: `initialPacket`, default none.

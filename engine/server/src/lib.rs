@@ -68,6 +68,7 @@ mod turn;
 
 pub use socketville_hub::{Cookie, Cors, Deflate, JoinError, Origins, SameSite, Transports};
 pub use socketville_proto::http::Method;
+pub use socketville_proto::sio::Parser;
 pub use socketville_sys::Preference as Driver;
 
 pub use ack::{Ack, AckError};

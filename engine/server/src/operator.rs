@@ -75,9 +75,9 @@ impl SharedRecord {
 }
 
 /// An event as JSON, with its attachments.
-fn written(event: &str, args: &impl Serialize) -> Result<(Vec<u8>, Vec<Vec<u8>>), EmitError> {
+fn written(town: &Town, event: &str, args: &impl Serialize) -> Result<(Vec<u8>, Vec<Vec<u8>>), EmitError> {
     let (mut json, mut attachments) = (Vec::new(), Vec::new());
-    write_event(&mut json, event, args, &mut attachments)?;
+    write_event(&mut json, event, args, &mut attachments, town.app.config.parser)?;
     Ok((json, attachments))
 }
 
@@ -193,7 +193,7 @@ impl<'a> Broadcast<'a> {
             (Home::Core(core), _) => core.emit(recipients, None, event, &args).map(drop),
             (Home::Town(_), Some(core)) => core.emit(recipients, None, event, &args).map(drop),
             (Home::Town(town), None) if town.app.recovery.is_some() => {
-                let (json, attachments) = written(event, &args)?;
+                let (json, attachments) = written(town, event, &args)?;
                 let target = self.target.to_owned();
                 let order: Order =
                     Arc::new(move |core| core.broadcast(nsp, &target.selector(), &json, &attachments));
@@ -227,13 +227,13 @@ impl<'a> Broadcast<'a> {
 
     /// Encodes once, for all cores, on a thread that is none.
     fn record(&self, nsp: NspId, event: &str, args: &impl Serialize) -> Result<Record, EmitError> {
-        let (json, attachments) = written(event, args)?;
+        let (json, attachments) = written(self.town(), event, args)?;
         let town = self.town();
         let name = town.name_of(nsp);
         let (kind, payload) = (encode::Kind::Event, json.as_slice());
         let packet = encode::Packet { kind, nsp: &name, id: None, payload, attachments: &attachments };
         let mut bytes = Vec::new();
-        let frames = encode::write(&mut bytes, &packet) as u32;
+        let frames = town.app.config.parser.write(&mut bytes, &packet) as u32;
         town.emits_outside.fetch_add(1, Ordering::Relaxed);
         Ok(self.target.selector().record(nsp, &bytes, frames))
     }
@@ -246,7 +246,7 @@ impl<'a> Broadcast<'a> {
         args: &impl Serialize,
     ) -> Result<SharedRecord, EmitError> {
         let (nsp, target) = (self.known()?, self.target.to_owned());
-        let (json, attachments) = written(event, args)?;
+        let (json, attachments) = written(self.town(), event, args)?;
         Ok(SharedRecord { nsp, target, id, json, attachments, record: OnceLock::new() })
     }
 

@@ -2,6 +2,7 @@
 
 use super::msgpack;
 use crate::encode::{self, Packet};
+use crate::limits;
 
 /// How packets travel; one server speaks one of them, and its clients must be told. Source: `parser`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,14 @@ pub enum Parser {
 }
 
 impl Parser {
+    /// Attachments that clients accept in one packet: by default, or at all if there is no default.
+    pub const fn attachments_max(self) -> usize {
+        match self {
+            Self::Json => limits::ATTACHMENTS_MAX as usize,
+            Self::MsgPack => limits::BINARIES_MAX,
+        }
+    }
+
     /// Appends a packet's frames and says how many they are.
     pub fn write<A: AsRef<[u8]>>(self, out: &mut Vec<u8>, packet: &Packet<'_, A>) -> usize {
         match self {
