@@ -79,6 +79,23 @@ impl Builder {
         self.with_app(|app| app.hooks.headers.push(Box::new(add)))
     }
 
+    /// Chooses the ids of Engine.IO's sessions: the letters that follow the first, which names the session's core. Up to 19 of
+    /// base64url's (`A-Za-z0-9-_`) are taken; what is missing is filled up at random. An id with others, with more, or of a session that
+    /// lives gives way to one of ours, counted as `ids_refused`. Whoever guesses a session's id can speak for it: leave enough to
+    /// chance. Ids of sockets are not chosen, as in the reference. Source: `io.engine.generateId`.
+    ///
+    /// ```
+    /// use socketville::Server;
+    ///
+    /// Server::builder().generate_id(|_request| "blue-".into());
+    /// ```
+    pub fn generate_id(
+        &self,
+        name: impl Fn(&EngineRequest<'_, '_>) -> String + Send + Sync + 'static,
+    ) -> &Self {
+        self.with_app(|app| app.hooks.name = Some(Box::new(name)))
+    }
+
     /// Names the session in a cookie, on the answer that opens it. Source: `cookie`, default none.
     ///
     /// ```

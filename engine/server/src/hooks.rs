@@ -51,6 +51,8 @@ pub(crate) type ConsiderHook =
     Box<dyn Fn(Handshake) -> Pin<Box<dyn Future<Output = Result<(), String>>>> + Send + Sync>;
 pub(crate) type HeadersHook = Box<dyn Fn(&EngineRequest<'_, '_>, &mut Vec<(String, String)>) + Send + Sync>;
 
+pub(crate) type NameHook = Box<dyn Fn(&EngineRequest<'_, '_>) -> String + Send + Sync>;
+
 /// All hooks of an application.
 #[derive(Default)]
 pub(crate) struct Hooks {
@@ -58,6 +60,7 @@ pub(crate) struct Hooks {
     pub(crate) consider: Vec<ConsiderHook>,
     pub(crate) initial_headers: Vec<HeadersHook>,
     pub(crate) headers: Vec<HeadersHook>,
+    pub(crate) name: Option<NameHook>,
 }
 
 impl Hooks {
@@ -66,6 +69,7 @@ impl Hooks {
             && self.consider.is_empty()
             && self.initial_headers.is_empty()
             && self.headers.is_empty()
+            && self.name.is_none()
     }
 }
 
@@ -84,6 +88,18 @@ impl Desk for TownDesk {
             Ok(()) if self.0.app.hooks.consider.is_empty() => Permission::Granted,
             Ok(()) => Permission::Pending,
         }
+    }
+
+    fn names_sessions(&self) -> bool {
+        self.0.app.hooks.name.is_some()
+    }
+
+    fn name(&self, head: &Head<'_>) -> Option<String> {
+        let name = self.0.app.hooks.name.as_ref()?;
+        let named = catch_unwind(AssertUnwindSafe(|| name(&EngineRequest(head))));
+        named
+            .inspect_err(|_| tracing::error!("a `generate_id` function panicked; the id is one of ours"))
+            .ok()
     }
 
     fn headers(&self, head: &Head<'_>, is_initial: bool, add: &mut dyn FnMut(&str, &str)) {

@@ -265,3 +265,41 @@ fn a_handshake_tells_where_and_when() {
         assert_eq!((&told["host"], &told["flags"]), (&json!(["host", "test"]), &json!([false, false])));
     });
 }
+
+/// Source: `io.engine.generateId`.
+#[test]
+fn ids_of_sessions_begin_as_the_application_wants_them() {
+    let build = |io: &Builder| {
+        io.generate_id(|request| match request.query("as").as_deref() {
+            Some("panic") => panic!("a function of the application's"),
+            name => name.unwrap_or_default().to_owned(),
+        });
+        io.on("eid", |socket: Socket, ack: Ack| ack.send(socket.session_id()));
+    };
+    on_cores(&[1, 2], build, |stage| {
+        let named = |name: &str| {
+            let reply = ask(stage, "GET", &format!("{OPEN}&as={name}"), "");
+            let open: serde_json::Value = serde_json::from_str(&reply.body[1..]).expect("an open packet");
+            open["sid"].as_str().expect("an id").to_owned()
+        };
+        let refused = || stage.sum(|report| report.hub.ids_refused);
+        assert!(named("blue-")[1..].starts_with("blue-"));
+        assert_ne!(named("blue-"), named("blue-"), "what is missing is random");
+        assert_eq!(refused(), 0);
+        let whole = "abcdefghijklmnopqrs";
+        let first = named(whole);
+        assert_eq!(first[1..], *whole);
+        // Taken, but on another core it is another id.
+        let again: Vec<_> = (0..8).map(|_| named(whole)).filter(|id| id[1..] == *whole).collect();
+        assert!(again.len() < stage.emitter.cores(), "{again:?}");
+        let before = refused();
+        assert!(before >= 7, "{before}");
+        for unfit in ["", "no.", "abcdefghijklmnopqrst"] {
+            assert_eq!(named(unfit).len(), 20);
+        }
+        assert_eq!(refused() - before, 3);
+        assert_eq!(named("panic").len(), 20);
+        let mut client = stage.client();
+        assert_eq!(client.ask(1, r#"["eid"]"#)[0].as_str().expect("an id").len(), 20);
+    });
+}
