@@ -12,6 +12,7 @@ use serde::Serialize;
 use socketville_hub::{Delivery, Effect, Hub, Id, Manner, NspId, Selector, SocketKey};
 use socketville_proto::encode;
 
+use crate::adapter::Reach;
 use crate::args::{write_args, write_event};
 use crate::error::EmitError;
 use crate::executor::Executor;
@@ -52,7 +53,7 @@ pub(crate) struct Core {
 #[derive(Clone, Copy)]
 pub(crate) enum Recipients<'a> {
     Socket(SocketKey, Manner),
-    Rooms(NspId, &'a Selector<'a>),
+    Rooms(NspId, &'a Selector<'a>, Reach),
 }
 
 thread_local! {
@@ -212,10 +213,11 @@ impl Core {
         &self,
         nsp: NspId,
         selector: &Selector<'_>,
+        reach: Reach,
         json: &[u8],
         attachments: &[Vec<u8>],
     ) {
-        self.send(Recipients::Rooms(nsp, selector), encode::Kind::Event, None, json, attachments);
+        self.send(Recipients::Rooms(nsp, selector, reach), encode::Kind::Event, None, json, attachments);
     }
 
     fn with_scratch<R>(&self, run: impl FnOnce(&mut Vec<u8>, &mut Vec<Vec<u8>>) -> R) -> R {
@@ -238,7 +240,9 @@ impl Core {
                     self.show(&socket, array);
                 }
             }
-            Recipients::Rooms(nsp, selector) if self.is_watched(nsp) => self.show_all(nsp, selector, array),
+            Recipients::Rooms(nsp, selector, _) if self.is_watched(nsp) => {
+                self.show_all(nsp, selector, array);
+            }
             Recipients::Rooms(..) => {}
         }
     }
@@ -259,9 +263,13 @@ impl Core {
             Recipients::Socket(key, manner) => {
                 usize::from(hub.send(key, kind, id, json, attachments, manner))
             }
-            Recipients::Rooms(nsp, selector) => {
+            Recipients::Rooms(nsp, selector, reach) => {
                 let Delivery { sockets, record } = hub.broadcast(nsp, selector, kind, json, attachments);
+                drop(hub);
                 self.outgoing.borrow_mut().extend(record.map(Letter::Record));
+                if reach == Reach::Everywhere {
+                    self.town.tell_others_event(nsp, selector, json, attachments);
+                }
                 sockets
             }
         }

@@ -21,5 +21,5 @@ mod parser;
 pub use args::{Args, Spans};
 pub use attachments::Pending;
 pub use error::Error;
-pub use packet::{Packet, decode};
+pub use packet::{Packet, check_event, decode};
 pub use parser::Parser;
