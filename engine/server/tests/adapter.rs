@@ -62,7 +62,7 @@ fn handlers(io: &Builder) {
             ack.send(());
         })
         .on("whisper", |socket: Socket, ack: Ack| {
-            socket.nsp().local().emit("whispered", ());
+            socket.local().emit("whispered", ());
             ack.send(());
         })
         .on("tick", |socket: Socket, ack: Ack| {
@@ -149,8 +149,10 @@ fn a_broadcast_reaches_both_servers_but_not_its_sender_nor_the_excepted() {
 #[test]
 fn what_is_local_stays_and_flags_go_along() {
     on_pairs(|here, there, wire| {
-        let (mut speaker, mut far) = (here.client(), there.client());
+        let (mut speaker, mut near, mut far) = (here.client(), here.client(), there.client());
         speaker.ask(1, r#"["whisper"]"#);
+        near.event("whispered");
+        assert_eq!(heard(here, &mut speaker), [], "not to its sender");
         here.emitter.of("/").local().emit("whispered", ());
         here.emitter.of("/").local().sockets_join("secret");
         assert_eq!(heard(there, &mut far), []);
@@ -162,7 +164,7 @@ fn what_is_local_stays_and_flags_go_along() {
             matches!(said[0].content, Content::Event { volatile: true, compress: false, .. }),
             "{said:?}"
         );
-        assert_eq!(speaker.ask(3, r#"["count"]"#), json!([1]), "counts are this server's");
+        assert_eq!(speaker.ask(3, r#"["count"]"#), json!([2]), "counts are this server's");
         assert_eq!(heard(there, &mut far), [("counted".to_owned(), json!([1]))]);
         here.emitter.to(Vec::<String>::new()).emit("nobody", ());
         here.emitter.to(Vec::<String>::new()).sockets_join("nowhere");
