@@ -25,6 +25,9 @@ pub trait Desk: Send + Sync {
         None
     }
 
+    /// A request of the engine's is refused, with this code and message. Source: the event `connection_error`.
+    fn refused(&self, _head: &Head<'_>, _code: usize, _message: &str) {}
+
     /// Headers that the answer gets. Source: the events `initial_headers`, for the answer that opens a session, and `headers`.
     fn headers(&self, _head: &Head<'_>, _is_initial: bool, _add: &mut dyn FnMut(&str, &str)) {}
 }
@@ -205,6 +208,12 @@ impl Hub {
             self.counters.ids_refused += 1;
             self.new_id()
         })
+    }
+
+    pub(crate) fn tell_refusal(&self, head: &Head<'_>, code: usize, message: &str) {
+        if let Some(desk) = &self.desk {
+            desk.refused(head, code, message);
+        }
     }
 
     pub(crate) fn take_extra(&mut self, conn: ConnId) -> Option<Box<Extra>> {

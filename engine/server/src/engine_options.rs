@@ -79,6 +79,22 @@ impl Builder {
         self.with_app(|app| app.hooks.headers.push(Box::new(add)))
     }
 
+    /// Calls the function when a request of the engine's is refused: the request, the code that the client is told (0 transport, 1 session, 2 method,
+    /// 3 bad request, 4 forbidden, 5 version), and the message. It runs within a turn and must not wait. Source: the engine's event
+    /// `connection_error`.
+    ///
+    /// ```
+    /// use socketville::Server;
+    ///
+    /// Server::builder().on_connection_error(|request, code, message| println!("{}: {code}, {message}", request.url()));
+    /// ```
+    pub fn on_connection_error(
+        &self,
+        see: impl Fn(&EngineRequest<'_, '_>, usize, &str) + Send + Sync + 'static,
+    ) -> &Self {
+        self.with_app(|app| app.hooks.refused.push(Box::new(see)))
+    }
+
     /// Chooses the ids of Engine.IO's sessions: the letters that follow the first, which names the session's core. Up to 19 of
     /// base64url's (`A-Za-z0-9-_`) are taken; what is missing is filled up at random. An id with others, with more, or of a session that
     /// lives gives way to one of ours, counted as `ids_refused`. Whoever guesses a session's id can speak for it: leave enough to

@@ -53,6 +53,8 @@ pub(crate) type HeadersHook = Box<dyn Fn(&EngineRequest<'_, '_>, &mut Vec<(Strin
 
 pub(crate) type NameHook = Box<dyn Fn(&EngineRequest<'_, '_>) -> String + Send + Sync>;
 
+pub(crate) type RefusedHook = Box<dyn Fn(&EngineRequest<'_, '_>, usize, &str) + Send + Sync>;
+
 /// All hooks of an application.
 #[derive(Default)]
 pub(crate) struct Hooks {
@@ -61,6 +63,7 @@ pub(crate) struct Hooks {
     pub(crate) initial_headers: Vec<HeadersHook>,
     pub(crate) headers: Vec<HeadersHook>,
     pub(crate) name: Option<NameHook>,
+    pub(crate) refused: Vec<RefusedHook>,
 }
 
 impl Hooks {
@@ -70,6 +73,7 @@ impl Hooks {
             && self.initial_headers.is_empty()
             && self.headers.is_empty()
             && self.name.is_none()
+            && self.refused.is_empty()
     }
 }
 
@@ -100,6 +104,14 @@ impl Desk for TownDesk {
         named
             .inspect_err(|_| tracing::error!("a `generate_id` function panicked; the id is one of ours"))
             .ok()
+    }
+
+    fn refused(&self, head: &Head<'_>, code: usize, message: &str) {
+        let hooks = &self.0.app.hooks.refused;
+        let tell = || hooks.iter().for_each(|hook| hook(&EngineRequest(head), code, message));
+        if catch_unwind(AssertUnwindSafe(tell)).is_err() {
+            tracing::error!("a function for refused requests panicked");
+        }
     }
 
     fn headers(&self, head: &Head<'_>, is_initial: bool, add: &mut dyn FnMut(&str, &str)) {
