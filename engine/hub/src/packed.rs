@@ -14,6 +14,7 @@ impl Hub {
         key: SessionKey,
         bytes: &[u8],
     ) -> Option<Incoming<'a>> {
+        self.counters.packets_in += 1;
         let Ok(packet) = msgpack::decode(bytes) else {
             self.reject_packet(now_ms, key);
             return None;

@@ -125,6 +125,7 @@ fn events_acks_and_disconnects_arrive_with_their_binary() {
         "#0 left: client namespace disconnect []",
     ];
     assert_eq!(pair.take_heard()[..3], expected);
+    assert_eq!(pair.hub.counters.packets_in, 4);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::date::write_date;
 use super::head::{Head, Reader};
 use super::{Error as Fault, Payload};
+use crate::encode::Decimal;
 use crate::limits;
 use crate::sio::Error;
 use crate::sio::json;
@@ -129,8 +130,8 @@ impl Scribe<'_> {
             Head::Map(count) => return self.open(count, true),
             Head::Nil => self.json.extend_from_slice(b"null"),
             Head::Bool(value) => self.json.extend_from_slice(if value { b"true" } else { b"false" }),
-            Head::Unsigned(number) => self.display(number),
-            Head::Signed(number) => self.display(number),
+            Head::Unsigned(number) => self.unsigned(number),
+            Head::Signed(number) => self.signed(number),
             Head::Float(number) => self.float(number),
             Head::Str(bytes) => json::write_string(&mut self.json, text(bytes)?),
             Head::Bin(bytes) => self.bytes(bytes)?,
@@ -176,9 +177,15 @@ impl Scribe<'_> {
         Ok(())
     }
 
-    fn display(&mut self, value: impl std::fmt::Display) {
-        let written = write!(self.json, "{value}");
-        debug_assert!(written.is_ok(), "memory takes everything");
+    fn unsigned(&mut self, number: u64) {
+        self.json.extend_from_slice(Decimal::new(number).digits());
+    }
+
+    fn signed(&mut self, number: i64) {
+        if number < 0 {
+            self.json.push(b'-');
+        }
+        self.unsigned(number.unsigned_abs());
     }
 
     /// As the clients' language writes numbers: no fraction if there is none; null for what JSON has no word for.
@@ -187,7 +194,7 @@ impl Scribe<'_> {
         if !number.is_finite() {
             self.json.extend_from_slice(b"null");
         } else if number.fract() == 0.0 && number.abs() <= EXACT_MAX {
-            self.display(number as i64);
+            self.signed(number as i64);
         } else {
             let written = write!(self.json, "{number:?}"); // not Display, which writes 1e300 in 301 digits
             debug_assert!(written.is_ok(), "memory takes everything");
@@ -201,7 +208,7 @@ impl Scribe<'_> {
                 if i > 0 {
                     self.json.push(b',');
                 }
-                self.display(byte);
+                self.unsigned(u64::from(*byte));
             }
             self.json.push(b']');
             return Ok(());
@@ -211,7 +218,7 @@ impl Scribe<'_> {
             return Err(Fault::Binaries.into());
         }
         self.json.extend_from_slice(br#"{"_placeholder":true,"num":"#);
-        self.display(num);
+        self.unsigned(num as u64);
         self.json.push(b'}');
         self.payload.attachments.push(bytes.to_vec());
         Ok(())
@@ -239,7 +246,7 @@ impl Scribe<'_> {
             (-1, data, false) => return Err(Fault::Timestamp(data.len()).into()),
             (kind, data, _) => {
                 self.json.push(b'[');
-                self.display(kind);
+                self.signed(i64::from(kind));
                 self.json.push(b',');
                 self.bytes(data)?;
                 self.json.push(b']');
