@@ -1,4 +1,4 @@
-// The conformance program's profiles `protocol`, `main` and `recovery` on the reference implementation (socket.io for Node.js).
+// The conformance program's profiles `protocol`, `main`, `recovery` and `msgpack` on the reference implementation (socket.io for Node.js).
 // It exists to prove that the tests are right: they must pass here first. It is not part of the product.
 //
 //     node reference/conformance.mjs PROFILE PORT [cores=N] [driver=NAME]
@@ -8,6 +8,7 @@
 import { createServer } from "node:http";
 import { Server as EngineServer } from "engine.io";
 import { Server } from "socket.io";
+import msgpack from "socket.io-msgpack-parser";
 import { WebSocketServer } from "ws";
 import { serveNamespace, admitByToken } from "./handlers.mjs";
 
@@ -16,6 +17,7 @@ const PROFILES = {
   protocol: { pingInterval: 300, pingTimeout: 200 },
   main: { pingInterval: 25_000, pingTimeout: 20_000, allowEIO3: true },
   recovery: { pingInterval: 25_000, pingTimeout: 20_000, connectionStateRecovery: { maxDisconnectionDuration: 3000 } },
+  msgpack: { pingInterval: 25_000, pingTimeout: 20_000 },
 };
 const HTTP_BUFFER_BYTES_MAX = 1e6;
 const CONNECT_TIMEOUT_MS = 1000;
@@ -53,6 +55,7 @@ function serveSocketIo(server) {
     cleanupEmptyChildNamespaces: profile === "main",
     connectTimeout: CONNECT_TIMEOUT_MS,
     serveClient: false,
+    ...(profile === "msgpack" && { parser: msgpack }),
     destroyUpgrade: false,
   });
   for (const name of ["/", "/custom", /^\/dyn-\d+$/]) serveNamespace(io, io.of(name));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 use socketville::{
-    Builder, Cors, Deflate, Driver, Emitter, HttpRequest, HttpResponse, Method, Namespace, Recovery, Refusal,
-    Server, Socket,
+    Builder, Cors, Deflate, Driver, Emitter, HttpRequest, HttpResponse, Method, Namespace, Parser, Recovery,
+    Refusal, Server, Socket,
 };
 
 use crate::log::Log;
@@ -29,6 +29,8 @@ enum App {
     Main,
     /// The same, with recovery for 3 seconds.
     Recovery,
+    /// The events of the contract, in MessagePack.
+    MsgPack,
     /// What socket.io-client's own suite expects.
     SioClient,
     /// What engine.io-client's own suite expects.
@@ -39,6 +41,7 @@ const PROFILES: &[Profile] = &[
     Profile { name: "protocol", ping_interval_ms: 300, ping_timeout_ms: 200, app: App::Main },
     Profile { name: "main", ping_interval_ms: 25_000, ping_timeout_ms: 20_000, app: App::Main },
     Profile { name: "recovery", ping_interval_ms: 25_000, ping_timeout_ms: 20_000, app: App::Recovery },
+    Profile { name: "msgpack", ping_interval_ms: 25_000, ping_timeout_ms: 20_000, app: App::MsgPack },
     Profile { name: "sio-client", ping_interval_ms: 2000, ping_timeout_ms: 20_000, app: App::SioClient },
     Profile { name: "eio-client", ping_interval_ms: 500, ping_timeout_ms: 20_000, app: App::EioClient },
 ];
@@ -120,6 +123,10 @@ pub fn build(profile: &str, options: &[String]) -> Result<Builder> {
         App::Recovery => {
             let max_disconnection = Duration::from_millis(3000);
             io.connection_state_recovery(Recovery { max_disconnection, ..Recovery::default() });
+            serve_main(&io);
+        }
+        App::MsgPack => {
+            io.parser(Parser::MsgPack);
             serve_main(&io);
         }
         App::SioClient => sio_client::serve(&io),

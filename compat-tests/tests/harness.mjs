@@ -3,6 +3,7 @@
 
 import { after, before, describe, test as nodeTest } from "node:test";
 import { io } from "socket.io-client";
+import msgpack from "socket.io-msgpack-parser";
 import { serverCells } from "./cells.mjs";
 import { conformanceCommand, startServer } from "./server.mjs";
 
@@ -18,6 +19,9 @@ const LOOK_MS = 10;
  * `protocol` is for tests about heartbeats (pingInterval 300 ms, pingTimeout 200 ms) and about Engine.IO 4 alone.
  */
 const PROFILE = process.env.SOCKETVILLE_PROFILE ?? "main";
+
+/** What clients of a profile are told about packets; nothing means JSON. */
+const PARSERS = { msgpack: { parser: msgpack } };
 
 /** What a client is told about transports; `upgrade` starts with polling and is handed out once upgraded. */
 export const TRANSPORTS = {
@@ -35,7 +39,7 @@ export function onEachServer(name, body, { cells = serverCells(), profile = PROF
       const held = {};
       before(async () => (held.server = await startServer({ profile, options })));
       after(() => held.server?.stop());
-      body({ test: testWith(held) });
+      body({ test: testWith(held, PARSERS[profile]) });
     });
   }
 }
@@ -49,13 +53,13 @@ export function onEachTransport(name, body, transports = ALL_TRANSPORTS, matrix 
   }, matrix);
 }
 
-function testWith(held) {
+function testWith(held, parser) {
   return (name, run, transport = "websocket") =>
     nodeTest(name, { timeout: TEST_MS_MAX }, async (t) => {
       const clients = [];
       t.after(() => clients.forEach((client) => client.close()));
       const connect = async (options = {}) => {
-        const client = new Client(held.server.url, { transport, ...options });
+        const client = new Client(held.server.url, { transport, ...parser, ...options });
         clients.push(client);
         if (options.ready !== false) await client.ready();
         return client;

@@ -2,6 +2,8 @@
 //!
 //! Not how to listen: addresses, cores and drivers are the server's business.
 
+use socketville_proto::sio::Parser;
+
 use crate::cors::Cors;
 use crate::desk::Cookie;
 
@@ -40,6 +42,8 @@ pub struct Config {
     pub cookie: Option<Cookie>,
     /// Bytes from which on answers to polls are compressed for clients that accept it. Source: `httpCompression.threshold`, default 1024.
     pub http_compression: Option<usize>,
+    /// What Socket.IO's packets look like. Source: `parser`, default JSON.
+    pub parser: Parser,
     /// A message that every session gets first. Source: `initialPacket`, default none.
     pub initial_packet: Option<String>,
     /// Whether the engine's path ends with a slash in requests. Source: `addTrailingSlash`, default yes.
@@ -100,6 +104,7 @@ impl Default for Config {
             cors: Cors::default(),
             cookie: None,
             http_compression: Some(1024),
+            parser: Parser::Json,
             initial_packet: None,
             adds_trailing_slash: true,
             allows_upgrades: true,

@@ -49,6 +49,8 @@ pub struct Counters {
     pub recovered: u64,
     /// Lost clients not kept since too many were.
     pub recoveries_crowded: u64,
+    /// Ids of the application's own for sessions that were none, or taken.
+    pub ids_refused: u64,
     /// Joins refused by a limit.
     pub joins_refused: u64,
 }

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use socketville_proto::encode;
+use socketville_proto::sio::msgpack;
+use socketville_proto::{encode, sio, ws};
 
 use crate::deflate::Forms;
 use crate::members::{Bitset, Members};
@@ -232,11 +233,9 @@ impl Hub {
         let name = self.namespaces.find(nsp).map_or("/", |namespace| &namespace.name);
         let placed = position.map(|position| with_position(payload, position));
         let payload = placed.as_deref().unwrap_or(payload);
-        let mut frames = 0;
-        let range = self.outbox.write(|arena| {
-            frames =
-                encode::write(arena, &encode::Packet { kind, nsp: name, id, payload, attachments }) as u32;
-        });
+        let packet = encode::Packet { kind, nsp: name, id, payload, attachments };
+        let (parser, mut frames) = (self.config.parser, 0);
+        let range = self.outbox.write(|arena| frames = parser.write(arena, &packet) as u32);
         self.counters.emits += 1;
         self.counters.encodes += 1;
         (range, frames)
@@ -251,12 +250,9 @@ impl Hub {
         payload: &[u8],
     ) {
         let name = self.namespaces.find(nsp).map_or("/", |namespace| &namespace.name);
-        let range = self.outbox.write(|arena| {
-            encode::write(
-                arena,
-                &encode::Packet { kind, nsp: name, id: None, payload, attachments: NO_ATTACHMENTS },
-            );
-        });
+        let packet = encode::Packet { kind, nsp: name, id: None, payload, attachments: NO_ATTACHMENTS };
+        let parser = self.config.parser;
+        let range = self.outbox.write(|arena| _ = parser.write(arena, &packet));
         if let Some(route) = self.route_of(key) {
             self.append(route, range);
         }
@@ -358,22 +354,20 @@ impl Hub {
 }
 
 impl Record {
-    /// The packet's text, without the number of its message; `None` if it has none that can be read.
-    pub fn text(&self) -> Option<&str> {
-        let (_, rest) = self.bytes.split_first()?;
-        let (&length, rest) = rest.split_first()?;
-        let (length, rest) = match length {
-            126 => {
-                let (bytes, rest) = rest.split_first_chunk::<2>()?;
-                (u64::from(u16::from_be_bytes(*bytes)), rest)
-            }
-            127 => {
-                let (bytes, rest) = rest.split_first_chunk::<8>()?;
-                (u64::from_be_bytes(*bytes), rest)
-            }
-            length => (u64::from(length), rest),
-        };
-        std::str::from_utf8(rest.get(1..usize::try_from(length).ok()?)?).ok()
+    /// The event's array, with placeholders for what is binary; `None` if it cannot be read.
+    pub fn array(&self) -> Option<Cow<'_, str>> {
+        let (opcode, payload) = ws::server_frames(&self.bytes).next()?;
+        if opcode == ws::Opcode::Binary {
+            return match msgpack::decode(payload).ok()? {
+                msgpack::Packet::Event { payload, .. } => Some(payload.json.into()),
+                _ => None,
+            };
+        }
+        let text = str::from_utf8(payload).ok()?.strip_prefix('4')?;
+        match sio::decode(text).ok()? {
+            sio::Packet::Event { args, .. } => Some(args.json().into()),
+            _ => None,
+        }
     }
 
     /// Looks at the selection of this record.

@@ -2,7 +2,7 @@
 //!
 //! Not routing (that is `verdict`) and not middlewares (those see sockets). Nothing is kept for a request whose answer carries nothing special.
 
-use socketville_proto::http::{Encoding, Head, write_header};
+use socketville_proto::http::{Encoding, Head, parse_head, write_header};
 
 use crate::conns::{Phase, Progress};
 use crate::verdict::Verdict;
@@ -14,6 +14,19 @@ pub trait Desk: Send + Sync {
     fn allow(&self, _head: &Head<'_>) -> Permission {
         Permission::Granted
     }
+
+    /// Whether [`Desk::name`] is to be asked: requests are not read once more for nothing.
+    fn names_sessions(&self) -> bool {
+        false
+    }
+
+    /// What the id of a session begins with, after the letter of its core. Source: `generateId`.
+    fn name(&self, _head: &Head<'_>) -> Option<String> {
+        None
+    }
+
+    /// A request of the engine's is refused, with this code and message. Source: the event `connection_error`.
+    fn refused(&self, _head: &Head<'_>, _code: usize, _message: &str) {}
 
     /// Headers that the answer gets. Source: the events `initial_headers`, for the answer that opens a session, and `headers`.
     fn headers(&self, _head: &Head<'_>, _is_initial: bool, _add: &mut dyn FnMut(&str, &str)) {}
@@ -180,6 +193,26 @@ impl Hub {
         let Some(text) = self.config.cookie.as_ref().map(|cookie| cookie.render(id)) else { return };
         if let Some(state) = self.conn_mut(conn) {
             write_header(&mut state.extra.get_or_insert_default().lines, "Set-Cookie", &text);
+        }
+    }
+
+    /// The id of a session that this request opens: as the application wants it, if it does and that is possible.
+    pub(crate) fn new_session_id(&mut self, head: &[u8]) -> Id {
+        let Some(desk) = self.desk.as_ref().filter(|desk| desk.names_sessions()) else {
+            return self.new_id();
+        };
+        let parsed = parse_head(head).ok().flatten();
+        let Some(letters) = parsed.and_then(|(head, _)| desk.name(&head)) else { return self.new_id() };
+        let named = self.ids.named(&letters).filter(|id| self.session_of(id).is_none());
+        named.unwrap_or_else(|| {
+            self.counters.ids_refused += 1;
+            self.new_id()
+        })
+    }
+
+    pub(crate) fn tell_refusal(&self, head: &Head<'_>, code: usize, message: &str) {
+        if let Some(desk) = &self.desk {
+            desk.refused(head, code, message);
         }
     }
 

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use socketville_proto::http::Method;
-use socketville_proto::sio::Args;
+use socketville_proto::sio::{Args, Spans};
 
 use crate::{ConnId, Id, NspId, SessionKey, SocketKey};
 
@@ -81,16 +81,16 @@ pub enum Incoming<'a> {
         /// Which namespace.
         nsp: NspId,
         /// The raw JSON object of `auth`.
-        auth: Option<&'a str>,
+        auth: Option<Cow<'a, str>>,
     },
     /// A client wants to join a namespace that does not exist: make it and [`Hub::connect`](crate::Hub::connect), or `Hub::refuse`.
     Unknown {
         /// Whose.
         session: SessionKey,
         /// The namespace's name.
-        name: &'a str,
+        name: Cow<'a, str>,
         /// The raw JSON object of `auth`.
-        auth: Option<&'a str>,
+        auth: Option<Cow<'a, str>>,
     },
     /// An event.
     Event {
@@ -148,13 +148,15 @@ impl<'a> From<&'a [u8]> for Payload<'a> {
     }
 }
 
-/// Arguments that lie in the input, or in an own text if they had to wait for attachments.
+/// Arguments that lie in the input, or in an own text if they had to wait for attachments or came in another form.
 #[derive(Debug)]
 pub enum Text<'a> {
     /// Scanned, in the input.
     Borrowed(Args<'a>),
     /// The content of the whole packet; scan it with `sio::decode`.
     Owned(String),
+    /// The array alone, and where its elements are.
+    Scanned(String, Spans),
 }
 
 /// Why a socket or session ended. Source: the documentation of `disconnect`.

@@ -189,6 +189,7 @@ impl Hub {
     fn refuse_request(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, fault: Fault) {
         self.counters.protocol_errors += 1;
         self.counters.requests_refused[fault.code()] += 1;
+        self.tell_refusal(head, fault.code(), fault.message());
         if ws::is_upgrade(head) {
             // Source: engine.io `abortUpgrade` answers in plain words.
             self.refuse_and_close(now_ms, conn, 400, &[HTML], fault.message().as_bytes());
@@ -199,6 +200,7 @@ impl Hub {
 
     fn forbid_request(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, message: &str) {
         self.counters.requests_refused[FORBIDDEN] += 1;
+        self.tell_refusal(head, FORBIDDEN, message);
         if ws::is_upgrade(head) {
             return self.refuse_and_close(now_ms, conn, 403, &[HTML], message.as_bytes());
         }

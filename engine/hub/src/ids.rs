@@ -8,7 +8,7 @@ use std::fmt;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::limits::CORES_MAX;
+use crate::limits::{CORES_MAX, ID_LETTERS_MAX};
 
 /// Characters of an id. The reference's ids have the same length.
 pub const ID_LEN: usize = 20;
@@ -66,6 +66,15 @@ impl Ids {
         Id(bytes)
     }
 
+    /// An id that begins, after its core, with letters of the application's own, and goes on at random; `None` if they are none, too many, or
+    /// others than an id's.
+    pub(crate) fn named(&mut self, letters: &str) -> Option<Id> {
+        let is_fit = (1..=ID_LETTERS_MAX).contains(&letters.len());
+        let mut id = self.next();
+        id.0[1..].iter_mut().zip(letters.bytes()).for_each(|(own, letter)| *own = letter);
+        (is_fit && letters.bytes().all(|letter| ALPHABET.contains(&letter))).then_some(id)
+    }
+
     /// A number for hash keys and spreading of timers.
     pub(crate) fn number(&mut self) -> u64 {
         self.rng.next_u64()
@@ -83,6 +92,19 @@ mod tests {
         assert_eq!(id.core(), 63);
         assert_eq!(Id::parse(id.as_str()), Some(id));
         assert_ne!(ids.next(), id);
+    }
+
+    /// The reference's `generateId`, as far as an id that names its core can be chosen.
+    #[test]
+    fn an_id_may_begin_with_letters_of_ones_own() {
+        let mut ids = Ids::new(2, [7; 32]);
+        let whole = ids.named("abcdefghij-_0123456").expect("19 letters");
+        assert_eq!(whole.as_str(), "Cabcdefghij-_0123456");
+        let (one, other) = (ids.named("node7-").expect("few"), ids.named("node7-").expect("few"));
+        assert!(one.as_str().starts_with("Cnode7-") && one != other && one.core() == 2);
+        for refused in ["", "abcdefghij-_01234567", "a b", "a.b", "caf\u{e9}", "\u{0}"] {
+            assert_eq!(ids.named(refused), None, "{refused:?}");
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub mod limits;
 mod members;
 mod namespaces;
 mod outbox;
+mod packed;
 mod packets;
 mod pages;
 mod polling;

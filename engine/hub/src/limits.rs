@@ -5,6 +5,11 @@
 /// Cores of one server. The first character of an id names its core, and base64 has 64 characters.
 pub const CORES_MAX: u16 = 64;
 
+/// Letters of a session's id that the application may choose (`generateId`); an id with more, with none, or with others than base64url's is
+/// not used: the session gets one of ours, and it is counted. What an id is short of this is filled up at random. Ids of one
+/// length are keys without an allocation, and other servers of a cluster tell ids from rooms by it.
+pub const ID_LETTERS_MAX: usize = crate::ids::ID_LEN - 1;
+
 /// Rooms of one socket; past it a join is refused. The reference has no limit; a set per socket must not grow for ever.
 pub const ROOMS_PER_SOCKET_MAX: usize = 1024;
 

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use socketville_proto::sio::Parser;
 use socketville_proto::{eio, sio};
 
 use crate::limits::{NAMESPACE_NAME_BYTES_MAX, NAMESPACES_PER_SESSION_MAX};
@@ -51,20 +52,23 @@ impl Hub {
     }
 
     /// Rubbish at the level of Socket.IO, or a packet that may not come now.
-    fn reject_packet(&mut self, now_ms: u64, key: SessionKey) {
+    pub(crate) fn reject_packet(&mut self, now_ms: u64, key: SessionKey) {
         self.counters.protocol_errors += 1;
         self.close_session(now_ms, key, Reason::ForcedClose);
     }
 
     fn handle_text<'a>(&mut self, now_ms: u64, key: SessionKey, text: &'a str) -> Option<Incoming<'a>> {
         let is_waiting = self.sessions.find(key).is_none_or(|session| session.incoming.is_some());
-        let packet = sio::decode(text).ok().filter(|_| !is_waiting);
+        let is_readable = !is_waiting && self.config.parser == Parser::Json;
+        let packet = sio::decode(text).ok().filter(|_| is_readable);
         let Some(packet) = packet else {
             self.reject_packet(now_ms, key);
             return None;
         };
         match packet {
-            sio::Packet::Connect { nsp, auth } => self.handle_connect(now_ms, key, nsp, auth),
+            sio::Packet::Connect { nsp, auth } => {
+                self.handle_connect(now_ms, key, nsp.into(), auth.map(Into::into))
+            }
             sio::Packet::Disconnect { nsp } => {
                 self.handle_disconnect(now_ms, key, nsp);
                 None
@@ -102,6 +106,9 @@ impl Hub {
         if session.layer == Layer::Bare {
             return Some(Incoming::Message(Peer::Session(key), Payload::Binary(bytes)));
         }
+        if self.config.parser == Parser::MsgPack {
+            return self.handle_packed(now_ms, key, &bytes);
+        }
         let pushed = session.incoming.as_mut().map(|pending| pending.push(bytes, max));
         match pushed {
             Some(Ok(false)) => None,
@@ -136,18 +143,18 @@ impl Hub {
         }
     }
 
-    fn handle_connect<'a>(
+    pub(crate) fn handle_connect<'a>(
         &mut self,
         now_ms: u64,
         key: SessionKey,
-        name: &'a str,
-        auth: Option<&'a str>,
+        name: Cow<'a, str>,
+        auth: Option<Cow<'a, str>>,
     ) -> Option<Incoming<'a>> {
-        let Some(nsp) = self.namespace(name) else {
+        let Some(nsp) = self.namespace(&name) else {
             if self.asks_for_unknown && name.len() <= NAMESPACE_NAME_BYTES_MAX {
                 return Some(Incoming::Unknown { session: key, name, auth });
             }
-            self.refuse(key, name, INVALID_NAMESPACE);
+            self.refuse(key, &name, INVALID_NAMESPACE);
             return None;
         };
         self.connect(now_ms, key, nsp).then_some(Incoming::Connect { session: key, nsp, auth })
@@ -164,13 +171,13 @@ impl Hub {
         may
     }
 
-    fn handle_disconnect(&mut self, now_ms: u64, key: SessionKey, name: &str) {
+    pub(crate) fn handle_disconnect(&mut self, now_ms: u64, key: SessionKey, name: &str) {
         if let Some(socket) = self.socket_or_reject(now_ms, key, name) {
             self.detach_socket(socket, Reason::ClientNamespaceDisconnect);
         }
     }
 
-    fn socket_or_reject(&mut self, now_ms: u64, key: SessionKey, name: &str) -> Option<SocketKey> {
+    pub(crate) fn socket_or_reject(&mut self, now_ms: u64, key: SessionKey, name: &str) -> Option<SocketKey> {
         let socket = self.namespace(name).and_then(|nsp| self.joined_socket_of(key, nsp));
         if socket.is_none() {
             self.reject_packet(now_ms, key);

@@ -11,7 +11,7 @@ use crate::{ConnId, Hub, Reason, SessionKey};
 
 impl Hub {
     pub(crate) fn open_polling(&mut self, now_ms: u64, conn: ConnId, layer: Layer, head: &[u8]) {
-        let id = self.new_id();
+        let id = self.new_session_id(head);
         self.add_cookie(conn, &id);
         let key = self.open_session(now_ms, id, Link::Polling(Box::default()), layer, head);
         self.ask_address(conn, key);

@@ -134,16 +134,15 @@ impl Hub {
 
     /// Refuses a client with an object that has a `message` and perhaps `data`.
     pub fn refuse(&mut self, key: SessionKey, name: &str, error: &str) {
-        let range = self.outbox.write(|arena| {
-            let packet = encode::Packet {
-                kind: encode::Kind::ConnectError,
-                nsp: name,
-                id: None,
-                payload: error.as_bytes(),
-                attachments: NO_ATTACHMENTS,
-            };
-            encode::write(arena, &packet);
-        });
+        let packet = encode::Packet {
+            kind: encode::Kind::ConnectError,
+            nsp: name,
+            id: None,
+            payload: error.as_bytes(),
+            attachments: NO_ATTACHMENTS,
+        };
+        let parser = self.config.parser;
+        let range = self.outbox.write(|arena| _ = parser.write(arena, &packet));
         if let Some(route) = self.route_of(key) {
             self.append(route, range);
         }

@@ -27,7 +27,7 @@ impl Hub {
         layer: Layer,
         raw: &[u8],
     ) {
-        let id = self.new_id();
+        let id = self.new_session_id(raw);
         self.add_cookie(conn, &id);
         if !self.switch_protocols(now_ms, conn, head, self.config.per_message_deflate) {
             return;

@@ -123,7 +123,7 @@ pub fn write_handshake(out: &mut Vec<u8>, handshake: &eio::Handshake<'_>) {
 }
 
 /// The decimal digits of a number, on the stack.
-struct Decimal {
+pub(crate) struct Decimal {
     digits: [u8; Decimal::DIGITS_MAX],
     start: usize,
 }
@@ -132,7 +132,7 @@ impl Decimal {
     /// Digits of the largest 64-bit number.
     const DIGITS_MAX: usize = 20;
 
-    fn new(mut number: u64) -> Self {
+    pub(crate) fn new(mut number: u64) -> Self {
         let mut digits = [b'0'; Self::DIGITS_MAX];
         let mut start = Self::DIGITS_MAX;
         loop {
@@ -145,7 +145,7 @@ impl Decimal {
         }
     }
 
-    fn digits(&self) -> &[u8] {
+    pub(crate) fn digits(&self) -> &[u8] {
         &self.digits[self.start..]
     }
 }

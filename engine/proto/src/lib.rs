@@ -7,7 +7,7 @@
 //! * [`http`]: request heads, chunked bodies, responses.
 //! * [`ws`]: the opening handshake, the inbound decoder, the outbound frame headers.
 //! * [`eio`]: Engine.IO packets, polling payloads, the handshake packet.
-//! * [`sio`]: Socket.IO packets, their arguments and attachments.
+//! * [`sio`]: Socket.IO packets, their arguments and attachments, as text and as MessagePack.
 //! * [`encode`]: the one encoder, from packets to frames.
 //! * [`limits`]: every bound on what a peer may make us hold or do, with its reason.
 //!

@@ -83,6 +83,12 @@ pub const ARGUMENTS_MAX: usize = 65_536;
 /// Binary attachments of one packet (CVE-2026-33151). More closes the connection. The reference's default.
 pub const ATTACHMENTS_MAX: u8 = 10;
 
+/// Pieces of binary in one packet of MessagePack. More closes the connection, and is not sent either.
+///
+/// The reference sets no limit there, as its decoder builds nothing for them; here each is two bytes on the wire, and 24 and an
+/// allocation of ours.
+pub const BINARIES_MAX: usize = 1024;
+
 /// The largest acknowledgement id. A larger one closes the connection.
 ///
 /// The largest integer that the clients' numbers hold exactly.

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use socketville_proto::fuzzing::{packets, wire};
+use socketville_proto::fuzzing::{msgpack, packets, wire};
 
 /// Mutated inputs per target.
 const MUTATIONS: usize = 2_000;
@@ -40,6 +40,11 @@ fn eio_payload() {
 #[test]
 fn sio_packet() {
     replay("sio_packet", packets::sio_packet);
+}
+
+#[test]
+fn msgpack_packet() {
+    replay("msgpack", msgpack::packet);
 }
 
 #[test]

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use socketville_hub::{Config, RoomChange};
 
+use crate::adapter::Adapter;
 use crate::admission::BoxedAdmission;
 use crate::handler::BoxedHandler;
 use crate::hooks::Hooks;
 use crate::http::Route;
 use crate::parents::Rule;
 use crate::recovery::Recovery;
+use crate::relay::BoxedServerSide;
 
 #[derive(Default)]
 pub(crate) struct App {
@@ -18,6 +20,7 @@ pub(crate) struct App {
     pub(crate) namespaces: Vec<NamespaceApp>,
     pub(crate) routes: Vec<Route>,
     pub(crate) hooks: Hooks,
+    pub(crate) adapter: Option<Box<dyn Adapter>>,
     /// Whether dynamic namespaces go with their last client.
     pub(crate) cleans_up: bool,
     pub(crate) on_new_namespace: Vec<BoxedNameWatcher>,
@@ -63,4 +66,6 @@ pub(crate) struct NamespaceApp {
     pub(crate) packet_middlewares: Vec<BoxedMiddleware>,
     pub(crate) on_error: Vec<BoxedHandler>,
     pub(crate) room_watchers: Vec<BoxedRoomWatcher>,
+    /// What other servers tell this one, by event.
+    pub(crate) server_side: HashMap<String, BoxedServerSide>,
 }

@@ -22,7 +22,9 @@ use std::fmt;
 use serde::Serialize;
 use serde::ser::{SerializeTuple, Serializer};
 
-use crate::binary::{ATTACHMENTS_MAX, with_attachments_out};
+use socketville_proto::sio::Parser;
+
+use crate::binary::with_attachments_out;
 
 /// Writes `["event",arg,...]` to the end of `out`; the bytes of every [`Binary`](crate::Binary) in `args` go to the end of `attachments`.
 ///
@@ -33,8 +35,9 @@ pub(crate) fn write_event(
     event: &str,
     args: &(impl Serialize + ?Sized),
     attachments: &mut Vec<Vec<u8>>,
+    parser: Parser,
 ) -> Result<(), EncodeError> {
-    write_array(out, Some(event), args, attachments)
+    write_array(out, Some(event), args, attachments, parser)
 }
 
 /// Writes `[arg,...]`, the payload of an ack, to the end of `out`; binary goes to the end of `attachments`.
@@ -45,8 +48,9 @@ pub(crate) fn write_args(
     out: &mut Vec<u8>,
     args: &(impl Serialize + ?Sized),
     attachments: &mut Vec<Vec<u8>>,
+    parser: Parser,
 ) -> Result<(), EncodeError> {
-    write_array(out, None, args, attachments)
+    write_array(out, None, args, attachments, parser)
 }
 
 /// Why arguments could not be turned into a packet.
@@ -88,12 +92,13 @@ fn write_array(
     event: Option<&str>,
     args: &(impl Serialize + ?Sized),
     attachments: &mut Vec<Vec<u8>>,
+    parser: Parser,
 ) -> Result<(), EncodeError> {
     let (out_start, attachments_start) = (out.len(), attachments.len());
     let written = with_attachments_out(attachments, || write_elements(out, event, args));
     let written = written.map_err(EncodeError::Json).and(match attachments.len() {
-        found if found > ATTACHMENTS_MAX => {
-            Err(EncodeError::TooManyAttachments { max: ATTACHMENTS_MAX, found })
+        found if found > parser.attachments_max() => {
+            Err(EncodeError::TooManyAttachments { max: parser.attachments_max(), found })
         }
         _ => Ok(()),
     });
@@ -318,7 +323,7 @@ mod tests {
 
     fn event(args: &(impl Serialize + ?Sized)) -> String {
         let mut out = Vec::new();
-        write_event(&mut out, "e", args, &mut Vec::new()).unwrap();
+        write_event(&mut out, "e", args, &mut Vec::new(), Parser::Json).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -363,16 +368,16 @@ mod tests {
     #[test]
     fn acks_have_no_name_and_names_are_escaped() {
         let mut out = b"430".to_vec();
-        write_args(&mut out, &("ok", 1), &mut Vec::new()).unwrap();
+        write_args(&mut out, &("ok", 1), &mut Vec::new(), Parser::Json).unwrap();
         assert_eq!(out, br#"430["ok",1]"#);
         for (args, expected) in [(json!(null), "[null]"), (json!([]), "[[]]")] {
             let mut out = Vec::new();
-            write_args(&mut out, &args, &mut Vec::new()).unwrap();
+            write_args(&mut out, &args, &mut Vec::new(), Parser::Json).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
         let mut out = Vec::new();
-        write_args(&mut out, &(), &mut Vec::new()).unwrap();
-        write_event(&mut out, "a\"\n", &(), &mut Vec::new()).unwrap();
+        write_args(&mut out, &(), &mut Vec::new(), Parser::Json).unwrap();
+        write_event(&mut out, "a\"\n", &(), &mut Vec::new(), Parser::Json).unwrap();
         assert_eq!(out, br#"[]["a\"\n"]"#);
     }
 
@@ -381,7 +386,7 @@ mod tests {
     fn binary_becomes_placeholders_in_order() {
         let (mut out, mut attachments) = (Vec::new(), Vec::new());
         let args = (Binary(vec![1]), vec![Binary(vec![2, 3])], Some(Binary(vec![])));
-        write_event(&mut out, "e", &args, &mut attachments).unwrap();
+        write_event(&mut out, "e", &args, &mut attachments, Parser::Json).unwrap();
         let written: Value = serde_json::from_slice(&out).unwrap();
         let place = |num: u32| json!({"_placeholder": true, "num": num});
         assert_eq!(written, json!(["e", place(0), [place(1)], place(2)]));
@@ -392,11 +397,14 @@ mod tests {
     fn failures_leave_no_trace() {
         let (mut out, mut attachments) = (b"x".to_vec(), vec![vec![9]]);
         let keys_that_are_no_text = (Binary(vec![1]), BTreeMap::from([((1, 2), 3)]));
-        let error = write_event(&mut out, "e", &keys_that_are_no_text, &mut attachments).unwrap_err();
+        let error =
+            write_event(&mut out, "e", &keys_that_are_no_text, &mut attachments, Parser::Json).unwrap_err();
         assert!(matches!(error, EncodeError::Json(_)), "{error}");
-        let many = vec![Binary(vec![1]); ATTACHMENTS_MAX];
-        let error = write_event(&mut out, "e", &many, &mut attachments).unwrap_err();
+        let many = vec![Binary(vec![1]); 10];
+        let error = write_event(&mut out, "e", &many, &mut attachments, Parser::Json).unwrap_err();
         assert!(matches!(error, EncodeError::TooManyAttachments { max: 10, found: 11 }), "{error}");
-        assert_eq!((out, attachments), (b"x".to_vec(), vec![vec![9]]));
+        assert_eq!((out.as_slice(), attachments.as_slice()), (&b"x"[..], &[vec![9]][..]));
+        assert!(write_event(&mut out, "e", &many, &mut attachments, Parser::MsgPack).is_ok());
+        assert_eq!(attachments.len(), 11);
     }
 }

@@ -19,9 +19,6 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-/// Attachments of one packet, at most: what the official parsers accept by default (socket.io-parser 4.2.6, CVE-2026-33151).
-pub(crate) const ATTACHMENTS_MAX: usize = 10;
-
 /// Elements that are set aside for a byte array before its first element is read: its length is a peer's claim.
 const BYTES_RESERVED_MAX: usize = 4096;
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use socketville_hub::{Delivery, Effect, Hub, Id, Manner, NspId, Pages, Selector, SocketKey};
 use socketville_proto::encode;
 
+use crate::adapter::Reach;
 use crate::args::{write_args, write_event};
 use crate::error::EmitError;
 use crate::executor::Executor;
@@ -52,7 +53,7 @@ pub(crate) struct Core {
 #[derive(Clone, Copy)]
 pub(crate) enum Recipients<'a> {
     Socket(SocketKey, Manner),
-    Rooms(NspId, &'a Selector<'a>),
+    Rooms(NspId, &'a Selector<'a>, Reach),
 }
 
 thread_local! {
@@ -186,7 +187,7 @@ impl Core {
         args: &(impl Serialize + ?Sized),
     ) -> Result<usize, EmitError> {
         self.with_scratch(|json, attachments| {
-            write_event(json, event, args, attachments)?;
+            write_event(json, event, args, attachments, self.town.app.config.parser)?;
             Ok(self.send(recipients, encode::Kind::Event, id, json, attachments))
         })
     }
@@ -199,7 +200,7 @@ impl Core {
         args: &(impl Serialize + ?Sized),
     ) -> Result<usize, EmitError> {
         self.with_scratch(|json, attachments| {
-            write_args(json, args, attachments)?;
+            write_args(json, args, attachments, self.town.app.config.parser)?;
             let to = Recipients::Socket(key, Manner::default());
             Ok(self.send(to, encode::Kind::Ack, Some(id), json, attachments))
         })
@@ -210,10 +211,11 @@ impl Core {
         &self,
         nsp: NspId,
         selector: &Selector<'_>,
+        reach: Reach,
         json: &[u8],
         attachments: &[Vec<u8>],
     ) {
-        self.send(Recipients::Rooms(nsp, selector), encode::Kind::Event, None, json, attachments);
+        self.send(Recipients::Rooms(nsp, selector, reach), encode::Kind::Event, None, json, attachments);
     }
 
     fn with_scratch<R>(&self, run: impl FnOnce(&mut Vec<u8>, &mut Vec<Vec<u8>>) -> R) -> R {
@@ -236,7 +238,9 @@ impl Core {
                     self.show(&socket, array);
                 }
             }
-            Recipients::Rooms(nsp, selector) if self.is_watched(nsp) => self.show_all(nsp, selector, array),
+            Recipients::Rooms(nsp, selector, _) if self.is_watched(nsp) => {
+                self.show_all(nsp, selector, array);
+            }
             Recipients::Rooms(..) => {}
         }
     }
@@ -257,9 +261,13 @@ impl Core {
             Recipients::Socket(key, manner) => {
                 usize::from(hub.send(key, kind, id, json, attachments, manner))
             }
-            Recipients::Rooms(nsp, selector) => {
+            Recipients::Rooms(nsp, selector, reach) => {
                 let Delivery { sockets, record } = hub.broadcast(nsp, selector, kind, json, attachments);
+                drop(hub);
                 self.outgoing.borrow_mut().extend(record.map(Letter::Record));
+                if reach == Reach::Everywhere {
+                    self.town.tell_others_event(nsp, selector, json, attachments);
+                }
                 sockets
             }
         }

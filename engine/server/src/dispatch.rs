@@ -130,16 +130,18 @@ impl Core {
             None => {}
             Some(Incoming::Message(peer, message)) => self.handle_message(peer, message),
             Some(Incoming::Connect { session, nsp, auth }) => match self.enter_child(nsp) {
-                true => self.connect(session, nsp, auth),
-                false => self.enter_anew(session, nsp, auth),
+                true => self.connect(session, nsp, auth.as_deref()),
+                false => self.enter_anew(session, nsp, auth.as_deref()),
             },
-            Some(Incoming::Unknown { session, name, auth }) => self.ask_for(session, name, auth),
+            Some(Incoming::Unknown { session, name, auth }) => {
+                self.ask_for(session, &name, auth.as_deref());
+            }
             Some(Incoming::Event { socket, id, args, attachments }) => {
-                with_args(&args, |args| self.handle_event(socket, id, args, &attachments.into()));
+                with_args(args, |args| self.handle_event(socket, id, args, &attachments.into()));
             }
             Some(Incoming::Ack { socket, id, args, attachments }) => {
                 if let Some(socket) = self.socket(socket) {
-                    let answer = with_args(&args, |args| Arguments::new(args.iter(), attachments.into()));
+                    let answer = with_args(args, |args| Arguments::new(args.iter(), attachments.into()));
                     self.handle_answer(&socket, id, answer.unwrap_or_default());
                 }
             }
@@ -365,10 +367,11 @@ impl Future for Guarded {
 }
 
 /// Arguments as they lie in the input, or in a text of their own after attachments.
-fn with_args<R>(text: &Text<'_>, read: impl FnOnce(&sio::Args<'_>) -> R) -> Option<R> {
+fn with_args<R>(text: Text<'_>, read: impl FnOnce(&sio::Args<'_>) -> R) -> Option<R> {
     match text {
-        Text::Borrowed(args) => Some(read(args)),
-        Text::Owned(text) => match sio::decode(text).ok()? {
+        Text::Borrowed(args) => Some(read(&args)),
+        Text::Scanned(json, spans) => Some(read(&sio::Args::from_parts(&json, spans))),
+        Text::Owned(text) => match sio::decode(&text).ok()? {
             sio::Packet::Event { args, .. } | sio::Packet::Ack { args, .. } => Some(read(&args)),
             sio::Packet::Connect { .. } | sio::Packet::Disconnect { .. } => None,
         },

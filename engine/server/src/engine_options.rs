@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use socketville_hub::Cookie;
+use socketville_proto::sio::Parser;
 
 use crate::builder::Builder;
 use crate::handshake::Handshake;
@@ -78,6 +79,39 @@ impl Builder {
         self.with_app(|app| app.hooks.headers.push(Box::new(add)))
     }
 
+    /// Calls the function when a request of the engine's is refused: the request, the code that the client is told (0 transport, 1 session, 2 method,
+    /// 3 bad request, 4 forbidden, 5 version), and the message. It runs within a turn and must not wait. Source: the engine's event
+    /// `connection_error`.
+    ///
+    /// ```
+    /// use socketville::Server;
+    ///
+    /// Server::builder().on_connection_error(|request, code, message| println!("{}: {code}, {message}", request.url()));
+    /// ```
+    pub fn on_connection_error(
+        &self,
+        see: impl Fn(&EngineRequest<'_, '_>, usize, &str) + Send + Sync + 'static,
+    ) -> &Self {
+        self.with_app(|app| app.hooks.refused.push(Box::new(see)))
+    }
+
+    /// Chooses the ids of Engine.IO's sessions: the letters that follow the first, which names the session's core. Up to 19 of
+    /// base64url's (`A-Za-z0-9-_`) are taken; what is missing is filled up at random. An id with others, with more, or of a session that
+    /// lives gives way to one of ours, counted as `ids_refused`. Whoever guesses a session's id can speak for it: leave enough to
+    /// chance. Ids of sockets are not chosen, as in the reference. Source: `io.engine.generateId`.
+    ///
+    /// ```
+    /// use socketville::Server;
+    ///
+    /// Server::builder().generate_id(|_request| "blue-".into());
+    /// ```
+    pub fn generate_id(
+        &self,
+        name: impl Fn(&EngineRequest<'_, '_>) -> String + Send + Sync + 'static,
+    ) -> &Self {
+        self.with_app(|app| app.hooks.name = Some(Box::new(name)))
+    }
+
     /// Names the session in a cookie, on the answer that opens it. Source: `cookie`, default none.
     ///
     /// ```
@@ -93,6 +127,18 @@ impl Builder {
     /// Source: `httpCompression.threshold`, default 1024.
     pub fn http_compression(&self, threshold_bytes: Option<usize>) -> &Self {
         self.with(|config| config.http_compression = threshold_bytes)
+    }
+
+    /// What Socket.IO's packets look like; the clients of this server must be told the same. Source: `parser`, default JSON.
+    ///
+    /// ```
+    /// use socketville::{Parser, Server};
+    ///
+    /// // Clients: `io(url, { parser: require("socket.io-msgpack-parser") })`
+    /// Server::builder().parser(Parser::MsgPack);
+    /// ```
+    pub fn parser(&self, parser: Parser) -> &Self {
+        self.with(|config| config.parser = parser)
     }
 
     /// A message that every session gets right after its handshake. Source: `initialPacket`, default none.

@@ -51,6 +51,10 @@ pub(crate) type ConsiderHook =
     Box<dyn Fn(Handshake) -> Pin<Box<dyn Future<Output = Result<(), String>>>> + Send + Sync>;
 pub(crate) type HeadersHook = Box<dyn Fn(&EngineRequest<'_, '_>, &mut Vec<(String, String)>) + Send + Sync>;
 
+pub(crate) type NameHook = Box<dyn Fn(&EngineRequest<'_, '_>) -> String + Send + Sync>;
+
+pub(crate) type RefusedHook = Box<dyn Fn(&EngineRequest<'_, '_>, usize, &str) + Send + Sync>;
+
 /// All hooks of an application.
 #[derive(Default)]
 pub(crate) struct Hooks {
@@ -58,6 +62,8 @@ pub(crate) struct Hooks {
     pub(crate) consider: Vec<ConsiderHook>,
     pub(crate) initial_headers: Vec<HeadersHook>,
     pub(crate) headers: Vec<HeadersHook>,
+    pub(crate) name: Option<NameHook>,
+    pub(crate) refused: Vec<RefusedHook>,
 }
 
 impl Hooks {
@@ -66,6 +72,8 @@ impl Hooks {
             && self.consider.is_empty()
             && self.initial_headers.is_empty()
             && self.headers.is_empty()
+            && self.name.is_none()
+            && self.refused.is_empty()
     }
 }
 
@@ -83,6 +91,26 @@ impl Desk for TownDesk {
             Err(message) => Permission::Refused(message),
             Ok(()) if self.0.app.hooks.consider.is_empty() => Permission::Granted,
             Ok(()) => Permission::Pending,
+        }
+    }
+
+    fn names_sessions(&self) -> bool {
+        self.0.app.hooks.name.is_some()
+    }
+
+    fn name(&self, head: &Head<'_>) -> Option<String> {
+        let name = self.0.app.hooks.name.as_ref()?;
+        let named = catch_unwind(AssertUnwindSafe(|| name(&EngineRequest(head))));
+        named
+            .inspect_err(|_| tracing::error!("a `generate_id` function panicked; the id is one of ours"))
+            .ok()
+    }
+
+    fn refused(&self, head: &Head<'_>, code: usize, message: &str) {
+        let hooks = &self.0.app.hooks.refused;
+        let tell = || hooks.iter().for_each(|hook| hook(&EngineRequest(head), code, message));
+        if catch_unwind(AssertUnwindSafe(tell)).is_err() {
+            tracing::error!("a function for refused requests panicked");
         }
     }
 

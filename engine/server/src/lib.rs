@@ -20,6 +20,7 @@
 //! core, may await [`sleep`] and clients built on tokio, and never holds up the loop. From other threads an [`Emitter`] speaks.
 
 mod ack;
+mod adapter;
 mod admission;
 mod app;
 mod args;
@@ -55,6 +56,7 @@ mod orders;
 mod outgoing;
 mod parents;
 mod recovery;
+mod relay;
 mod remote;
 mod room_events;
 mod server;
@@ -68,9 +70,11 @@ mod turn;
 
 pub use socketville_hub::{Cookie, Cors, Deflate, JoinError, Origins, SameSite, Transports};
 pub use socketville_proto::http::Method;
+pub use socketville_proto::sio::Parser;
 pub use socketville_sys::Preference as Driver;
 
 pub use ack::{Ack, AckError};
+pub use adapter::{Adapter, ClusterMessage, Content, EventPayload};
 pub use admission::Refusal;
 pub use args::EncodeError;
 pub use arguments::{Arguments, FromAnswer};
@@ -89,6 +93,7 @@ pub use http::{HttpRequest, HttpResponse};
 pub use metrics::{CoreCounters, CoreReport, render as render_metrics, sends_per_frame};
 pub use operator::{Broadcast, IntoRooms};
 pub use recovery::Recovery;
+pub use relay::{Relay, RelayError};
 pub use remote::RemoteSocket;
 pub use server::Server;
 pub use sleep::{Sleep, sleep, yield_now};

@@ -104,6 +104,9 @@ const METRICS: &[Metric] = &[
         |r| r.hub.requests_refused[5] as f64,
     ),
     ("requests_total", "counter", "HTTP requests.", |r| r.hub.requests as f64),
+    ("ids_refused_total", "counter", "Ids of `generate_id` that were none, or taken.", |r| {
+        r.hub.ids_refused as f64
+    }),
     ("upgrades_total", "counter", "Sessions that went from polling to WebSocket.", |r| r.hub.upgrades as f64),
     ("packets_in_total", "counter", "Packets received.", |r| r.hub.packets_in as f64),
     ("bytes_in_total", "counter", "Bytes received.", |r| r.hub.bytes_in as f64),

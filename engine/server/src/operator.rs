@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use socketville_hub::{Id, NspId, Record, Selector};
 use socketville_proto::encode;
 
+use crate::adapter::Reach;
 use crate::args::write_event;
 use crate::core::{Core, Recipients};
 use crate::error::{EmitError, report};
@@ -51,6 +52,7 @@ pub(crate) struct Target<'a> {
     pub(crate) skip: Option<Id>,
     pub(crate) is_volatile: bool,
     pub(crate) is_uncompressed: bool,
+    is_local: bool,
     names_rooms: bool,
 }
 
@@ -76,9 +78,13 @@ impl SharedRecord {
 }
 
 /// An event as JSON, with its attachments.
-fn written(event: &str, args: &impl Serialize) -> Result<(Vec<u8>, Vec<Vec<u8>>), EmitError> {
+pub(crate) fn written(
+    town: &Town,
+    event: &str,
+    args: &impl Serialize,
+) -> Result<(Vec<u8>, Vec<Vec<u8>>), EmitError> {
     let (mut json, mut attachments) = (Vec::new(), Vec::new());
-    write_event(&mut json, event, args, &mut attachments)?;
+    write_event(&mut json, event, args, &mut attachments, town.app.config.parser)?;
     Ok((json, attachments))
 }
 
@@ -168,8 +174,9 @@ impl<'a> Broadcast<'a> {
         self
     }
 
-    /// Only to clients of this server. Source: `local`. A server on its own has no others.
-    pub const fn local(self) -> Self {
+    /// Only to clients of this server. Source: `local`. A server without an [`Adapter`](crate::Adapter) has no others.
+    pub const fn local(mut self) -> Self {
+        self.target.is_local = true;
         self
     }
 
@@ -189,7 +196,8 @@ impl<'a> Broadcast<'a> {
         if self.target.is_nobody() {
             return Ok(());
         }
-        let recipients = Recipients::Rooms(nsp, &self.target.selector());
+        let reach = self.target.reach();
+        let recipients = Recipients::Rooms(nsp, &self.target.selector(), reach);
         match (self.home, self.town().current_core()) {
             (Home::Core(core), _) => core.emit(recipients, None, event, &args).map(drop),
             (Home::Town(_), Some(core)) => {
@@ -197,17 +205,20 @@ impl<'a> Broadcast<'a> {
                 core.emit(recipients, None, event, &args).map(drop)
             }
             (Home::Town(town), None) if town.app.recovery.is_some() => {
-                let (json, attachments) = written(event, &args)?;
+                let (json, attachments) = written(town, event, &args)?;
                 let target = self.target.to_owned();
                 let order: Order = Arc::new(move |core| {
                     core.learn_child(nsp);
-                    core.broadcast(nsp, &target.selector(), &json, &attachments);
+                    core.broadcast(nsp, &target.selector(), reach, &json, &attachments);
                 });
                 town.mailboxes[0].post(Letter::Order(order)).map_err(|_| EmitError::Full)
             }
             (Home::Town(town), None) => {
-                let record = Arc::new(self.record(nsp, event, &args)?);
-                if town.post_everywhere(&Letter::Record(record)) { Ok(()) } else { Err(EmitError::Full) }
+                let (json, attachments) = written(town, event, &args)?;
+                let record = Arc::new(self.record(nsp, &json, &attachments));
+                let is_posted = town.post_everywhere(&Letter::Record(record));
+                self.tell_others_event(nsp, &json, &attachments);
+                if is_posted { Ok(()) } else { Err(EmitError::Full) }
             }
         }
     }
@@ -223,6 +234,7 @@ impl<'a> Broadcast<'a> {
         }
         let town = self.town();
         let shared = self.shared(event, None, &args)?;
+        self.tell_others_event(shared.nsp, &shared.json, &shared.attachments);
         let deliver = move |core: &Rc<Core>| {
             let record = shared.record(core);
             core.deliver(&record)
@@ -232,16 +244,21 @@ impl<'a> Broadcast<'a> {
     }
 
     /// Encodes once, for all cores, on a thread that is none.
-    fn record(&self, nsp: NspId, event: &str, args: &impl Serialize) -> Result<Record, EmitError> {
-        let (json, attachments) = written(event, args)?;
+    fn record(&self, nsp: NspId, payload: &[u8], attachments: &[Vec<u8>]) -> Record {
         let town = self.town();
         let name = town.name_of(nsp);
-        let (kind, payload) = (encode::Kind::Event, json.as_slice());
-        let packet = encode::Packet { kind, nsp: &name, id: None, payload, attachments: &attachments };
+        let packet = encode::Packet { kind: encode::Kind::Event, nsp: &name, id: None, payload, attachments };
         let mut bytes = Vec::new();
-        let frames = encode::write(&mut bytes, &packet) as u32;
+        let frames = town.app.config.parser.write(&mut bytes, &packet) as u32;
         town.emits_outside.fetch_add(1, Ordering::Relaxed);
-        Ok(self.target.selector().record(nsp, &bytes, frames))
+        self.target.selector().record(nsp, &bytes, frames)
+    }
+
+    /// The clients of other servers too, unless it was said that it is for those of this one.
+    fn tell_others_event(&self, nsp: NspId, json: &[u8], attachments: &[Vec<u8>]) {
+        if self.target.reach() == Reach::Everywhere {
+            self.town().tell_others_event(nsp, &self.target.selector(), json, attachments);
+        }
     }
 
     /// What all cores will deliver, written here and encoded by the first of them.
@@ -252,7 +269,7 @@ impl<'a> Broadcast<'a> {
         args: &impl Serialize,
     ) -> Result<SharedRecord, EmitError> {
         let (nsp, target) = (self.known()?, self.target.to_owned());
-        let (json, attachments) = written(event, args)?;
+        let (json, attachments) = written(self.town(), event, args)?;
         Ok(SharedRecord { nsp, target, id, json, attachments, record: OnceLock::new() })
     }
 
@@ -282,6 +299,10 @@ impl<'a> Target<'a> {
     /// An empty list of rooms means nobody, never everybody.
     pub(crate) fn is_nobody(&self) -> bool {
         self.names_rooms && self.to.is_empty()
+    }
+
+    pub(crate) const fn reach(&self) -> Reach {
+        if self.is_local { Reach::Here } else { Reach::Everywhere }
     }
 
     pub(crate) fn selector(&self) -> Selector<'_> {

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::adapter::{Content, EventPayload, Reach};
 use crate::arguments::FromAnswer;
 use crate::core::Core;
 use crate::gather::BroadcastAckError;
-use crate::operator::{Broadcast, IntoRooms, Rooms, Target};
+use crate::operator::{Broadcast, IntoRooms, Rooms, Target, written};
 use crate::remote::RemoteSocket;
 use crate::socket::Socket;
 use crate::survey::survey;
@@ -55,6 +56,7 @@ impl Broadcast<'_> {
     /// ```
     pub fn sockets_join<'r>(self, rooms: impl IntoRooms<'r>) {
         let rooms = names(rooms);
+        self.tell_others(|| Content::Join(rooms.clone()));
         self.each(move |socket| {
             for room in &rooms {
                 if let Err(error) = socket.join(room) {
@@ -67,24 +69,40 @@ impl Broadcast<'_> {
     /// Takes these sockets out of a room, or out of several. Source: `socketsLeave`.
     pub fn sockets_leave<'r>(self, rooms: impl IntoRooms<'r>) {
         let rooms = names(rooms);
+        self.tell_others(|| Content::Leave(rooms.clone()));
         self.each(move |socket| rooms.iter().for_each(|room| socket.leave(room)));
     }
 
     /// Makes these sockets leave the namespace; with `close` their connections end too. Source: `disconnectSockets`.
     pub fn disconnect_sockets(self, close: bool) {
+        self.tell_others(|| Content::Disconnect { close });
         self.each(move |socket| if close { socket.disconnect_all() } else { socket.disconnect() });
     }
 
-    /// Tells an event to the other servers of a cluster. Source: `serverSideEmit`. A server on its own has none, and its own handlers are not
-    /// among the receivers, as with the reference's cluster adapters.
+    /// Tells an event to the other servers of a cluster, where [`Namespace::on_server_side`](crate::Namespace::on_server_side) hears it. Source:
+    /// `serverSideEmit`. A server without an [`Adapter`](crate::Adapter) has none, and its own handlers are not among the receivers, as with the
+    /// reference's cluster adapters. What cannot be written as JSON is logged.
     pub fn server_side_emit(self, event: &str, args: impl Serialize) {
-        let _ = (event, args);
+        let Ok(nsp) = self.known() else {
+            return tracing::error!(event, "an event to servers was for a namespace that does not exist");
+        };
+        if self.town().app.adapter.is_none() {
+            return;
+        }
+        match written(self.town(), event, &args) {
+            Ok((json, attachments)) => {
+                let content = || Content::ServerSide(EventPayload::of(&json, &attachments));
+                self.town().tell_others(nsp, &self.target().selector(), content);
+            }
+            Err(error) => tracing::error!(event, %error, "an event to servers was not told"),
+        }
     }
 
-    /// The same, with their answers; a server on its own answers itself, at once, with an empty list. Source: `serverSideEmitWithAck`.
+    /// The same, with their answers. Adapters do not bring answers yet: it answers itself, at once, with an empty list, and tells nobody. Source:
+    /// `serverSideEmitWithAck`.
     ///
     /// # Errors
-    /// None without a cluster.
+    /// None.
     pub async fn server_side_emit_with_ack<T: FromAnswer>(
         self,
         event: &str,
@@ -93,6 +111,16 @@ impl Broadcast<'_> {
     ) -> Result<Vec<T>, BroadcastAckError<T>> {
         let _ = (event, args, timeout);
         Ok(Vec::new())
+    }
+
+    /// The sockets of other servers too, unless it was said that it is for those of this one.
+    fn tell_others(&self, content: impl FnOnce() -> Content) {
+        if let Ok(nsp) = self.known()
+            && self.target().reach() == Reach::Everywhere
+            && !self.target().is_nobody()
+        {
+            self.town().tell_others(nsp, &self.target().selector(), content);
+        }
     }
 
     /// Has every core do something with each of its sockets.

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use socketville_hub::{NspId, Record, Selector};
-use socketville_proto::sio;
 
 use crate::builder::Namespace;
 use crate::core::Core;
@@ -32,10 +31,9 @@ impl Core {
     /// A broadcast of another core or thread becomes due here; how many sockets it is for.
     pub(crate) fn deliver(self: &Rc<Self>, record: &Arc<Record>) -> usize {
         if self.is_watched(record.nsp)
-            && let Some(text) = record.text()
-            && let Ok(sio::Packet::Event { args, .. }) = sio::decode(text)
+            && let Some(array) = record.array()
         {
-            record.with_selector(|selector| self.show_all(record.nsp, selector, args.json()));
+            record.with_selector(|selector| self.show_all(record.nsp, selector, &array));
         }
         self.hub.borrow_mut().deliver_record(record)
     }

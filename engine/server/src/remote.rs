@@ -108,7 +108,7 @@ impl RemoteSocket {
     }
 
     fn alone(&self) -> Broadcast<'_> {
-        Broadcast::from_outside(&self.town, Some(self.nsp), "").to(self.id.as_str())
+        Broadcast::from_outside(&self.town, Some(self.nsp), "").to(self.id.as_str()).local()
     }
 }
 

@@ -19,6 +19,7 @@ use crate::builder::{Builder, Start};
 use crate::core::Core;
 use crate::emitter::Emitter;
 use crate::error::{Error, Result};
+use crate::relay::Relay;
 use crate::town::Town;
 use crate::turn::{Crossing, Next, Turn, crossings};
 
@@ -100,6 +101,9 @@ impl Server {
     /// A core whose thread, ring or runtime could not start, or whose driver broke.
     pub fn run(self) -> Result<()> {
         tracing::info!(address = %self.address, cores = self.places.len(), driver = %self.choice.reason, "listening");
+        if let Some(adapter) = &self.town.app.adapter {
+            adapter.start(Relay::new(&self.town));
+        }
         match self.choice.driver {
             DriverKind::IoUring => self.run_on(|listener| Ring::new(Some(listener))),
             DriverKind::Epoll => self.run_on(|listener| Epoll::new(Some(listener))),

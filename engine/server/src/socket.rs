@@ -219,6 +219,11 @@ impl Socket {
         Broadcast::on(&self.0.core, self.0.nsp).skip(self.0.id)
     }
 
+    /// To all in the namespace but this one, on this server only. Source: `socket.local`.
+    pub fn local(&self) -> Broadcast<'_> {
+        self.broadcast().local()
+    }
+
     /// To all in the namespace, this one included. Source: `socket.nsp`.
     pub fn nsp(&self) -> Broadcast<'_> {
         Broadcast::on(&self.0.core, self.0.nsp)

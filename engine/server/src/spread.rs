@@ -27,11 +27,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use socketville_proto::sio::Parser;
+
     use crate::args::write_event;
 
     fn written(args: &impl Serialize) -> String {
         let mut out = Vec::new();
-        write_event(&mut out, "said", args, &mut Vec::new()).expect("has a JSON form");
+        write_event(&mut out, "said", args, &mut Vec::new(), Parser::Json).expect("has a JSON form");
         String::from_utf8(out).expect("text")
     }
 

@@ -5,6 +5,7 @@ mod client;
 mod stage;
 
 use std::fs;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -285,5 +286,74 @@ fn a_client_that_closes_every_connection_has_an_address() {
             payload = http.request("GET", &target, "").body;
         }
         assert!(payload.ends_with(r#"431["127.0.0.1"]"#), "{payload}");
+    });
+}
+
+/// Source: `io.engine.generateId`.
+#[test]
+fn ids_of_sessions_begin_as_the_application_wants_them() {
+    let build = |io: &Builder| {
+        io.generate_id(|request| match request.query("as").as_deref() {
+            Some("panic") => panic!("a function of the application's"),
+            name => name.unwrap_or_default().to_owned(),
+        });
+        io.on("eid", |socket: Socket, ack: Ack| ack.send(socket.session_id()));
+    };
+    on_cores(&[1, 2], build, |stage| {
+        let named = |name: &str| {
+            let reply = ask(stage, "GET", &format!("{OPEN}&as={name}"), "");
+            let open: serde_json::Value = serde_json::from_str(&reply.body[1..]).expect("an open packet");
+            open["sid"].as_str().expect("an id").to_owned()
+        };
+        let refused = || stage.sum(|report| report.hub.ids_refused);
+        assert!(named("blue-")[1..].starts_with("blue-"));
+        assert_ne!(named("blue-"), named("blue-"), "what is missing is random");
+        assert_eq!(refused(), 0);
+        let whole = "abcdefghijklmnopqrs";
+        let first = named(whole);
+        assert_eq!(first[1..], *whole);
+        // Taken, but on another core it is another id.
+        let again: Vec<_> = (0..8).map(|_| named(whole)).filter(|id| id[1..] == *whole).collect();
+        assert!(again.len() < stage.emitter.cores(), "{again:?}");
+        let before = refused();
+        assert!(before >= 7, "{before}");
+        for unfit in ["", "no.", "abcdefghijklmnopqrst"] {
+            assert_eq!(named(unfit).len(), 20);
+        }
+        assert_eq!(refused() - before, 3);
+        assert_eq!(named("panic").len(), 20);
+        let mut client = stage.client();
+        assert_eq!(client.ask(1, r#"["eid"]"#)[0].as_str().expect("an id").len(), 20);
+    });
+}
+
+/// Source: the engine's event `connection_error`.
+#[test]
+fn refused_requests_are_seen_with_their_code() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let build = |io: &Builder| {
+        let seen = Arc::clone(&seen);
+        io.allow_request(|request| match request.header("token") {
+            Some(_) => Ok(()),
+            None => Err("no token".into()),
+        });
+        io.on_connection_error(move |request, code, message| {
+            seen.lock().unwrap().push(format!("{} {code} {message}", request.query("n").unwrap_or_default()));
+            assert_ne!(code, 0, "a panic of the application's is not the client's affair");
+        });
+    };
+    on_cores(&[1], build, |stage| {
+        let refusals = [
+            ("/socket.io/?EIO=4&transport=tape&n=a", "token: 1\r\n", 400, "a 0 Transport unknown"),
+            ("/socket.io/?EIO=4&transport=polling&sid=x&n=b", "", 400, "b 1 Session ID unknown"),
+            ("/socket.io/?EIO=4&transport=polling&n=c", "", 403, "c 4 no token"),
+        ];
+        for (target, lines, status, told) in refusals {
+            assert_eq!(ask(stage, "GET", target, lines).status, status, "{target}");
+            assert_eq!(seen.lock().unwrap().pop().as_deref(), Some(told));
+        }
+        assert_eq!(ask(stage, "GET", OPEN, "token: 1\r\n").status, 200);
+        assert_eq!(ask(stage, "GET", "/elsewhere", "").status, 404);
+        assert!(seen.lock().unwrap().is_empty(), "only refusals of the engine's");
     });
 }

@@ -106,7 +106,7 @@ fn dispatch(pair: &mut Pair, incoming: Option<Incoming<'_>>) {
     match incoming {
         None => {}
         Some(Incoming::Unknown { .. }) => {}
-        Some(Incoming::Connect { session, nsp, auth }) => pair.connect(session, nsp, auth),
+        Some(Incoming::Connect { session, nsp, auth }) => pair.connect(session, nsp, auth.as_deref()),
         Some(Incoming::Event { socket, id, args, attachments }) => {
             let line = format!("{} event {}", pair.label(socket), words(id, &args, &attachments));
             pair.heard.push(line);
@@ -131,6 +131,7 @@ fn words(id: Option<u64>, args: &Text<'_>, attachments: &[Vec<u8>]) -> String {
     let id = id.map(|id| id.to_string()).unwrap_or_default();
     let json = match args {
         Text::Borrowed(args) => args.json().to_owned(),
+        Text::Scanned(json, _) => json.clone(),
         Text::Owned(text) => match sio::decode(text).expect("it was read before") {
             sio::Packet::Event { args, .. } | sio::Packet::Ack { args, .. } => args.json().to_owned(),
             other => panic!("{other:?} has no attachments"),

@@ -93,7 +93,7 @@ pub fn json(data: &[u8]) {
 }
 
 /// Spans are in order, apart, within the text, and each is a value; between them are only commas and space.
-fn check_args(args: &sio::Args<'_>) {
+pub(super) fn check_args(args: &sio::Args<'_>) {
     assert!(args.len() <= limits::ARGUMENTS_MAX, "arguments are bounded");
     let mut between = String::new();
     let mut at = 0;

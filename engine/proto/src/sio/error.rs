@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::json;
+use super::{json, msgpack};
 use crate::limits;
 
 /// Why a packet was refused. Each variant says what was expected and what was found.
@@ -32,6 +32,8 @@ pub enum Error {
     MissingPayload,
     /// Expected one strict JSON value, found something else.
     Json(json::Error),
+    /// Expected one map of MessagePack with a packet's members, found something else.
+    MsgPack(msgpack::Error),
     /// Expected an object as the payload of a CONNECT, found another kind of value.
     AuthKind(json::Kind),
     /// Expected an event's name as the first element, found an empty array.
@@ -56,6 +58,12 @@ pub enum Error {
 impl From<json::Error> for Error {
     fn from(error: json::Error) -> Self {
         Error::Json(error)
+    }
+}
+
+impl From<msgpack::Error> for Error {
+    fn from(error: msgpack::Error) -> Self {
+        Error::MsgPack(error)
     }
 }
 
@@ -86,6 +94,7 @@ impl fmt::Display for Error {
             }
             Error::MissingPayload => f.write_str("expected an array as payload, found nothing"),
             Error::Json(error) => write!(f, "payload: {error}"),
+            Error::MsgPack(error) => write!(f, "MessagePack: {error}"),
             Error::AuthKind(found) => {
                 write!(f, "expected an object as payload of a CONNECT, found {}", found.name())
             }
@@ -111,6 +120,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Json(error) => Some(error),
+            Error::MsgPack(error) => Some(error),
             _ => None,
         }
     }

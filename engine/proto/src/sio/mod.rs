@@ -14,9 +14,12 @@ mod args;
 mod attachments;
 mod error;
 pub mod json;
+pub mod msgpack;
 mod packet;
+mod parser;
 
 pub use args::{Args, Spans};
 pub use attachments::Pending;
 pub use error::Error;
-pub use packet::{Packet, decode};
+pub use packet::{Packet, check_event, decode};
+pub use parser::Parser;

@@ -179,12 +179,23 @@ fn decode_args(payload: &str, attachments: u8) -> Result<Args<'_>, Error> {
 
 /// CVE-2023-32695: the first element is a string or a number; and not one of the protocol's own names, however it is
 /// escaped.
-fn check_event_name(args: &Args<'_>) -> Result<(), Error> {
+pub(super) fn check_event_name(args: &Args<'_>) -> Result<(), Error> {
     if args.is_empty() {
         return Err(Error::MissingEventName);
     }
     let name = args.event_name().ok_or(Error::EventName)?;
     if RESERVED_EVENT_NAMES.contains(&&*name) { Err(Error::ReservedEventName) } else { Ok(()) }
+}
+
+/// Checks an event's array that did not come in a packet, as if it had come in one with so many attachments.
+///
+/// # Errors
+/// Those of [`decode`] about the payload; [`Error::AttachmentCount`] for more than 255.
+pub fn check_event(payload: &str, attachments: usize) -> Result<Args<'_>, Error> {
+    let attachments = u8::try_from(attachments).map_err(|_| Error::AttachmentCount)?;
+    let args = decode_args(payload, attachments)?;
+    check_event_name(&args)?;
+    Ok(args)
 }
 
 #[cfg(test)]

@@ -31,6 +31,22 @@ pub fn write_header(out: &mut Vec<u8>, opcode: Opcode, payload_len: usize) {
     }
 }
 
+/// Writes the header of a final, unmasked frame into room of [`header_len`] bytes that was left for it.
+pub(crate) fn set_header(room: &mut [u8], opcode: Opcode, payload_len: usize) {
+    room[0] = 0x80 | opcode as u8;
+    match payload_len {
+        0..=125 => room[1] = payload_len as u8,
+        126..=0xffff => {
+            room[1] = 126;
+            room[2..4].copy_from_slice(&(payload_len as u16).to_be_bytes());
+        }
+        _ => {
+            room[1] = 127;
+            room[2..10].copy_from_slice(&(payload_len as u64).to_be_bytes());
+        }
+    }
+}
+
 /// Appends a close frame. Without a code it has no payload, and no reason either (RFC 6455 section 5.5.1).
 ///
 /// A reason that does not fit a control frame is cut at a character boundary.

@@ -13,6 +13,7 @@ use super::args::Spans;
 use crate::limits;
 
 pub(super) use scanner::Visitor;
+pub(super) use text::{plain_end, unescape_lossy};
 pub use text::{unescape, write_string};
 
 /// What sort of value a text is.

@@ -23,6 +23,33 @@ pub fn unescape(raw_string_literal: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// Appends the text of a string literal's inside; what makes no Unicode text, a lone surrogate, becomes the replacement character.
+pub(in crate::sio) fn unescape_lossy(out: &mut Vec<u8>, inside: &[u8]) {
+    let mut at = 0;
+    while at < inside.len() {
+        let end = plain_end(inside, at);
+        out.extend_from_slice(&inside[at..end]);
+        at = end;
+        let Some(escape) = inside.get(end + 1..).map(ascii_start) else { return };
+        let (character, taken) = match unescape_one(escape) {
+            Some((character, rest)) => (character, escape.len() - rest.len()),
+            None => (char::REPLACEMENT_CHARACTER, LONE_ESCAPE_LEN.min(escape.len())),
+        };
+        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        at += 1 + taken;
+    }
+}
+
+/// Bytes of a `\u` escape without its backslash.
+const LONE_ESCAPE_LEN: usize = 5;
+
+/// As much text as the longest escape can have: a surrogate pair without its first backslash.
+fn ascii_start(bytes: &[u8]) -> &str {
+    let start = &bytes[..bytes.len().min(2 * LONE_ESCAPE_LEN + 1)];
+    let len = start.iter().position(|byte| !byte.is_ascii()).unwrap_or(start.len());
+    str::from_utf8(&start[..len]).unwrap_or_default()
+}
+
 /// The character of one escape, from what follows its backslash, and the rest.
 fn unescape_one(escape: &str) -> Option<(char, &str)> {
     let (kind, rest) = escape.split_at_checked(1)?;
@@ -99,7 +126,7 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
 
 /// The first offset from `at` on that is no plain byte of a string: a quote, a backslash, a control character, or the
 /// end. Eight bytes a step.
-pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+pub(in crate::sio) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         match special(u64::from_le_bytes(*chunk)) {
             0 => at += 8,

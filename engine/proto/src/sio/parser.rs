@@ -1,0 +1,33 @@
+//! Which bytes a server's Socket.IO packets are. Not the bytes: those are [`crate::encode`]'s and [`super::msgpack`]'s.
+
+use super::msgpack;
+use crate::encode::{self, Packet};
+use crate::limits;
+
+/// How packets travel; one server speaks one of them, and its clients must be told. Source: `parser`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Parser {
+    /// Text with JSON, and a binary message per attachment: what every client speaks unless told otherwise.
+    #[default]
+    Json,
+    /// One binary message with MessagePack, attachments inside: what clients with `socket.io-msgpack-parser` speak.
+    MsgPack,
+}
+
+impl Parser {
+    /// Attachments that clients accept in one packet: by default, or at all if there is no default.
+    pub const fn attachments_max(self) -> usize {
+        match self {
+            Self::Json => limits::ATTACHMENTS_MAX as usize,
+            Self::MsgPack => limits::BINARIES_MAX,
+        }
+    }
+
+    /// Appends a packet's frames and says how many they are.
+    pub fn write<A: AsRef<[u8]>>(self, out: &mut Vec<u8>, packet: &Packet<'_, A>) -> usize {
+        match self {
+            Self::Json => encode::write(out, packet),
+            Self::MsgPack => msgpack::write(out, packet),
+        }
+    }
+}
