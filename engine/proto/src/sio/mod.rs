@@ -15,8 +15,10 @@ mod attachments;
 mod error;
 pub mod json;
 mod packet;
+mod query;
 
 pub use args::{Args, Spans};
 pub use attachments::Pending;
 pub use error::Error;
 pub use packet::{Packet, decode};
+pub use query::decode_connect_v3;
