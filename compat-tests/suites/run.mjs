@@ -1,7 +1,7 @@
 // Runs the official protocol suites, from a checkout outside the project, against a conformance server.
 // Nothing of the checkout enters the project: a suite is copied to a temporary folder, pointed at the server, run, removed.
 //
-//     node suites/run.mjs CHECKOUT [engine|socket]...
+//     node suites/run.mjs CHECKOUT [engine|engine3|socket]...
 //
 // Servers are those of the tests: SOCKETVILLE_CONFORMANCE, SOCKETVILLE_CORES, SOCKETVILLE_DRIVERS.
 
@@ -14,11 +14,11 @@ import { serverCells } from "../tests/cells.mjs";
 
 /** Where a suite is in the checkout, and how many tests it has; another number means another version of the suite. */
 const SUITES = {
-  engine: { title: "Engine.IO v4", folder: "docs/engine.io-protocol/v4-test-suite", tests: 25 },
-  socket: { title: "Socket.IO v5", folder: "docs/socket.io-protocol/v5-test-suite", tests: 32 },
+  engine: { title: "Engine.IO v4", folder: "docs/engine.io-protocol/v4-test-suite", tests: 25, profile: "protocol" },
+  engine3: { title: "Engine.IO v3", folder: "docs/engine.io-protocol/v3-test-suite", tests: 23, profile: "protocol-v3" },
+  socket: { title: "Socket.IO v5", folder: "docs/socket.io-protocol/v5-test-suite", tests: 32, profile: "protocol" },
 };
 const URL_CONSTANT = /const URL = "http:\/\/localhost:3000";/;
-const PROFILE = "protocol";
 /** A suite takes some ten seconds; one that hangs must not hang its caller. */
 const SUITE_MS_MAX = 120_000;
 
@@ -53,7 +53,7 @@ function install(source) {
 }
 
 async function runOnServer(suite, folder, options) {
-  const server = await startServer({ profile: PROFILE, options });
+  const server = await startServer({ profile: suite.profile, options });
   try {
     pointAt(folder, server.url);
     report(suite, options, runMocha(folder));

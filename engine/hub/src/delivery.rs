@@ -10,12 +10,13 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use socketville_proto::encode;
 
-use crate::deflate::Forms;
+use crate::forms::Forms;
 use crate::members::{Bitset, Members};
 use crate::namespaces::Namespace;
 use crate::session::Link;
+use crate::socket_ids::SocketIds;
 use crate::sockets::Standing;
-use crate::{Hub, Id, Keyed, NspId, Position, Range, SessionKey, SocketKey};
+use crate::{Hub, Id, NspId, Position, Range, SessionKey, SocketKey};
 
 /// Where a socket's packets go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -274,8 +275,8 @@ impl Hub {
             let mut forms = Forms::new(range);
             let visit = |slot: u32| match routes.get(slot as usize) {
                 Some(Route::Lane(lane)) if !selector.volatile || outbox.is_writable(*lane) => {
-                    let window = outbox.window(*lane);
-                    let range = forms.of(press.as_deref_mut(), outbox, counters, window);
+                    let form = outbox.form(*lane);
+                    let range = forms.of(form, press.as_deref_mut(), outbox, counters);
                     outbox.append(*lane, range);
                     sockets += 1;
                 }
@@ -283,7 +284,7 @@ impl Hub {
                 Some(Route::Poll(session)) => polls.push(*session),
                 Some(Route::Nobody) | None => {}
             };
-            match selector.simple(namespace) {
+            match selector.simple(namespace, ids) {
                 Simple::Nobody => {}
                 Simple::All(members) => members.for_each(visit),
                 Simple::No => {
@@ -307,19 +308,25 @@ impl Hub {
 
     /// Makes a packet of the application's due, compressed where that was agreed upon.
     pub(crate) fn append_packet(&mut self, route: Route, range: Range) {
-        let range = match route {
+        match route {
             Route::Lane(lane) => {
-                let window = self.outbox.window(lane);
-                Forms::new(range).of(self.press.as_mut(), &mut self.outbox, &mut self.counters, window)
+                let (press, form) = (self.press.as_mut(), self.outbox.form(lane));
+                let range = Forms::new(range).of(form, press, &mut self.outbox, &mut self.counters);
+                self.outbox.append(lane, range);
             }
-            Route::Poll(_) | Route::Nobody => range,
-        };
-        self.append(route, range);
+            Route::Poll(session) => self.append_to_poll(session, range),
+            Route::Nobody => {}
+        }
     }
 
+    /// Makes a packet due, not compressed.
     pub(crate) fn append(&mut self, route: Route, range: Range) {
         match route {
-            Route::Lane(lane) => self.outbox.append(lane, range),
+            Route::Lane(lane) => {
+                let form = self.outbox.form(lane);
+                let range = Forms::new(range).of(form, None, &mut self.outbox, &mut self.counters);
+                self.outbox.append(lane, range);
+            }
             Route::Poll(session) => self.append_to_poll(session, range),
             Route::Nobody => {}
         }
@@ -409,20 +416,20 @@ enum Simple<'a> {
 
 impl Selector<'_> {
     /// The frequent cases: everyone, or one room, and nobody left out.
-    fn simple<'n>(&self, namespace: &'n Namespace) -> Simple<'n> {
+    fn simple<'n>(&self, namespace: &'n Namespace, ids: &SocketIds) -> Simple<'n> {
         match (self.to, self.except, self.skip) {
             ([], [], None) => Simple::All(&namespace.members),
-            // A name as long as an id may mean a socket's own room, whether or not others are in a room of that name.
-            ([room], [], None) if room.len() != crate::ID_LEN => {
+            // A name like an id may mean a socket's own room, whether or not others are in a room of that name.
+            ([room], [], None) if !ids.may_name(room) => {
                 namespace.room(room).map_or(Simple::Nobody, |room| Simple::All(&room.members))
             }
             _ => Simple::No,
         }
     }
 
-    fn select(&self, namespace: &Namespace, ids: &Keyed<Id, SocketKey>, selection: &mut Bitset) {
+    fn select(&self, namespace: &Namespace, ids: &SocketIds, selection: &mut Bitset) {
         let own = |name: &str| {
-            let slot = ids.get(&Id::parse(name)?)?.index;
+            let slot = ids.named(name)?.index;
             namespace.members.contains(slot).then_some(slot)
         };
         selection.clear();

@@ -23,6 +23,7 @@ mod deflate;
 mod delivery;
 mod desk;
 mod effects;
+mod forms;
 mod history;
 mod http;
 mod ids;
@@ -31,9 +32,11 @@ mod members;
 mod namespaces;
 mod outbox;
 mod packets;
+mod poll_buffer;
 mod polling;
 mod recovery;
 mod session;
+mod socket_ids;
 mod sockets;
 mod table;
 mod timers;
@@ -92,9 +95,10 @@ pub struct Hub {
     conns: Vec<conns::Conn>,
     conns_open: usize,
     sessions: table::Table<session::Session>,
+    sessions_v3: usize,
     session_ids: Keyed<Id, SessionKey>,
     sockets: table::Table<sockets::Socket>,
-    socket_ids: Keyed<Id, SocketKey>,
+    socket_ids: socket_ids::SocketIds,
     routes: Vec<delivery::Route>,
     namespaces: namespaces::Namespaces,
     asks_for_unknown: bool,
@@ -136,9 +140,10 @@ impl Hub {
             conns: Vec::new(),
             conns_open: 0,
             sessions: table::Table::new(),
+            sessions_v3: 0,
             session_ids: HashMap::with_hasher(hasher.clone()),
             sockets: table::Table::new(),
-            socket_ids: HashMap::with_hasher(hasher.clone()),
+            socket_ids: socket_ids::SocketIds::new(&hasher),
             routes: Vec::new(),
             namespaces: namespaces::Namespaces::default(),
             asks_for_unknown: false,
@@ -184,6 +189,7 @@ impl Hub {
         Gauges {
             connections: self.conns_open,
             sessions: self.sessions.len(),
+            sessions_v3: self.sessions_v3,
             sockets: self.sockets.len(),
             rooms: self.rooms_open,
             arena_bytes: self.outbox.arena_bytes(),

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use socketville_proto::eio::Revision;
 use socketville_proto::{eio, sio};
 
 use crate::limits::{NAMESPACE_NAME_BYTES_MAX, NAMESPACES_PER_SESSION_MAX};
@@ -31,10 +32,11 @@ impl Hub {
                 return Some(Incoming::Message(Peer::Session(key), text.into()));
             }
             eio::Packet::Message(text) => return self.handle_text(now_ms, key, text),
-            eio::Packet::Pong(_) => self.handle_pong(now_ms, key),
+            eio::Packet::Pong(_) if session.revision == Revision::V4 => self.handle_pong(now_ms, key),
+            eio::Packet::Ping(_) if session.revision == Revision::V3 => self.handle_ping(now_ms, key),
             eio::Packet::Close => self.handle_close_packet(now_ms, key),
-            // A client of this version never pings; all others mean nothing from a client and are ignored, as in the reference.
-            eio::Packet::Ping(_) => self.reject(now_ms, key),
+            // A heartbeat in the wrong direction; all others mean nothing from a client and are ignored, as in the reference.
+            eio::Packet::Ping(_) | eio::Packet::Pong(_) => self.reject(now_ms, key),
             eio::Packet::Open(_) | eio::Packet::Upgrade | eio::Packet::Noop => {}
         }
         None
@@ -57,14 +59,20 @@ impl Hub {
     }
 
     fn handle_text<'a>(&mut self, now_ms: u64, key: SessionKey, text: &'a str) -> Option<Incoming<'a>> {
-        let is_waiting = self.sessions.find(key).is_none_or(|session| session.incoming.is_some());
+        let session = self.sessions.find(key)?;
+        if session.revision == Revision::V3 && session.incoming.is_none() && text.starts_with('0') {
+            return self.handle_connect_v3(now_ms, key, text);
+        }
+        let is_waiting = session.incoming.is_some();
         let packet = sio::decode(text).ok().filter(|_| !is_waiting);
         let Some(packet) = packet else {
             self.reject_packet(now_ms, key);
             return None;
         };
         match packet {
-            sio::Packet::Connect { nsp, auth } => self.handle_connect(now_ms, key, nsp, auth),
+            sio::Packet::Connect { nsp, auth } => {
+                self.handle_connect(now_ms, key, nsp, auth.map(Cow::Borrowed))
+            }
             sio::Packet::Disconnect { nsp } => {
                 self.handle_disconnect(now_ms, key, nsp);
                 None
@@ -136,12 +144,21 @@ impl Hub {
         }
     }
 
+    /// The namespace's query is what others send as `auth`.
+    fn handle_connect_v3<'a>(&mut self, now_ms: u64, key: SessionKey, text: &'a str) -> Option<Incoming<'a>> {
+        let Ok((nsp, auth)) = sio::decode_connect_v3(text) else {
+            self.reject_packet(now_ms, key);
+            return None;
+        };
+        self.handle_connect(now_ms, key, nsp, auth.map(Cow::Owned))
+    }
+
     fn handle_connect<'a>(
         &mut self,
         now_ms: u64,
         key: SessionKey,
         name: &'a str,
-        auth: Option<&'a str>,
+        auth: Option<Cow<'a, str>>,
     ) -> Option<Incoming<'a>> {
         let Some(nsp) = self.namespace(name) else {
             if self.asks_for_unknown && name.len() <= NAMESPACE_NAME_BYTES_MAX {

@@ -10,9 +10,12 @@
 //! ```
 
 use smallvec::SmallVec;
+use socketville_proto::eio::Revision;
 use socketville_proto::{eio, encode, sio};
 
 use crate::limits::{CROSSING_MS, POLL_CLOSE_MS};
+use crate::packets::INVALID_NAMESPACE;
+use crate::poll_buffer::{PollBuffer, PollForm};
 use crate::timers::{Deadline, Watched};
 use crate::{ConnId, Effect, Hub, Id, Reason, SessionKey, SocketKey};
 
@@ -23,11 +26,13 @@ pub struct Session {
     pub(crate) sockets: SmallVec<[SocketKey; 1]>,
     pub(crate) deadline: Deadline,
     pub(crate) heartbeat_ms: u64,
-    pub(crate) awaits_pong: bool,
+    /// Whether the session ends at that moment, unless its client is heard before: with its pong, or in Engine.IO 3 its ping.
+    pub(crate) awaits_client: bool,
     /// When a namespace must have been joined; `u64::MAX` once one was.
     pub(crate) connect_ms: u64,
     pub(crate) incoming: Option<Box<sio::Pending>>,
     pub(crate) layer: Layer,
+    pub(crate) revision: Revision,
     pub(crate) greeting: Option<Box<Greeting>>,
 }
 
@@ -50,6 +55,13 @@ pub(crate) enum Layer {
     Bare,
 }
 
+/// What a session carries, and in which revision of Engine.IO.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Speech {
+    pub(crate) layer: Layer,
+    pub(crate) revision: Revision,
+}
+
 /// How packets reach the client.
 pub(crate) enum Link {
     WebSocket(ConnId),
@@ -61,8 +73,8 @@ pub(crate) enum Link {
 /// The state of long-polling.
 #[derive(Default)]
 pub(crate) struct Polling {
-    /// Packets that wait for a poll, as payload text.
-    pub(crate) buffer: Vec<u8>,
+    /// Packets that wait for a poll.
+    pub(crate) buffer: PollBuffer,
     /// The GET that waits for packets.
     pub(crate) parked: Option<ConnId>,
     /// The POST whose body is being read.
@@ -77,9 +89,9 @@ pub(crate) struct Polling {
 #[derive(Default)]
 pub(crate) struct Farewell {
     pub(crate) until_ms: u64,
-    pub(crate) buffer: Vec<u8>,
+    pub(crate) buffer: PollBuffer,
     /// What the last poll gets.
-    pub(crate) last: &'static [u8],
+    pub(crate) last: &'static [eio::Packet<'static>],
 }
 
 /// An upgrade under way.
@@ -129,19 +141,23 @@ impl Hub {
         now_ms: u64,
         id: Id,
         link: Link,
-        layer: Layer,
+        speech: Speech,
         head: &[u8],
     ) -> SessionKey {
+        let Speech { layer, revision } = speech;
+        let is_v3 = revision == Revision::V3;
+        let timeout_ms = if is_v3 { self.config.ping_timeout_ms } else { 0 };
         let key = self.sessions.insert(Session {
             id,
             link,
             sockets: SmallVec::new(),
             deadline: Deadline::NEVER,
-            heartbeat_ms: now_ms + self.config.ping_interval_ms,
-            awaits_pong: false,
+            heartbeat_ms: now_ms + self.config.ping_interval_ms + timeout_ms,
+            awaits_client: is_v3,
             connect_ms: if layer == Layer::Bare { u64::MAX } else { now_ms + self.config.connect_timeout_ms },
             incoming: None,
             layer,
+            revision,
             greeting: self
                 .config
                 .keeps_handshakes
@@ -149,13 +165,24 @@ impl Hub {
         });
         self.session_ids.insert(id, key);
         self.counters.sessions_opened += 1;
+        self.sessions_v3 += usize::from(is_v3);
         self.mark_session(key);
         self.arm_session(key);
         key
     }
 
-    /// Writes the handshake packet (`0{...}`) as a frame.
-    pub(crate) fn write_open(&self, id: &Id, upgrades: &[&str], out: &mut Vec<u8>) {
+    /// Clients of Engine.IO 3 are in `/` without asking. Source: the reference's `onconnection`.
+    pub(crate) fn join_unasked(&mut self, key: SessionKey, speech: Speech) {
+        if speech == (Speech { layer: Layer::SocketIo, revision: Revision::V3 }) {
+            match self.namespace("/") {
+                Some(nsp) => self.effects.push_back(Effect::Join(key, nsp)),
+                None => self.refuse(key, "/", INVALID_NAMESPACE),
+            }
+        }
+    }
+
+    /// The data of the handshake packet, the same in both revisions.
+    pub(crate) fn open_text(&self, id: &Id, upgrades: &[&str]) -> String {
         let mut text = Vec::with_capacity(160);
         eio::Handshake {
             sid: id.as_str(),
@@ -165,7 +192,8 @@ impl Hub {
             max_payload: self.config.message_bytes_max as u64,
         }
         .write(&mut text);
-        out.append(&mut text);
+        text.remove(0); // the type, which the packet brings
+        String::from_utf8(text).unwrap_or_default()
     }
 
     pub(crate) fn arm_session(&mut self, key: SessionKey) {
@@ -188,12 +216,12 @@ impl Hub {
         match &session.link {
             Link::Closing(_) => self.drop_session(key),
             _ if session.connect_ms <= now_ms => self.close_session(now_ms, key, Reason::ForcedClose),
-            _ if session.heartbeat_ms <= now_ms && session.awaits_pong => {
+            _ if session.heartbeat_ms <= now_ms && session.awaits_client => {
                 self.counters.ping_timeouts += 1;
                 self.close_session(now_ms, key, Reason::PingTimeout);
             }
             _ if session.heartbeat_ms <= now_ms => {
-                session.awaits_pong = true;
+                session.awaits_client = true;
                 session.heartbeat_ms = now_ms + self.config.ping_timeout_ms;
                 self.mark_ping(key);
                 self.send_packet(key, &eio::Packet::Ping(""));
@@ -210,10 +238,20 @@ impl Hub {
         }
     }
 
+    /// A ping of a client of Engine.IO 3: the only sign of life that counts there.
+    pub(crate) fn handle_ping(&mut self, now_ms: u64, key: SessionKey) {
+        let patience_ms = self.config.ping_interval_ms + self.config.ping_timeout_ms;
+        if let Some(session) = self.sessions.find_mut(key) {
+            session.heartbeat_ms = now_ms + patience_ms;
+            self.send_packet(key, &eio::Packet::Pong(""));
+            self.arm_session(key);
+        }
+    }
+
     /// A pong: the only sign of life that counts.
     pub(crate) fn handle_pong(&mut self, now_ms: u64, key: SessionKey) {
-        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.awaits_pong) {
-            session.awaits_pong = false;
+        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.awaits_client) {
+            session.awaits_client = false;
             session.heartbeat_ms = now_ms + self.config.ping_interval_ms;
             self.mark_pong(key);
             self.arm_session(key);
@@ -234,11 +272,12 @@ impl Hub {
         if matches!(session.link, Link::Closing(_)) {
             return;
         }
-        let (last, ms): (&[u8], _) = match reason {
-            Reason::TransportClose => (b"6", CROSSING_MS),
-            _ => (b"6\x1e1", POLL_CLOSE_MS),
+        let (last, ms): (&[_], _) = match reason {
+            Reason::TransportClose => (&[eio::Packet::Noop], CROSSING_MS),
+            _ => (&[eio::Packet::Noop, eio::Packet::Close], POLL_CLOSE_MS),
         };
-        let farewell = Farewell { until_ms: now_ms + ms, buffer: Vec::new(), last };
+        let form = session.polling_mut().map_or_else(PollForm::default, |polling| polling.buffer.form());
+        let farewell = Farewell { until_ms: now_ms + ms, buffer: PollBuffer::new(form), last };
         let link = std::mem::replace(&mut session.link, Link::Closing(Box::new(farewell)));
         self.disconnect_sockets_of(key, reason);
         match link {
@@ -269,6 +308,7 @@ impl Hub {
     pub(crate) fn drop_session(&mut self, key: SessionKey) {
         if let Some(session) = self.sessions.remove(key) {
             self.session_ids.remove(&session.id);
+            self.sessions_v3 -= usize::from(session.revision == Revision::V3);
         }
     }
 

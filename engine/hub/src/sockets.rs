@@ -3,6 +3,7 @@
 //! Not handlers or data: those are the server's, which is told when a socket leaves and forgets it last.
 
 use smallvec::SmallVec;
+use socketville_proto::eio::Revision;
 use socketville_proto::encode;
 
 use crate::delivery::{NO_ATTACHMENTS, Route};
@@ -18,6 +19,18 @@ pub struct Socket {
     pub(crate) session: SessionKey,
     pub(crate) rooms: SmallVec<[RoomKey; 2]>,
     pub(crate) standing: Standing,
+    /// What its session speaks.
+    pub(crate) revision: Revision,
+    /// What the application and the client call it if that is not the id.
+    #[expect(clippy::box_collection, reason = "names are rare; the box is a third of a string's size")]
+    name: Option<Box<String>>,
+}
+
+impl Socket {
+    /// The id as the application and the client know it.
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().map_or(self.id.as_str(), String::as_str)
+    }
 }
 
 /// Whether a socket is in its namespace.
@@ -65,17 +78,35 @@ impl Hub {
 
     /// Makes the socket of a client that is not let in yet; then [`Hub::welcome`] or [`Hub::turn_down`].
     pub fn reserve(&mut self, key: SessionKey, nsp: NspId) -> Option<(SocketKey, Id)> {
-        let id = self.ids.next();
+        let (id, name) = self.new_socket_id(key, nsp);
         let session = self.sessions.find_mut(key).filter(|s| !matches!(s.link, Link::Closing(_)))?;
-        let standing = Standing::Waiting;
-        let socket = self.sockets.insert(Socket { id, nsp, session: key, rooms: SmallVec::new(), standing });
+        let (rooms, standing, revision) = (SmallVec::new(), Standing::Waiting, session.revision);
+        let socket = Socket { id, nsp, session: key, rooms, standing, revision, name: name.map(Box::new) };
+        let socket = self.sockets.insert(socket);
         session.sockets.push(socket);
         self.socket_ids.insert(id, socket);
+        if let Some(name) = self.sockets.find(socket).and_then(|socket| socket.name.as_deref()) {
+            self.socket_ids.insert_name(name, socket);
+        }
         if self.routes.len() <= socket.index as usize {
             self.routes.resize(socket.index as usize + 1, Route::Nobody);
         }
         self.routes[socket.index as usize] = Route::Nobody;
         Some((socket, id))
+    }
+
+    /// An id for a socket of a session, and the name that it has besides. Clients of Engine.IO 3 are not told their id: they
+    /// take it to be the session's, behind the namespace if that is not `/`.
+    fn new_socket_id(&mut self, key: SessionKey, nsp: NspId) -> (Id, Option<String>) {
+        let session = self.sessions.find(key).filter(|session| session.revision == Revision::V3);
+        match (session.map(|session| session.id), self.namespace_name(nsp)) {
+            (None, _) => (self.ids.next(), None),
+            (Some(id), "/") => (id, None),
+            (Some(id), nsp) => {
+                let name = format!("{nsp}#{}", id.as_str());
+                (self.ids.next(), Some(name))
+            }
+        }
     }
 
     /// Lets a waiting socket in; false if its client left meanwhile.
@@ -85,7 +116,7 @@ impl Hub {
         }
         let Some(socket) = self.sockets.find_mut(key) else { return false };
         socket.standing = Standing::In;
-        let (id, nsp, session) = (socket.id, socket.nsp, socket.session);
+        let (id, nsp, session, revision) = (socket.id, socket.nsp, socket.session, socket.revision);
         if let Some(session) = self.sessions.find_mut(session) {
             session.connect_ms = u64::MAX;
         }
@@ -93,15 +124,38 @@ impl Hub {
             namespace.members.insert(key.index);
         }
         self.routes[key.index as usize] = self.route_of(session).unwrap_or(Route::Nobody);
-        self.tell_room(nsp, id.as_str(), RoomChange::Created);
-        self.tell_room(nsp, id.as_str(), RoomChange::Joined(id));
+        self.tell_own_room(key, nsp);
         self.mark_start(key);
         let payload = match self.pid_of(&id) {
+            _ if revision == Revision::V3 => String::new(),
             Some(pid) => format!(r#"{{"sid":"{}","pid":"{pid}"}}"#, id.as_str()),
             None => format!(r#"{{"sid":"{}"}}"#, id.as_str()),
         };
         self.send_to_session(session, nsp, encode::Kind::Connect, payload.as_bytes());
         true
+    }
+
+    fn tell_own_room(&mut self, key: SocketKey, nsp: NspId) {
+        if let Some(name) = self.watched_name(key) {
+            self.tell_room(nsp, &name, RoomChange::Created);
+            self.tell_room(nsp, &name, RoomChange::Joined(name.clone()));
+        }
+    }
+
+    /// What to call a socket when telling of rooms; `None` if nobody is told.
+    fn watched_name(&self, key: SocketKey) -> Option<Box<str>> {
+        let socket = self.sockets.find(key).filter(|_| self.watches_rooms)?;
+        Some(socket.name().into())
+    }
+
+    /// The revision of Engine.IO that a socket's session speaks.
+    pub fn revision_of(&self, key: SocketKey) -> Option<Revision> {
+        self.sockets.find(key).map(|socket| socket.revision)
+    }
+
+    /// What the application and the client call a socket: its id, but for clients of Engine.IO 3 in namespaces other than `/`.
+    pub fn name_of(&self, key: SocketKey) -> Option<&str> {
+        self.sockets.find(key).map(Socket::name)
     }
 
     /// Refuses a waiting socket with an object that has a `message` and perhaps `data`.
@@ -201,28 +255,31 @@ impl Hub {
     /// Its namespace, if it was there.
     pub fn forget_socket(&mut self, key: SocketKey) -> Option<NspId> {
         let socket = self.sockets.remove(key)?;
-        self.socket_ids.remove(&socket.id);
+        self.socket_ids.remove(&socket.id, key);
+        if let Some(name) = &socket.name {
+            self.socket_ids.remove_name(name, key);
+        }
         if let Some(namespace) = self.namespaces.find_mut(socket.nsp) {
             namespace.members.remove(key.index);
         }
         for &room in &socket.rooms {
-            self.leave_room(socket.nsp, socket.id, room, key.index);
+            self.leave_room(socket.nsp, socket.name(), room, key.index);
         }
-        if socket.standing == Standing::In {
-            self.tell_room(socket.nsp, socket.id.as_str(), RoomChange::Left(socket.id));
-            self.tell_room(socket.nsp, socket.id.as_str(), RoomChange::Deleted);
+        if socket.standing == Standing::In && self.watches_rooms {
+            self.tell_room(socket.nsp, socket.name(), RoomChange::Left(socket.name().into()));
+            self.tell_room(socket.nsp, socket.name(), RoomChange::Deleted);
         }
         Some(socket.nsp)
     }
 
-    fn leave_room(&mut self, nsp: NspId, id: Id, key: RoomKey, slot: u32) {
+    fn leave_room(&mut self, nsp: NspId, who: &str, key: RoomKey, slot: u32) {
         let Some(namespace) = self.namespaces.find_mut(nsp) else { return };
         let name =
             if self.watches_rooms { namespace.rooms.find(key).map(|room| room.name.clone()) } else { None };
         let gone = namespace.leave(key, slot);
         self.rooms_open -= usize::from(gone.is_some());
         if let Some(name) = name {
-            self.tell_room(nsp, &name, RoomChange::Left(id));
+            self.tell_room(nsp, &name, RoomChange::Left(who.into()));
         }
         if let Some(room) = gone {
             self.tell_room(nsp, &room.name, RoomChange::Deleted);
@@ -242,7 +299,7 @@ impl Hub {
         if name.len() > ROOM_NAME_BYTES_MAX {
             return Err(JoinError::NameTooLong);
         }
-        if name == socket.id.as_str() {
+        if name == socket.name() {
             return Ok(()); // the room of one's own exists always
         }
         let is_new = namespace.room(name).is_none();
@@ -257,15 +314,15 @@ impl Hub {
         let room = namespace.room_or_new(name);
         self.rooms_open += usize::from(is_new);
         let has_joined = namespace.rooms.find_mut(room).is_some_and(|r| r.members.insert(key.index));
-        let (nsp, id) = (socket.nsp, socket.id);
+        let nsp = socket.nsp;
         if has_joined {
             socket.rooms.push(room);
         }
         if is_new {
             self.tell_room(nsp, name, RoomChange::Created);
         }
-        if has_joined {
-            self.tell_room(nsp, name, RoomChange::Joined(id));
+        if let Some(who) = self.watched_name(key).filter(|_| has_joined) {
+            self.tell_room(nsp, name, RoomChange::Joined(who));
         }
         Ok(())
     }
@@ -277,8 +334,9 @@ impl Hub {
         let Some(&room) = namespace.room_names.get(name) else { return };
         let Some(at) = socket.rooms.iter().position(|&r| r == room) else { return };
         socket.rooms.swap_remove(at);
-        let (nsp, id) = (socket.nsp, socket.id);
-        self.leave_room(nsp, id, room, key.index);
+        let nsp = socket.nsp;
+        let who = self.watched_name(key).unwrap_or_default();
+        self.leave_room(nsp, &who, room, key.index);
     }
 
     /// The rooms of a socket, its own id first.
@@ -286,13 +344,13 @@ impl Hub {
         let Some(socket) = self.sockets.find(key) else { return Vec::new() };
         let Some(namespace) = self.namespaces.find(socket.nsp) else { return Vec::new() };
         let rooms = socket.rooms.iter().filter_map(|room| namespace.rooms.find(*room));
-        std::iter::once(socket.id.as_str()).chain(rooms.map(|room| &*room.name)).map(str::to_owned).collect()
+        std::iter::once(socket.name()).chain(rooms.map(|room| &*room.name)).map(str::to_owned).collect()
     }
 
     /// Whether a socket is in a room.
     pub fn is_in(&self, key: SocketKey, room: &str) -> bool {
         self.sockets.find(key).is_some_and(|socket| {
-            socket.id.as_str() == room
+            socket.name() == room
                 || self
                     .namespaces
                     .find(socket.nsp)

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use socketville_hub::{Ending, Id, JoinError, Keepsake, Manner, NspId, SocketKey};
+use socketville_proto::eio::Revision;
 
 use crate::ack::{AckError, AckSlot};
 use crate::arguments::{Arguments, FromAnswer};
@@ -46,6 +47,10 @@ pub(crate) struct Shared {
     data: RefCell<Option<Arc<dyn Data>>>,
     auth: Option<Arc<str>>,
     is_recovered: Cell<bool>,
+    revision: Revision,
+    /// What its client calls it if that is not the id.
+    #[expect(clippy::box_collection, reason = "names are rare; the box is a third of a string's size")]
+    name: Option<Box<String>>,
 }
 
 impl Shared {
@@ -60,7 +65,16 @@ impl Shared {
             data: RefCell::default(),
             auth,
             is_recovered: Cell::new(false),
+            revision: Revision::V4,
+            name: None,
         }
+    }
+
+    /// A client of this revision of Engine.IO, which may know itself by another name than its id.
+    pub(crate) fn speaking(mut self, revision: Revision, name: Option<&str>) -> Self {
+        self.revision = revision;
+        self.name = name.filter(|name| *name != self.id.as_str()).map(|name| Box::new(name.to_owned()));
+        self
     }
 }
 
@@ -69,9 +83,20 @@ impl Socket {
         Self(shared)
     }
 
-    /// The id, 20 URL-safe characters; also the name of a room of one's own. Source: `socket.id`.
+    /// The id, 20 URL-safe characters; also the name of a room of one's own. Clients of Engine.IO 3 know themselves by that of their
+    /// session, `/namespace#` before it if that is not `/`. Source: `socket.id`.
     pub fn id(&self) -> &str {
-        self.0.id.as_str()
+        self.0.name.as_deref().map_or(self.0.id.as_str(), String::as_str)
+    }
+
+    /// The revision of Engine.IO that its client speaks: 4, or 3 with [`Builder::allow_eio3`](crate::Builder::allow_eio3).
+    /// Source: `socket.conn.protocol`.
+    pub fn protocol(&self) -> u8 {
+        self.0.revision.number()
+    }
+
+    pub(crate) fn revision(&self) -> Revision {
+        self.0.revision
     }
 
     /// The namespace with its slash. Source: `socket.nsp.name`.
@@ -280,10 +305,6 @@ impl Socket {
         self.0.auth.as_deref().unwrap_or("{}")
     }
 
-    pub(crate) fn id_of(&self) -> Id {
-        self.0.id
-    }
-
     pub(crate) fn key(&self) -> SocketKey {
         self.0.key
     }
@@ -340,6 +361,6 @@ impl PartialEq for Socket {
 
 impl std::fmt::Debug for Socket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Socket").field("id", &self.0.id).finish_non_exhaustive()
+        f.debug_struct("Socket").field("id", &self.id()).finish_non_exhaustive()
     }
 }

@@ -305,6 +305,7 @@ impl<D: Driver> Turn<D> {
                     }
                 }
                 Effect::HandOver(conn, bytes) => self.hand_over(now_ms, conn, bytes),
+                Effect::Join(session, nsp) => core.join_unasked(session, nsp),
                 Effect::Request(..)
                 | Effect::Resume(_)
                 | Effect::Room(_)

@@ -1,7 +1,7 @@
 //! The revisions of Engine.IO that are spoken, and one reader for the bodies of both. It does not say which a session speaks.
 
 use super::packet::Error;
-use super::payload::{self, PayloadItem, payload};
+use super::payload::{self, PayloadItem, item, payload};
 use super::v3;
 
 /// A revision of Engine.IO: the `EIO` of a request.
@@ -14,6 +14,30 @@ pub enum Revision {
 }
 
 impl Revision {
+    /// Reads a text frame of a client; see [`item()`] and [`v3::item`].
+    ///
+    /// # Errors
+    /// Theirs.
+    #[inline]
+    pub fn item(self, text: &str) -> Result<PayloadItem<'_>, Error> {
+        match self {
+            Self::V3 => v3::item(text),
+            Self::V4 => item(text),
+        }
+    }
+
+    /// What a binary frame of a client carries; see [`v3::message`].
+    ///
+    /// # Errors
+    /// Its own.
+    #[inline]
+    pub fn message(self, frame: &[u8]) -> Result<&[u8], Error> {
+        match self {
+            Self::V3 => v3::message(frame),
+            Self::V4 => Ok(frame),
+        }
+    }
+
     /// As clients write it.
     pub const fn number(self) -> u8 {
         match self {
