@@ -115,7 +115,7 @@ pub fn build(profile: &str, options: &[String]) -> Result<Builder> {
     match profile.app {
         App::Main => {
             io.cleanup_empty_child_namespaces(profile.name == "main");
-            io.allow_eio3(profile.name != "protocol");
+            io.allow_eio3(matches!(profile.name, "main" | "protocol-v3"));
             serve_main(&io);
         }
         App::Recovery => {

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use socketville_proto::eio::Revision;
 use socketville_proto::{eio, encode, sio};
 
-use crate::limits::{CROSSING_MS, POLL_CLOSE_MS};
+use crate::limits::{CROSSING_MS, POLL_CLOSE_MS, V3_OPEN_DELAY_MS};
 use crate::packets::INVALID_NAMESPACE;
 use crate::poll_buffer::{PollBuffer, PollForm};
 use crate::timers::{Deadline, Watched};
@@ -26,14 +26,25 @@ pub struct Session {
     pub(crate) sockets: SmallVec<[SocketKey; 1]>,
     pub(crate) deadline: Deadline,
     pub(crate) heartbeat_ms: u64,
-    /// Whether the session ends at that moment, unless its client is heard before: with its pong, or in Engine.IO 3 its ping.
-    pub(crate) awaits_client: bool,
+    /// What happens at that moment.
+    pub(crate) beat: Beat,
     /// When a namespace must have been joined; `u64::MAX` once one was.
     pub(crate) connect_ms: u64,
     pub(crate) incoming: Option<Box<sio::Pending>>,
     pub(crate) layer: Layer,
     pub(crate) revision: Revision,
     pub(crate) greeting: Option<Box<Greeting>>,
+}
+
+/// What a session's heartbeat comes to next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Beat {
+    /// The `open` packet leaves: over WebSocket in Engine.IO 3.
+    Open,
+    /// A ping leaves.
+    Ping,
+    /// The session ends, unless its client is heard before: with a pong, or in Engine.IO 3 with a ping.
+    End,
 }
 
 /// How a session began, for those who want to know.
@@ -146,14 +157,18 @@ impl Hub {
     ) -> SessionKey {
         let Speech { layer, revision } = speech;
         let is_v3 = revision == Revision::V3;
-        let timeout_ms = if is_v3 { self.config.ping_timeout_ms } else { 0 };
+        let (beat, beat_ms) = match (revision, &link) {
+            (Revision::V4, _) => (Beat::Ping, self.config.ping_interval_ms),
+            (Revision::V3, Link::WebSocket(_)) => (Beat::Open, V3_OPEN_DELAY_MS),
+            (Revision::V3, _) => (Beat::End, self.patience_ms()),
+        };
         let key = self.sessions.insert(Session {
             id,
             link,
             sockets: SmallVec::new(),
             deadline: Deadline::NEVER,
-            heartbeat_ms: now_ms + self.config.ping_interval_ms + timeout_ms,
-            awaits_client: is_v3,
+            heartbeat_ms: now_ms + beat_ms,
+            beat,
             connect_ms: if layer == Layer::Bare { u64::MAX } else { now_ms + self.config.connect_timeout_ms },
             incoming: None,
             layer,
@@ -216,16 +231,7 @@ impl Hub {
         match &session.link {
             Link::Closing(_) => self.drop_session(key),
             _ if session.connect_ms <= now_ms => self.close_session(now_ms, key, Reason::ForcedClose),
-            _ if session.heartbeat_ms <= now_ms && session.awaits_client => {
-                self.counters.ping_timeouts += 1;
-                self.close_session(now_ms, key, Reason::PingTimeout);
-            }
-            _ if session.heartbeat_ms <= now_ms => {
-                session.awaits_client = true;
-                session.heartbeat_ms = now_ms + self.config.ping_timeout_ms;
-                self.mark_ping(key);
-                self.send_packet(key, &eio::Packet::Ping(""));
-            }
+            _ if session.heartbeat_ms <= now_ms => self.beat(now_ms, key),
             Link::Polling(polling) if polling.probe.as_ref().is_some_and(|probe| probe.due_ms <= now_ms) => {
                 self.abandon_probe(key);
             }
@@ -238,10 +244,35 @@ impl Hub {
         }
     }
 
+    fn beat(&mut self, now_ms: u64, key: SessionKey) {
+        let patience_ms = self.patience_ms();
+        let Some(session) = self.sessions.find_mut(key) else { return };
+        match std::mem::replace(&mut session.beat, Beat::End) {
+            Beat::Open => {
+                session.heartbeat_ms = now_ms + patience_ms;
+                self.open_late(key);
+            }
+            Beat::Ping => {
+                session.heartbeat_ms = now_ms + self.config.ping_timeout_ms;
+                self.mark_ping(key);
+                self.send_packet(key, &eio::Packet::Ping(""));
+            }
+            Beat::End => {
+                self.counters.ping_timeouts += 1;
+                self.close_session(now_ms, key, Reason::PingTimeout);
+            }
+        }
+    }
+
+    /// How long a client of Engine.IO 3 may be silent.
+    const fn patience_ms(&self) -> u64 {
+        self.config.ping_interval_ms + self.config.ping_timeout_ms
+    }
+
     /// A ping of a client of Engine.IO 3: the only sign of life that counts there.
     pub(crate) fn handle_ping(&mut self, now_ms: u64, key: SessionKey) {
-        let patience_ms = self.config.ping_interval_ms + self.config.ping_timeout_ms;
-        if let Some(session) = self.sessions.find_mut(key) {
+        let patience_ms = self.patience_ms();
+        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.beat == Beat::End) {
             session.heartbeat_ms = now_ms + patience_ms;
             self.send_packet(key, &eio::Packet::Pong(""));
             self.arm_session(key);
@@ -250,8 +281,8 @@ impl Hub {
 
     /// A pong: the only sign of life that counts.
     pub(crate) fn handle_pong(&mut self, now_ms: u64, key: SessionKey) {
-        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.awaits_client) {
-            session.awaits_client = false;
+        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.beat == Beat::End) {
+            session.beat = Beat::Ping;
             session.heartbeat_ms = now_ms + self.config.ping_interval_ms;
             self.mark_pong(key);
             self.arm_session(key);

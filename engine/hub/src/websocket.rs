@@ -8,6 +8,7 @@
 //!         ws: 5 -----------> WebSocket takes over with what the buffer holds
 //! ```
 
+use socketville_proto::eio::Revision;
 use socketville_proto::http::Head;
 use socketville_proto::ws::{self, Message, Opcode};
 use socketville_proto::{eio, encode};
@@ -16,7 +17,7 @@ use crate::conns::{Phase, Role};
 use crate::forms::{Form, Forms, Framing};
 use crate::limits::PROBED_POLL_MS;
 use crate::session::{Link, Probe, Speech};
-use crate::{ConnId, Deflate, Hub, Incoming, Payload, Peer, Reason, SessionKey};
+use crate::{ConnId, Deflate, Hub, Id, Incoming, Payload, Peer, Reason, SessionKey};
 
 impl Hub {
     pub(crate) fn open_websocket(
@@ -36,10 +37,25 @@ impl Hub {
         let key = self.open_session(now_ms, id, Link::WebSocket(conn), speech, raw);
         self.ask_address(conn, key);
         self.become_websocket(conn, key, Role::Transport(speech.revision));
-        let text = self.open_text(&id, &[]);
+        if speech.revision == Revision::V4 {
+            self.send_open(conn, &id);
+        }
+    }
+
+    fn send_open(&mut self, conn: ConnId, id: &Id) {
+        let text = self.open_text(id, &[]);
         self.outbox.send(conn, |arena| encode::write_eio(arena, &eio::Packet::Open(&text)));
         if let Some(packet) = &self.config.initial_packet {
             self.outbox.send(conn, |arena| encode::write_eio(arena, &eio::Packet::Message(packet)));
+        }
+    }
+
+    /// The `open` packet of Engine.IO 3, a moment after the connection.
+    pub(crate) fn open_late(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.find(key) else { return };
+        let (id, speech) = (session.id, Speech { layer: session.layer, revision: session.revision });
+        if let Link::WebSocket(conn) = session.link {
+            self.send_open(conn, &id);
         }
         self.join_unasked(key, speech);
     }

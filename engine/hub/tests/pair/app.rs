@@ -2,7 +2,9 @@
 //!
 //! Not handlers: what a test wants emitted, it emits itself. The order of the calls is that of the server's dispatch.
 
-use socketville_hub::{ConnId, Effect, Incoming, NspId, Payload, Peer, Post, Reason, SessionKey, SocketKey, Text};
+use socketville_hub::{
+    ConnId, Effect, Incoming, NspId, Payload, Peer, Post, Reason, SessionKey, SocketKey, Text,
+};
 use socketville_proto::{eio, sio, ws};
 
 use super::Pair;
