@@ -2,7 +2,10 @@
 //!
 //! Not rooms: an id is the room of one's own, which no table holds.
 
-use crate::{Id, Keyed, SocketKey};
+use socketville_proto::eio::Revision;
+
+use crate::sockets::Socket;
+use crate::{Hub, Id, Keyed, NspId, SessionKey, SocketKey};
 
 /// Sockets by their ids.
 pub(crate) struct SocketIds {
@@ -54,5 +57,37 @@ impl SocketIds {
     /// Whether a room's name may be that of a socket's own room.
     pub(crate) fn may_name(&self, room: &str) -> bool {
         room.len() == crate::ID_LEN || (!self.by_name.is_empty() && room.starts_with('/'))
+    }
+}
+
+impl Hub {
+    /// The revision of Engine.IO that a socket's session speaks.
+    pub fn revision_of(&self, key: SocketKey) -> Option<Revision> {
+        self.sockets.find(key).map(|socket| socket.revision)
+    }
+
+    /// What the application and the client call a socket: its id, but for clients of Engine.IO 3 in namespaces other than `/`.
+    pub fn name_of(&self, key: SocketKey) -> Option<&str> {
+        self.sockets.find(key).map(Socket::name)
+    }
+
+    /// An id for a socket of a session, and the name that it has besides. Clients of Engine.IO 3 are not told their id: they
+    /// take it to be the session's, behind the namespace if that is not `/`.
+    pub(crate) fn new_socket_id(&mut self, key: SessionKey, nsp: NspId) -> (Id, Option<String>) {
+        let session = self.sessions.find(key).filter(|session| session.revision == Revision::V3);
+        match (session.map(|session| session.id), self.namespace_name(nsp)) {
+            (None, _) => (self.ids.next(), None),
+            (Some(id), "/") => (id, None),
+            (Some(id), nsp) => {
+                let name = format!("{nsp}#{}", id.as_str());
+                (self.ids.next(), Some(name))
+            }
+        }
+    }
+
+    /// What to call a socket when telling of rooms; `None` if nobody is told.
+    pub(crate) fn watched_name(&self, key: SocketKey) -> Option<Box<str>> {
+        let socket = self.sockets.find(key).filter(|_| self.watches_rooms)?;
+        Some(socket.name().into())
     }
 }

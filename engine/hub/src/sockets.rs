@@ -95,20 +95,6 @@ impl Hub {
         Some((socket, id))
     }
 
-    /// An id for a socket of a session, and the name that it has besides. Clients of Engine.IO 3 are not told their id: they
-    /// take it to be the session's, behind the namespace if that is not `/`.
-    fn new_socket_id(&mut self, key: SessionKey, nsp: NspId) -> (Id, Option<String>) {
-        let session = self.sessions.find(key).filter(|session| session.revision == Revision::V3);
-        match (session.map(|session| session.id), self.namespace_name(nsp)) {
-            (None, _) => (self.ids.next(), None),
-            (Some(id), "/") => (id, None),
-            (Some(id), nsp) => {
-                let name = format!("{nsp}#{}", id.as_str());
-                (self.ids.next(), Some(name))
-            }
-        }
-    }
-
     /// Lets a waiting socket in; false if its client left meanwhile.
     pub fn welcome(&mut self, key: SocketKey) -> bool {
         if !self.is_held_waiting(key) {
@@ -124,7 +110,10 @@ impl Hub {
             namespace.members.insert(key.index);
         }
         self.routes[key.index as usize] = self.route_of(session).unwrap_or(Route::Nobody);
-        self.tell_own_room(key, nsp);
+        if let Some(name) = self.watched_name(key) {
+            self.tell_room(nsp, &name, RoomChange::Created);
+            self.tell_room(nsp, &name, RoomChange::Joined(name.clone()));
+        }
         self.mark_start(key);
         let payload = match self.pid_of(&id) {
             _ if revision == Revision::V3 => String::new(),
@@ -133,29 +122,6 @@ impl Hub {
         };
         self.send_to_session(session, nsp, encode::Kind::Connect, payload.as_bytes());
         true
-    }
-
-    fn tell_own_room(&mut self, key: SocketKey, nsp: NspId) {
-        if let Some(name) = self.watched_name(key) {
-            self.tell_room(nsp, &name, RoomChange::Created);
-            self.tell_room(nsp, &name, RoomChange::Joined(name.clone()));
-        }
-    }
-
-    /// What to call a socket when telling of rooms; `None` if nobody is told.
-    fn watched_name(&self, key: SocketKey) -> Option<Box<str>> {
-        let socket = self.sockets.find(key).filter(|_| self.watches_rooms)?;
-        Some(socket.name().into())
-    }
-
-    /// The revision of Engine.IO that a socket's session speaks.
-    pub fn revision_of(&self, key: SocketKey) -> Option<Revision> {
-        self.sockets.find(key).map(|socket| socket.revision)
-    }
-
-    /// What the application and the client call a socket: its id, but for clients of Engine.IO 3 in namespaces other than `/`.
-    pub fn name_of(&self, key: SocketKey) -> Option<&str> {
-        self.sockets.find(key).map(Socket::name)
     }
 
     /// Refuses a waiting socket with an object that has a `message` and perhaps `data`.

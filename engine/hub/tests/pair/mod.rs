@@ -6,6 +6,7 @@
 
 mod app;
 pub(crate) mod client;
+pub(crate) mod eio3;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
