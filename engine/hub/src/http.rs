@@ -8,7 +8,7 @@ use socketville_proto::ws;
 
 use crate::conns::{Content, Phase, Post, Progress};
 use crate::limits::{BODY_TIMEOUT_MS, HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL};
-use crate::poll_buffer::{BodyForm, ContentType, PollAnswer, PollForm};
+use crate::poll_buffer::{BodyForm, ContentType, PollAnswer};
 use crate::session::{Layer, Link, Speech};
 use crate::verdict::{Fault, Verdict};
 use crate::{ConnId, Effect, Hub, Reason, Request, SessionKey};
@@ -229,16 +229,12 @@ impl Hub {
 
     /// How the packets of a request are written.
     fn body_form(&self, purpose: &Purpose, head: &Head<'_>) -> BodyForm {
-        let link = match purpose {
-            Purpose::Packets(session) => self.sessions.find(*session).map(|session| &session.link),
+        let session = match purpose {
+            Purpose::Packets(session) => self.sessions.find(*session),
             Purpose::Application(_) => None,
         };
-        let form = match link {
-            Some(Link::Polling(polling)) => polling.buffer.form(),
-            Some(Link::Closing(farewell)) => farewell.buffer.form(),
-            Some(Link::WebSocket(_)) | None => PollForm::V4,
-        };
-        form.body_form(head).unwrap_or(BodyForm::Payload(PayloadForm::V4))
+        let form = session.and_then(|session| session.link.poll_form().body_form(head));
+        form.unwrap_or(BodyForm::Payload(PayloadForm::V4))
     }
 
     /// Handlers of bare Engine.IO may ask for the headers that came with a message.

@@ -81,6 +81,17 @@ pub(crate) enum Link {
     Closing(Box<Farewell>),
 }
 
+impl Link {
+    /// How polls are answered, if there are any.
+    pub(crate) fn poll_form(&self) -> PollForm {
+        match self {
+            Self::Polling(polling) => polling.buffer.form(),
+            Self::Closing(farewell) => farewell.buffer.form(),
+            Self::WebSocket(_) => PollForm::V4,
+        }
+    }
+}
+
 /// The state of long-polling.
 #[derive(Default)]
 pub(crate) struct Polling {
@@ -307,8 +318,8 @@ impl Hub {
             Reason::TransportClose => (&[eio::Packet::Noop], CROSSING_MS),
             _ => (&[eio::Packet::Noop, eio::Packet::Close], POLL_CLOSE_MS),
         };
-        let form = session.polling_mut().map_or_else(PollForm::default, |polling| polling.buffer.form());
-        let farewell = Farewell { until_ms: now_ms + ms, buffer: PollBuffer::new(form), last };
+        let buffer = PollBuffer::new(session.link.poll_form());
+        let farewell = Farewell { until_ms: now_ms + ms, buffer, last };
         let link = std::mem::replace(&mut session.link, Link::Closing(Box::new(farewell)));
         self.disconnect_sockets_of(key, reason);
         match link {
