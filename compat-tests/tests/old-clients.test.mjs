@@ -129,7 +129,7 @@ onEachServer("old clients", ({ test }) => {
     });
   }
 
-  test("a room of 2.x, 3.x and 4.x on all transports hears every broadcast once and in order [Issue 3]", async ({ connect }) => {
+  test("a room of 2.x, 3.x and 4.x on all transports hears every broadcast once and in the order of its speaker [Issue 3]", async ({ connect }) => {
     const room = unique("room");
     const seats = [2, 3, 4].flatMap((version) => ALL_TRANSPORTS.map((transport) => ({ version, transport })));
     const crowd = await Promise.all(
@@ -140,15 +140,19 @@ onEachServer("old clients", ({ test }) => {
         return client;
       }),
     );
+    // Two speakers may live on two cores: what each says is heard in its order, what both say in no order between them.
     const speakers = [await connect({ version: 2 }), await connect()];
     for (const i of upTo(BROADCASTS)) {
-      const what = i % 2 ? { text: i } : { bytes: Buffer.of(i) };
-      await speakers[Math.floor(i / 2) % 2].call("relay", { to: [room] }, "news", i, what);
+      const what = i % 4 < 2 ? { text: i } : { bytes: Buffer.of(i) };
+      await speakers[i % 2].call("relay", { to: [room] }, "news", i, what);
     }
     for (const client of crowd) {
       const news = await client.take("news", BROADCASTS);
-      assert.deepEqual(news.map(([i]) => i), upTo(BROADCASTS));
-      for (const [i, what] of news) assert.equal(i % 2 ? what.text : Buffer.from(what.bytes)[0], i);
+      for (const speaker of [0, 1]) {
+        const said = news.map(([i]) => i).filter((i) => i % 2 === speaker);
+        assert.deepEqual(said, upTo(BROADCASTS).filter((i) => i % 2 === speaker));
+      }
+      for (const [i, { text, bytes }] of news) assert.equal(text ?? Buffer.from(bytes)[0], i);
     }
     await Promise.all(crowd.map((client) => client.settle()));
     for (const client of crowd) assert.equal(client.all("news").length, BROADCASTS);
