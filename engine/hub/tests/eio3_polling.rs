@@ -120,6 +120,21 @@ fn requests_are_text_or_bytes() {
     assert_eq!(pair.take_heard(), [event.clone(), event]);
 }
 
+/// Source: `httpCompression`, which is for bytes as for text.
+#[test]
+fn long_answers_are_compressed() {
+    let mut pair = v3();
+    let client = pair.poll_v3("");
+    pair.hub.send(client.key, Kind::Event, None, BINARY, &[vec![7; 4000]], Manner::default());
+    let request = get(&target("/socket.io/", "polling", &format!("&sid={}", client.sid)));
+    pair.say(client.conn, request.replace("\r\n\r\n", "\r\nAccept-Encoding: gzip\r\n\r\n"));
+    let answer = String::from_utf8_lossy(&pair.take(client.conn)).into_owned();
+    for line in ["Content-Type: application/octet-stream\r\n", "Content-Encoding: gzip\r\n"] {
+        assert!(answer.contains(line), "{answer}");
+    }
+    assert!(answer.len() < 500);
+}
+
 /// Source: the reference's `JSONP`: a script that calls a function by its number; a form with the field `d`.
 #[test]
 fn a_script_calls_the_client() {

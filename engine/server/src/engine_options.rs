@@ -111,8 +111,11 @@ impl Builder {
     }
 
     /// Whether clients of Engine.IO 3 are served beside those of 4: socket.io-client 2.x, over polling, JSONP and WebSocket. They are in `/` without
-    /// asking, their namespaces' queries are what others send as `auth`, and [`Socket::id`](crate::Socket::id) is what they take it to be. They
-    /// never recover. Source: `allowEIO3`, default no.
+    /// asking, their namespaces' queries are what others send as `auth`, and they never recover. Source: `allowEIO3`, default no.
+    ///
+    /// Two things to know of them. Their [`Socket::id`](crate::Socket::id) is what they take it to be, made of the session's, and so a secret: whoever
+    /// knows it can speak as them. And their pages send credentials across origins, so [`Builder::cors`] needs
+    /// [`Cors::with_credentials`](crate::Cors::with_credentials) for those.
     ///
     /// ```
     /// use socketville::{Server, Socket};
