@@ -159,7 +159,7 @@ onEachServer("Engine.IO 3", ({ test }) => {
     const unknown = await fetch(`${server.url}/socket.io/?EIO=3&transport=polling&sid=abc`);
     assert.deepEqual([unknown.status, (await unknown.json()).code], [400, 1]);
   });
-});
+}, { profile: "main" });
 
 onEachServer(
   "Engine.IO 3 heartbeat",
