@@ -1,4 +1,4 @@
-// The conformance program's profiles `protocol`, `main`, `recovery` and `msgpack` on the reference implementation (socket.io for Node.js).
+// The conformance program's profiles `protocol`, `protocol-v3`, `main`, `recovery` and `msgpack` on the reference implementation (socket.io for Node.js).
 // It exists to prove that the tests are right: they must pass here first. It is not part of the product.
 //
 //     node reference/conformance.mjs PROFILE PORT [cores=N] [driver=NAME]
@@ -15,6 +15,7 @@ import { serveNamespace, admitByToken } from "./handlers.mjs";
 /** Engine.IO options of each profile; times in milliseconds, sizes in bytes. */
 const PROFILES = {
   protocol: { pingInterval: 300, pingTimeout: 200 },
+  "protocol-v3": { pingInterval: 300, pingTimeout: 200, allowEIO3: true },
   main: { pingInterval: 25_000, pingTimeout: 20_000, allowEIO3: true },
   recovery: { pingInterval: 25_000, pingTimeout: 20_000, connectionStateRecovery: { maxDisconnectionDuration: 3000 } },
   msgpack: { pingInterval: 25_000, pingTimeout: 20_000 },

@@ -13,7 +13,7 @@ pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
                 "id": socket.id(),
                 "eid": socket.session_id(),
                 "nsp": socket.namespace(),
-                "protocol": 4,
+                "protocol": socket.protocol(),
                 "transport": socket.transport(),
                 "recovered": socket.is_recovered(),
                 "rooms": sorted_rooms(&socket),

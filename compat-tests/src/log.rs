@@ -1,4 +1,4 @@
-//! What happened to the sockets whose auth carried a tag, oldest first.
+//! What happened to the sockets whose auth or query carried a tag, oldest first.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -51,8 +51,9 @@ pub fn serve<'a>(namespace: Namespace<'a>, log: &Log) -> Namespace<'a> {
         .on_any(move |socket, name, array| came.note_event(socket, "any-in", name, array))
         .on_any_outgoing(move |socket, name, array| went.note_event(socket, "any-out", name, array))
         .on_connect(move |socket: Socket, auth: Value| {
-            if let Some(tag) = auth["tag"].as_str() {
-                TAGS.with_borrow_mut(|tags| tags.insert(socket.id().to_owned(), tag.to_owned()));
+            let tag = auth["tag"].as_str().map(str::to_owned).or_else(|| socket.handshake().query("tag"));
+            if let Some(tag) = tag {
+                TAGS.with_borrow_mut(|tags| tags.insert(socket.id().to_owned(), tag));
                 connects.note(&socket, "connect", json!({"recovered": socket.is_recovered()}));
                 if auth["any"] == true {
                     WATCHED.with_borrow_mut(|watched| watched.insert(socket.id().to_owned()));

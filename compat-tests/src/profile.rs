@@ -39,6 +39,7 @@ enum App {
 
 const PROFILES: &[Profile] = &[
     Profile { name: "protocol", ping_interval_ms: 300, ping_timeout_ms: 200, app: App::Main },
+    Profile { name: "protocol-v3", ping_interval_ms: 300, ping_timeout_ms: 200, app: App::Main },
     Profile { name: "main", ping_interval_ms: 25_000, ping_timeout_ms: 20_000, app: App::Main },
     Profile { name: "recovery", ping_interval_ms: 25_000, ping_timeout_ms: 20_000, app: App::Recovery },
     Profile { name: "msgpack", ping_interval_ms: 25_000, ping_timeout_ms: 20_000, app: App::MsgPack },
@@ -118,6 +119,7 @@ pub fn build(profile: &str, options: &[String]) -> Result<Builder> {
     match profile.app {
         App::Main => {
             io.cleanup_empty_child_namespaces(profile.name == "main");
+            io.allow_eio3(matches!(profile.name, "main" | "protocol-v3"));
             serve_main(&io);
         }
         App::Recovery => {

@@ -25,6 +25,16 @@ export const SUITES = {
     port: 3000,
     mocha: ["test-suite.js"],
   },
+  engine3: {
+    title: "Engine.IO v3",
+    folder: "docs/engine.io-protocol/v3-test-suite",
+    profile: "protocol-v3",
+    tests: 24,
+    skipped: 1,
+    address: /http:\/\/localhost:PORT/,
+    port: 3000,
+    mocha: ["test-suite.js"],
+  },
   socket: {
     title: "Socket.IO v5",
     folder: "docs/socket.io-protocol/v5-test-suite",

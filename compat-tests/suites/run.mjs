@@ -1,7 +1,7 @@
 // Runs the official suites, from a checkout outside the project, against a conformance server.
 // Nothing of the checkout enters the project: a suite is copied to a temporary folder, pointed at the server, run, removed.
 //
-//     node suites/run.mjs CHECKOUT [engine|socket|socket-client|engine-client|engine-client-fetch]...
+//     node suites/run.mjs CHECKOUT [engine|engine3|socket|socket-client|engine-client|engine-client-fetch]...
 //
 // Servers are those of the tests: SOCKETVILLE_CONFORMANCE, SOCKETVILLE_CORES, SOCKETVILLE_DRIVERS.
 

@@ -2,7 +2,9 @@
 // Nothing here sleeps: every wait is for an event, and bounded.
 
 import { after, before, describe, test as nodeTest } from "node:test";
-import { io } from "socket.io-client";
+import { io as io4 } from "socket.io-client";
+import io2 from "socket.io-client-2";
+import { io as io3 } from "socket.io-client-3";
 import msgpack from "socket.io-msgpack-parser";
 import { serverCells } from "./cells.mjs";
 import { conformanceCommand, startServer } from "./server.mjs";
@@ -30,6 +32,9 @@ export const TRANSPORTS = {
   upgrade: ["polling", "websocket"],
 };
 export const ALL_TRANSPORTS = Object.keys(TRANSPORTS);
+
+/** The official clients, by their major version; 2 speaks Engine.IO 3. */
+const LOOKUPS = { 2: io2, 3: io3, 4: io4 };
 
 /** Describes `name` once per server of the matrix; `body({ test })` registers the tests. */
 export function onEachServer(name, body, { cells = serverCells(), profile = PROFILE } = {}) {
@@ -74,15 +79,16 @@ export class Client {
   #waiting = [];
   #transport;
 
-  constructor(url, { transport, nsp = "/", manager, ready, ...options }) {
+  constructor(url, { transport, nsp = "/", manager, ready, version = 4, ...options }) {
     this.#transport = transport;
     this.socket = manager
       ? manager.socket(nsp, options)
-      : io(url + nsp, { transports: TRANSPORTS[transport], forceNew: true, reconnection: false, ...options });
+      : LOOKUPS[version](url + nsp, { transports: TRANSPORTS[transport], forceNew: true, reconnection: false, ...options });
     const keep = (name) => (...args) => this.#hear({ name, args });
-    this.socket.onAny((name, ...args) => this.#hear({ name, args }));
+    hearAll(this.socket, (name, ...args) => this.#hear({ name, args }));
     this.socket.on("connect", keep("connect"));
     this.socket.on("connect_error", keep("connect_error"));
+    if (version === 2) this.socket.on("error", keep("error")); // what later versions call connect_error
     this.socket.on("disconnect", keep("disconnect"));
   }
 
@@ -183,6 +189,16 @@ export class Client {
       reject(new Error(`a client waited for ${what} and was ${why}`));
     }
   }
+}
+
+/** Calls `hear` for every event; clients 2.x have no `onAny`, so it looks at their packets. */
+function hearAll(socket, hear) {
+  if (socket.onAny) return socket.onAny(hear);
+  const handle = socket.onevent;
+  socket.onevent = function (packet) {
+    hear(...packet.data);
+    handle.call(this, packet);
+  };
 }
 
 function describeEnd([reason, details]) {

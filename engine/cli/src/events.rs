@@ -61,7 +61,13 @@ impl Checked<String> {
 
 /// Whoever were in a room of this name would hear what is sent to that socket.
 fn looks_like_an_id(name: &str) -> bool {
-    name.len() == ID_CHARS && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    let id = bare_id(name);
+    id.len() == ID_CHARS && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// An id without the namespace that clients 2.x have before it.
+fn bare_id(id: &str) -> &str {
+    id.rsplit_once('#').filter(|(nsp, _)| nsp.starts_with('/')).map_or(id, |(_, id)| id)
 }
 
 /// What `say` carries.
@@ -127,7 +133,7 @@ fn say(socket: &Socket, words: Checked<Words>, speech: Speech) -> Result<(), Str
             return Err(format!("expected a text of at most {TEXT_CHARS_MAX} characters, found {found}"));
         }
     }
-    let from = socket.id().get(..FROM_CHARS).unwrap_or_default();
+    let from = bare_id(socket.id()).get(..FROM_CHARS).unwrap_or_default();
     socket.nsp().to(&room).emit("said", Said { room: &room, from, text: &text });
     Ok(())
 }
@@ -140,3 +146,18 @@ const ID_CHARS: usize = 20;
 
 /// Characters of a speaker's id that others see: enough to tell people apart, too few to address them.
 const FROM_CHARS: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_both_revisions_are_no_rooms_of_clients() {
+        let id = "AbcdefghijklmnopqR-_";
+        assert!(looks_like_an_id(id) && looks_like_an_id(&format!("/harbour#{id}")));
+        for room in ["lobby", "", "#", "/harbour#", &format!("harbour#{id}"), &format!("/harbour#{id}x")] {
+            assert!(!looks_like_an_id(room), "{room}");
+        }
+        assert_eq!((bare_id(id), bare_id(&format!("/harbour#{id}"))), (id, id));
+    }
+}

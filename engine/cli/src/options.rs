@@ -100,6 +100,20 @@ pub(crate) struct Options {
     #[arg(long, env = "SOCKETVILLE_CLIENT_DIR", hide_env_values = true, value_name = "DIR")]
     pub(crate) client_dir: Option<std::path::PathBuf>,
 
+    /// Serve also clients 2.x (Engine.IO 3)
+    #[arg(
+        long,
+        env = "SOCKETVILLE_ALLOW_EIO3",
+        hide_env_values = true,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(crate) allow_eio3: bool,
+
     /// A namespace to serve beside /; may be given several times, or with commas
     #[arg(
         long = "namespace",
@@ -219,7 +233,7 @@ mod tests {
     #[test]
     fn serve_alone_is_not_the_demo() {
         let options = parsed(&["serve"]).expect("valid");
-        assert!(!options.demo);
+        assert!(!options.demo && !options.allow_eio3);
         assert_eq!(options.all_namespaces(), ["/"]);
     }
 
@@ -236,6 +250,7 @@ mod tests {
             "io_uring",
             "--api-key",
             "secret",
+            "--allow-eio3",
             "--namespace",
             "chat,/news",
             "--namespace",
@@ -243,7 +258,7 @@ mod tests {
         ])
         .expect("valid");
         assert!(options.demo && options.listen == "127.0.0.1:0" && options.cores == Some(2));
-        assert_eq!(options.driver, Driver::IoUring);
+        assert_eq!((options.driver, options.allow_eio3), (Driver::IoUring, true));
         assert!(options.api_key.as_ref().is_some_and(|key| key.is("secret")));
         assert_eq!(options.all_namespaces(), ["/", "/harbour", "/market", "/chat", "/news"]);
     }
@@ -276,9 +291,13 @@ mod tests {
     #[test]
     fn help_tells_defaults_and_variables_but_no_key() {
         let help = parsed(&["serve", "--help"]).expect_err("help").to_string();
-        for part in
-            ["[default: 0.0.0.0:3000]", "[env: SOCKETVILLE_API_KEY]", "[default: auto]", "SOCKETVILLE_CORES"]
-        {
+        for part in [
+            "[default: 0.0.0.0:3000]",
+            "[env: SOCKETVILLE_API_KEY]",
+            "[default: auto]",
+            "SOCKETVILLE_CORES",
+            "SOCKETVILLE_ALLOW_EIO3",
+        ] {
             assert!(help.contains(part), "{part} in {help}");
         }
     }

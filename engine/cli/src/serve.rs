@@ -26,7 +26,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         None => Some(ApiKey::generate().context("no key from the operating system")?),
     };
     let io = Server::builder();
-    io.driver(options.driver.into()).cors(options.cors());
+    io.driver(options.driver.into()).cors(options.cors()).allow_eio3(options.allow_eio3);
     if let Some(directory) = &options.client_dir {
         io.serve_client(directory);
     }

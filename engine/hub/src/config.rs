@@ -50,6 +50,8 @@ pub struct Config {
     pub adds_trailing_slash: bool,
     /// Whether a session that polls may go on over WebSocket. Source: `allowUpgrades`, default yes.
     pub allows_upgrades: bool,
+    /// Whether clients of Engine.IO 3 are served, which are socket.io-client 2.x. Source: `allowEIO3`, default no.
+    pub allows_eio3: bool,
     /// Paths of the client's files, below the engine's. Default: none.
     pub client_files: Vec<String>,
     /// Whether the head of the request that opened a session is kept, for `socket.handshake`: some 500 bytes a client. Default: yes.
@@ -108,6 +110,7 @@ impl Default for Config {
             initial_packet: None,
             adds_trailing_slash: true,
             allows_upgrades: true,
+            allows_eio3: false,
             client_files: Vec::new(),
             keeps_handshakes: true,
             connections_max: usize::MAX,

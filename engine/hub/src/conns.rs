@@ -2,6 +2,7 @@
 //!
 //! Not descriptors: a [`ConnId`] is a slot and a generation that the kernel's side gave, and a stale one touches nothing.
 
+use socketville_proto::eio::{PayloadForm, PayloadItems, Revision};
 use socketville_proto::http::KeepAlive;
 use socketville_proto::ws;
 
@@ -48,8 +49,17 @@ pub enum Progress {
 pub struct Post {
     /// The payload.
     pub body: Vec<u8>,
+    /// How it is written.
+    pub form: PayloadForm,
     /// The request's head, for sessions of bare Engine.IO.
     pub head: Option<Box<[u8]>>,
+}
+
+impl Post {
+    /// Its packets; an error is the last, and ends the session with [`Hub::reject`].
+    pub fn items(&self) -> PayloadItems<'_> {
+        self.form.items(&self.body)
+    }
 }
 
 pub(crate) struct Conn {
@@ -97,9 +107,19 @@ pub(crate) enum Content {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
-    Transport,
+    Transport(Revision),
     Probe,
     Bare,
+}
+
+impl Role {
+    /// What the peer of a session's WebSocket speaks.
+    pub(crate) const fn revision(self) -> Revision {
+        match self {
+            Self::Transport(revision) => revision,
+            Self::Probe | Self::Bare => Revision::V4,
+        }
+    }
 }
 
 const _: () = assert!(size_of::<Conn>() <= 64);
@@ -140,7 +160,7 @@ impl Hub {
 
     /// What the connection's decoder needs if it has agreed upon compression; then give it back with [`Hub::return_inflater`].
     pub fn lend_inflater(&mut self, conn: ConnId) -> Option<Box<ws::Inflater>> {
-        self.outbox.window(conn.index)?;
+        self.outbox.form(conn.index).window()?;
         Some(self.inflater.take().unwrap_or_default())
     }
 
@@ -182,7 +202,7 @@ impl Hub {
         let Some(state) = self.conn_mut(conn) else { return };
         let phase = std::mem::replace(&mut state.phase, Phase::Closing);
         match phase {
-            Phase::WebSocket { session, role: Role::Transport, .. } => self.lose_session(session, reason),
+            Phase::WebSocket { session, role: Role::Transport(_), .. } => self.lose_session(session, reason),
             Phase::WebSocket { session, role: Role::Probe, .. } => self.abandon_probe(session),
             Phase::Parked(session) => self.lose_session(session, Reason::TransportError),
             Phase::Body(upload) => {

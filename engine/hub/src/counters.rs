@@ -23,6 +23,8 @@ pub struct Counters {
     pub emits: u64,
     /// Packets encoded; equals `emits`, however many recipients there were.
     pub encodes: u64,
+    /// Packets with binary written once more for WebSockets of Engine.IO 3; a broadcast counts once a core, however many recipients it has.
+    pub encodes_v3: u64,
     /// Packets compressed; a broadcast counts once a core and window, however many recipients it has.
     pub deflates: u64,
     /// Bytes of those packets' frames before.
@@ -62,6 +64,8 @@ pub struct Gauges {
     pub connections: usize,
     /// Engine.IO sessions.
     pub sessions: usize,
+    /// Those of Engine.IO 3 among them.
+    pub sessions_v3: usize,
     /// Socket.IO sockets.
     pub sockets: usize,
     /// Rooms, own-id rooms not counted.

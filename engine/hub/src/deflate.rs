@@ -14,19 +14,19 @@ pub(crate) struct Press {
     deflaters: [Option<Box<Deflater>>; 2],
 }
 
-/// The forms of one packet: plain, and those that recipients needed so far.
-pub(crate) struct Forms {
-    plain: Range,
-    deflated: [Option<Range>; 2],
-}
-
 impl Press {
     pub(crate) const fn new(settings: Deflate) -> Self {
         Self { settings, deflaters: [const { None }; 2] }
     }
 
     /// The frames of `plain` compressed; `plain` itself if that makes nothing smaller.
-    fn press(&mut self, outbox: &mut Outbox, counters: &mut Counters, plain: Range, window: Window) -> Range {
+    pub(crate) fn press(
+        &mut self,
+        outbox: &mut Outbox,
+        counters: &mut Counters,
+        plain: Range,
+        window: Window,
+    ) -> Range {
         let Deflate { level, threshold_bytes } = self.settings;
         let frames = outbox.bytes(plain);
         if frames.len() < threshold_bytes {
@@ -38,28 +38,6 @@ impl Press {
         counters.deflates += 1;
         counters.deflate_bytes_in += frames.len() as u64;
         counters.deflate_bytes_out += deflated.len() as u64;
-        outbox.write_deflated(deflated)
-    }
-}
-
-impl Forms {
-    pub(crate) const fn new(plain: Range) -> Self {
-        Self { plain, deflated: [None; 2] }
-    }
-
-    /// The form for a connection with this window, made if it is the first.
-    #[inline]
-    pub(crate) fn of(
-        &mut self,
-        press: Option<&mut Press>,
-        outbox: &mut Outbox,
-        counters: &mut Counters,
-        window: Option<Window>,
-    ) -> Range {
-        match (window, press) {
-            (Some(window), Some(press)) => *self.deflated[window as usize]
-                .get_or_insert_with(|| press.press(outbox, counters, self.plain, window)),
-            _ => self.plain,
-        }
+        outbox.write_form(plain, |_, out| out.extend_from_slice(deflated))
     }
 }

@@ -11,11 +11,13 @@ use smallvec::SmallVec;
 use socketville_proto::sio::msgpack;
 use socketville_proto::{encode, sio, ws};
 
-use crate::deflate::Forms;
+use crate::forms::Forms;
 use crate::members::{Bitset, Members};
 use crate::namespaces::Namespace;
 use crate::session::Link;
-use crate::sockets::{Standing, id_in};
+use crate::socket_ids::SocketIds;
+use crate::sockets::{Socket, Standing};
+use crate::table::Table;
 use crate::{Hub, Id, NspId, Position, Range, SessionKey, SocketKey};
 
 /// Where a socket's packets go.
@@ -127,7 +129,7 @@ impl Hub {
     pub fn select(&self, nsp: NspId, selector: &Selector<'_>) -> Bitset {
         let (mut named, mut selection) = (Bitset::default(), Bitset::default());
         if let Some(namespace) = self.namespaces.find(nsp) {
-            selector.select(namespace, |id| self.socket_slot(id), &mut named);
+            selector.select(namespace, &self.socket_ids, &self.sockets, &mut named);
         }
         named.for_each(|slot| {
             let route = self.routes.get(slot as usize).copied().unwrap_or(Route::Nobody);
@@ -270,8 +272,8 @@ impl Hub {
             let mut forms = Forms::new(range);
             let visit = |slot: u32| match routes.get(slot as usize) {
                 Some(Route::Lane(lane)) if !selector.volatile || outbox.is_writable(*lane) => {
-                    let window = outbox.window(*lane);
-                    let range = forms.of(press.as_deref_mut(), outbox, counters, window);
+                    let form = outbox.form(*lane);
+                    let range = forms.of(form, press.as_deref_mut(), outbox, counters);
                     outbox.append(*lane, range);
                     sockets += 1;
                 }
@@ -279,12 +281,11 @@ impl Hub {
                 Some(Route::Poll(session)) => polls.push(*session),
                 Some(Route::Nobody) | None => {}
             };
-            match selector.simple(namespace) {
+            match selector.simple(namespace, ids) {
                 Simple::Nobody => {}
                 Simple::All(members) => members.for_each(visit),
                 Simple::No => {
-                    let slot_of = |id: &Id| ids.find(id, |slot| id_in(sockets_here, slot));
-                    selector.select(namespace, slot_of, &mut selection);
+                    selector.select(namespace, ids, sockets_here, &mut selection);
                     selection.for_each(visit);
                 }
             }
@@ -304,19 +305,25 @@ impl Hub {
 
     /// Makes a packet of the application's due, compressed where that was agreed upon.
     pub(crate) fn append_packet(&mut self, route: Route, range: Range) {
-        let range = match route {
+        match route {
             Route::Lane(lane) => {
-                let window = self.outbox.window(lane);
-                Forms::new(range).of(self.press.as_mut(), &mut self.outbox, &mut self.counters, window)
+                let (press, form) = (self.press.as_mut(), self.outbox.form(lane));
+                let range = Forms::new(range).of(form, press, &mut self.outbox, &mut self.counters);
+                self.outbox.append(lane, range);
             }
-            Route::Poll(_) | Route::Nobody => range,
-        };
-        self.append(route, range);
+            Route::Poll(session) => self.append_to_poll(session, range),
+            Route::Nobody => {}
+        }
     }
 
+    /// Makes a packet due, not compressed.
     pub(crate) fn append(&mut self, route: Route, range: Range) {
         match route {
-            Route::Lane(lane) => self.outbox.append(lane, range),
+            Route::Lane(lane) => {
+                let form = self.outbox.form(lane);
+                let range = Forms::new(range).of(form, None, &mut self.outbox, &mut self.counters);
+                self.outbox.append(lane, range);
+            }
             Route::Poll(session) => self.append_to_poll(session, range),
             Route::Nobody => {}
         }
@@ -404,20 +411,26 @@ enum Simple<'a> {
 
 impl Selector<'_> {
     /// The frequent cases: everyone, or one room, and nobody left out.
-    fn simple<'n>(&self, namespace: &'n Namespace) -> Simple<'n> {
+    fn simple<'n>(&self, namespace: &'n Namespace, ids: &SocketIds) -> Simple<'n> {
         match (self.to, self.except, self.skip) {
             ([], [], None) => Simple::All(&namespace.members),
-            // A name as long as an id may mean a socket's own room, whether or not others are in a room of that name.
-            ([room], [], None) if room.len() != crate::ID_LEN => {
+            // A name like an id may mean a socket's own room, whether or not others are in a room of that name.
+            ([room], [], None) if !ids.may_name(room) => {
                 namespace.room(room).map_or(Simple::Nobody, |room| Simple::All(&room.members))
             }
             _ => Simple::No,
         }
     }
 
-    fn select(&self, namespace: &Namespace, slot_of: impl Fn(&Id) -> Option<u32>, selection: &mut Bitset) {
+    fn select(
+        &self,
+        namespace: &Namespace,
+        ids: &SocketIds,
+        sockets: &Table<Socket>,
+        selection: &mut Bitset,
+    ) {
         let own = |name: &str| {
-            let slot = slot_of(&Id::parse(name)?)?;
+            let slot = ids.named(name, sockets)?;
             namespace.members.contains(slot).then_some(slot)
         };
         selection.clear();
@@ -440,7 +453,7 @@ impl Selector<'_> {
                 selection.remove(slot);
             }
         }
-        if let Some(slot) = self.skip.and_then(|id| slot_of(&id)) {
+        if let Some(slot) = self.skip.and_then(|id| ids.find(&id, sockets)) {
             selection.remove(slot);
         }
     }

@@ -117,6 +117,16 @@ pub(crate) struct Extra {
     pub(crate) encoding: Option<Encoding>,
 }
 
+/// Whether a request gets packets or an `ok`.
+const fn is_answered_in_turn(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::OpenPolling(..) | Verdict::Poll(_) | Verdict::Post(_))
+}
+
+/// Browsers that take the script of an answer for an attack: their users are told otherwise. Source: engine.io `Polling.headers`.
+fn is_old_explorer(head: &Head<'_>) -> bool {
+    head.header("user-agent").is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"))
+}
+
 impl Hub {
     /// From now on requests are shown to this desk.
     pub fn set_desk(&mut self, desk: std::sync::Arc<dyn Desk>) {
@@ -131,7 +141,7 @@ impl Hub {
         {
             return (verdict, None);
         }
-        let is_initial = matches!(verdict, Verdict::OpenPolling(_) | Verdict::OpenWebSocket(_));
+        let is_initial = matches!(verdict, Verdict::OpenPolling(..) | Verdict::OpenWebSocket(..));
         let verdict = match self.admit_request(head, &verdict, is_initial, considered) {
             Permission::Granted => verdict,
             Permission::Refused(message) => Verdict::Forbid(message),
@@ -139,6 +149,9 @@ impl Hub {
         };
         let mut extra = Extra::default();
         self.config.cors.write(head, &mut extra.lines);
+        if self.config.allows_eio3 && is_answered_in_turn(&verdict) && is_old_explorer(head) {
+            write_header(&mut extra.lines, "X-XSS-Protection", "0");
+        }
         if let Some(desk) = &self.desk {
             let is_initial = is_initial && !matches!(verdict, Verdict::Forbid(_));
             desk.headers(head, is_initial, &mut |name, value| write_header(&mut extra.lines, name, value));

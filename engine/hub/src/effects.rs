@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use socketville_proto::http::Method;
 use socketville_proto::sio::{Args, Spans};
 
-use crate::{ConnId, Id, NspId, SessionKey, SocketKey};
+use crate::{ConnId, NspId, SessionKey, SocketKey};
 
 /// Something the server has to do, in order.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub enum Effect {
     Abandoned(SocketKey),
     /// Say whose connection this is, with `Hub::set_address`; only if heads are kept.
     AskAddress(ConnId, SessionKey),
+    /// A client of Engine.IO 3 joins `/` without a word, as [`Incoming::Connect`] would; after the question for its address.
+    Join(SessionKey, NspId),
     /// Something happened to a room; only if `Hub::watch_rooms` was called.
     Room(Box<RoomEvent>),
     /// A socket is leaving; its rooms can still be seen until `Hub::forget_socket`.
@@ -45,17 +47,17 @@ pub struct RoomEvent {
     pub change: RoomChange,
 }
 
-/// How a room changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a room changed; who joined or left is named by the socket's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoomChange {
     /// Its first socket is about to join.
     Created,
     /// Its last socket has left.
     Deleted,
     /// A socket joined.
-    Joined(Id),
+    Joined(Box<str>),
     /// A socket left.
-    Left(Id),
+    Left(Box<str>),
 }
 
 /// A request for the application.

@@ -2,12 +2,14 @@
 //!
 //! Not what a poll or a WebSocket does afterwards. One request at a time: what a client sends meanwhile is held, bounded.
 
+use socketville_proto::eio::PayloadForm;
 use socketville_proto::http::{self, Body, Chunked, Head, KeepAlive, Method};
 use socketville_proto::ws;
 
 use crate::conns::{Content, Phase, Post, Progress};
 use crate::limits::{BODY_TIMEOUT_MS, HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL, SLOTS_MAX};
-use crate::session::{Layer, Link};
+use crate::poll_buffer::{BodyForm, ContentType, PollAnswer};
+use crate::session::{Layer, Link, Speech};
 use crate::verdict::{Fault, Verdict};
 use crate::{ConnId, Effect, Hub, Reason, Request, SessionKey};
 
@@ -27,6 +29,8 @@ pub(crate) struct Upload {
     purpose: Purpose,
     framing: Framing,
     body: Vec<u8>,
+    /// How its packets are written, if it has any.
+    form: BodyForm,
     /// The request's head, if somebody may ask for it.
     head: Option<Box<[u8]>>,
 }
@@ -55,6 +59,7 @@ const ALL: usize = usize::MAX;
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 const TEXT: (&str, &str) = ("Content-Type", "text/plain; charset=UTF-8");
+const OCTETS: (&str, &str) = ("Content-Type", "application/octet-stream");
 const HTML: (&str, &str) = ("Content-Type", "text/html");
 const NO_STORE: (&str, &str) = ("cache-control", "no-store");
 
@@ -143,13 +148,18 @@ impl Hub {
             Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, head, fault),
             Verdict::Forbid(message) => self.forbid_request(now_ms, conn, head, &message),
             Verdict::Preflight => self.answer(now_ms, conn, 204, &[], b""),
-            Verdict::OpenPolling(_) | Verdict::OpenWebSocket(_) if self.sessions.len() >= SLOTS_MAX => {
+            Verdict::OpenPolling(..) | Verdict::OpenWebSocket(..) if self.sessions.len() >= SLOTS_MAX => {
                 self.counters.connections_refused += 1;
                 self.refuse_and_close(now_ms, conn, 503, &[HTML], b"");
             }
-            Verdict::OpenPolling(layer) => self.open_polling(now_ms, conn, layer, &bytes[..length]),
+            Verdict::OpenPolling(layer, form) => {
+                self.open_polling(now_ms, conn, layer, form, &bytes[..length]);
+            }
             Verdict::Poll(session) => self.handle_poll(now_ms, conn, session),
-            Verdict::OpenWebSocket(layer) => self.open_websocket(now_ms, conn, head, layer, &bytes[..length]),
+            Verdict::OpenWebSocket(layer, framing) => {
+                let speech = Speech { layer, revision: framing.revision() };
+                self.open_websocket(now_ms, conn, head, speech, &bytes[..length]);
+            }
             Verdict::OpenBare => self.open_bare(now_ms, conn, head),
             Verdict::TurnAway => self.turn_away(now_ms, conn, head),
             Verdict::Upgrade(session) => self.open_probe(now_ms, conn, session, head),
@@ -213,12 +223,9 @@ impl Hub {
             // Read and answered, though nobody hears it: an error would keep the client from its last polls.
             return self.begin_upload(now_ms, conn, head, Purpose::Packets(session));
         }
-        let is_octets =
-            head.header("content-type").is_some_and(|v| v.starts_with("application/octet-stream"));
-        let posting =
-            self.sessions.find_mut(session).and_then(|s| s.polling_mut()).map(|polling| &mut polling.posting);
-        match posting {
-            Some(posting @ None) if !is_octets => *posting = Some(conn),
+        let polling = self.sessions.find_mut(session).and_then(|s| s.polling_mut());
+        match polling.map(|polling| (polling.buffer.form().body_form(head), &mut polling.posting)) {
+            Some((Some(_), posting @ None)) => *posting = Some(conn),
             posting => {
                 if posting.is_some() {
                     self.lose_session(session, Reason::TransportError);
@@ -228,6 +235,16 @@ impl Hub {
             }
         }
         self.begin_upload(now_ms, conn, head, Purpose::Packets(session));
+    }
+
+    /// How the packets of a request are written.
+    fn body_form(&self, purpose: &Purpose, head: &Head<'_>) -> BodyForm {
+        let session = match purpose {
+            Purpose::Packets(session) => self.sessions.find(*session),
+            Purpose::Application(_) => None,
+        };
+        let form = session.and_then(|session| session.link.poll_form().body_form(head));
+        form.unwrap_or(BodyForm::Payload(PayloadForm::V4))
     }
 
     /// Handlers of bare Engine.IO may ask for the headers that came with a message.
@@ -247,7 +264,8 @@ impl Hub {
             Body::Chunked => Framing::Chunked(Chunked::new()),
         };
         let is_too_large = matches!(framing, Framing::Length(n) if n > self.config.message_bytes_max as u64);
-        let upload = Box::new(Upload { purpose, framing, body: Vec::new(), head: None });
+        let form = self.body_form(&purpose, head);
+        let upload = Box::new(Upload { purpose, framing, body: Vec::new(), form, head: None });
         if is_too_large {
             return self.refuse_upload(now_ms, conn, *upload, &UploadError::TooLarge);
         }
@@ -298,7 +316,8 @@ impl Hub {
                 if let Some(polling) = self.sessions.find_mut(session).and_then(|s| s.polling_mut()) {
                     polling.posting = None;
                 }
-                Progress::Payload(session, Post { body: upload.body, head: upload.head })
+                let (form, body) = upload.form.payload(upload.body);
+                Progress::Payload(session, Post { body, form, head: upload.head })
             }
             Purpose::Packets(_) => {
                 self.answer(now_ms, conn, 400, &[JSON], Fault::SessionUnknown.body().as_bytes());
@@ -325,17 +344,22 @@ impl Hub {
         self.answer(now_ms, conn, 200, &[HTML, NO_STORE], b"ok");
     }
 
-    /// Answers a poll with payload text.
-    pub(crate) fn answer_poll(&mut self, now_ms: u64, conn: ConnId, payload: &[u8]) {
+    /// Answers a poll with a payload.
+    pub(crate) fn answer_poll(&mut self, now_ms: u64, conn: ConnId, answer: PollAnswer) {
+        let payload = &answer.body;
+        let content_type = match answer.content {
+            ContentType::Text => TEXT,
+            ContentType::Octets => OCTETS,
+        };
         let encoding = self.conn_mut(conn).and_then(|state| state.extra.as_ref()?.encoding);
         let is_long = self.config.http_compression.is_some_and(|threshold| payload.len() >= threshold);
         match encoding.filter(|_| is_long) {
             Some(encoding) => {
                 let body = encoding.encode(payload, POLL_DEFLATE_LEVEL);
-                let headers = [TEXT, NO_STORE, ("Content-Encoding", encoding.name())];
+                let headers = [content_type, NO_STORE, ("Content-Encoding", encoding.name())];
                 self.answer(now_ms, conn, 200, &headers, &body);
             }
-            None => self.answer(now_ms, conn, 200, &[TEXT, NO_STORE], payload),
+            None => self.answer(now_ms, conn, 200, &[content_type, NO_STORE], payload),
         }
     }
 

@@ -23,6 +23,7 @@ mod deflate;
 mod delivery;
 mod desk;
 mod effects;
+mod forms;
 mod heads;
 mod heap;
 mod history;
@@ -35,11 +36,13 @@ mod outbox;
 mod packed;
 mod packets;
 mod pages;
+mod poll_buffer;
 mod polling;
 mod recovery;
 mod register;
 mod seats;
 mod session;
+mod socket_ids;
 mod sockets;
 mod table;
 mod timers;
@@ -99,10 +102,11 @@ pub struct Hub {
     conns: pages::Pages<conns::Conn>,
     conns_open: usize,
     sessions: table::Table<session::Session>,
+    sessions_v3: usize,
     session_ids: register::Register,
     heads: heads::Heads,
     sockets: table::Table<sockets::Socket>,
-    socket_ids: register::Register,
+    socket_ids: socket_ids::SocketIds,
     routes: pages::Pages<delivery::Route>,
     namespaces: namespaces::Namespaces,
     asks_for_unknown: bool,
@@ -144,10 +148,11 @@ impl Hub {
             conns: pages::Pages::new(),
             conns_open: 0,
             sessions: table::Table::new(),
+            sessions_v3: 0,
             session_ids: register::Register::new(hasher.clone()),
             heads: heads::Heads::new(hasher.clone()),
             sockets: table::Table::new(),
-            socket_ids: register::Register::new(hasher.clone()),
+            socket_ids: socket_ids::SocketIds::new(&hasher),
             routes: pages::Pages::new(),
             namespaces: namespaces::Namespaces::default(),
             asks_for_unknown: false,
@@ -193,6 +198,7 @@ impl Hub {
         Gauges {
             connections: self.conns_open,
             sessions: self.sessions.len(),
+            sessions_v3: self.sessions_v3,
             sockets: self.sockets.len(),
             rooms: self.rooms_open,
             arena_bytes: self.outbox.arena_bytes(),

@@ -54,6 +54,10 @@ pub const POLL_DEFLATE_LEVEL: u32 = 6;
 /// count on nothing coming before.
 pub const PROBED_POLL_MS: u64 = 100;
 
+/// Milliseconds from the WebSocket of a client of Engine.IO 3 to its `open` packet. Some, like the official suite, listen only when they have seen
+/// that the connection is open, and miss what came in the same segment; the reference's packets come in segments of their own.
+pub const V3_OPEN_DELAY_MS: u64 = 5;
+
 /// Members up to which a room is a small vector; above it is a bitset over the core's slots. At 32 members a
 /// scan for a leave still fits two cache lines; a bitset for 20 000 slots takes 2.5 KB.
 pub const SMALL_ROOM_MAX: usize = 32;

@@ -11,20 +11,19 @@
 //! ```
 //!
 //! Cost of a broadcast: its bytes are written to the arena once; each recipient costs two loads and two stores in its lane (24 bytes).
-//! Compressed packets have an arena of their own, so that they too lie side by side. Adjacent ranges merge, so a burst to one room stays one range and one send per socket; scattered ranges are gathered by copy.
+//! Other forms of packets, such as compressed ones, have an arena of their own, so that they too lie side by side. Adjacent ranges merge, so a burst to one room stays one range and one send per socket; scattered ranges are gathered by copy.
 //! A lane that the kernel refused keeps its rest in a backlog of its own, copied once, bounded; when that is full the connection
 //! is cut, and nobody else notices.
 
 use std::collections::{HashMap, VecDeque};
 
-use socketville_proto::ws::Window;
-
 use crate::ConnId;
 use crate::batch::{Batch, Entry, Refusal, Settled, Source};
+use crate::forms::Form;
 use crate::limits::{ARENA_HARD_BYTES_MAX, ARENA_SOFT_BYTES_MAX};
 use crate::pages::Pages;
 
-/// A part of the arena, or of the compressed one: then its positions have the bit `DEFLATED`.
+/// A part of the arena, or of that of the other forms: then its positions have the bit `OTHER_FORM`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     start: u32,
@@ -34,7 +33,7 @@ pub struct Range {
 /// All outgoing bytes of one core.
 pub struct Outbox {
     arena: Vec<u8>,
-    deflated: Vec<u8>,
+    forms: Vec<u8>,
     lanes: Pages<Lane>,
     nodes: Vec<Node>,
     dirty: VecDeque<u32>,
@@ -52,7 +51,7 @@ struct Lane {
     last: u32,
     state: State,
     closing: bool,
-    window: Option<Window>,
+    form: Form,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,13 +81,13 @@ const FREE: Lane = Lane {
     last: NONE,
     state: State::Free,
     closing: false,
-    window: None,
+    form: Form::Plain,
 };
 
-/// Marks positions of the compressed arena. Neither arena grows so far: a packet is compressed only if that makes it smaller.
-const DEFLATED: u32 = 1 << 31;
+/// Marks positions of the arena of other forms. Neither arena grows so far: the bound of both is looked at before each packet.
+const OTHER_FORM: u32 = 1 << 31;
 
-const _: () = assert!(ARENA_HARD_BYTES_MAX < DEFLATED as usize / 2);
+const _: () = assert!(ARENA_HARD_BYTES_MAX < OTHER_FORM as usize / 2);
 
 /// Bytes of arena and gather buffer that are kept between turns: a working set that fits the second-level cache.
 pub(crate) const KEPT_BYTES: usize = 1 << 20;
@@ -100,7 +99,7 @@ impl Outbox {
     pub fn new(backlog_bytes_max: usize) -> Self {
         Self {
             arena: Vec::new(),
-            deflated: Vec::new(),
+            forms: Vec::new(),
             lanes: Pages::new(),
             nodes: Vec::new(),
             dirty: VecDeque::new(),
@@ -128,7 +127,7 @@ impl Outbox {
 
     /// Writes bytes to the arena; they are due to nobody yet.
     pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range {
-        if self.arena.len() > ARENA_HARD_BYTES_MAX {
+        if self.arena.len().max(self.forms.len()) > ARENA_HARD_BYTES_MAX {
             self.spill();
         }
         let start = self.arena.len() as u32;
@@ -138,28 +137,29 @@ impl Outbox {
 
     /// The bytes of a range written in this turn.
     pub fn bytes(&self, range: Range) -> &[u8] {
-        bytes_of(&self.arena, &self.deflated, range)
+        bytes_of(&self.arena, &self.forms, range)
     }
 
-    /// Keeps the compressed form of a packet that was just written; it is due to nobody yet. Unlike [`Outbox::write`] it leaves the
-    /// ranges that were written before as they are.
-    pub(crate) fn write_deflated(&mut self, frames: &[u8]) -> Range {
-        let start = self.deflated.len() as u32;
-        self.deflated.extend_from_slice(frames);
-        Range { start: start | DEFLATED, end: self.deflated.len() as u32 | DEFLATED }
+    /// Keeps another form of a packet that was just written, made of its frames; it is due to nobody yet. Unlike [`Outbox::write`] it leaves
+    /// the ranges that were written before as they are.
+    pub(crate) fn write_form(&mut self, packet: Range, write: impl FnOnce(&[u8], &mut Vec<u8>)) -> Range {
+        let start = self.forms.len() as u32;
+        let frames = if packet.start & OTHER_FORM == 0 { bytes_of(&self.arena, &[], packet) } else { &[] };
+        write(frames, &mut self.forms);
+        Range { start: start | OTHER_FORM, end: self.forms.len() as u32 | OTHER_FORM }
     }
 
-    /// From now on the connection may be sent compressed frames.
-    pub(crate) fn set_window(&mut self, conn: ConnId, window: Window) {
+    /// From now on the connection gets packets in this form.
+    pub(crate) fn set_form(&mut self, conn: ConnId, form: Form) {
         if let Some(lane) = self.lane_mut(conn) {
-            lane.window = Some(window);
+            lane.form = form;
         }
     }
 
-    /// What compressed frames to the connection in slot `index` must keep to, if it takes any.
+    /// In which form the connection in slot `index` gets packets.
     #[inline]
-    pub(crate) fn window(&self, index: u32) -> Option<Window> {
-        self.lanes.get(index as usize)?.window
+    pub(crate) fn form(&self, index: u32) -> Form {
+        self.lanes.get(index as usize).map_or(Form::Plain, |lane| lane.form)
     }
 
     /// Writes bytes for one connection.
@@ -221,7 +221,7 @@ impl Outbox {
             self.overflow(index);
             return;
         }
-        let bytes = bytes_of(&self.arena, &self.deflated, range);
+        let bytes = bytes_of(&self.arena, &self.forms, range);
         backlog.bytes.extend_from_slice(bytes);
     }
 
@@ -252,7 +252,7 @@ impl Outbox {
             }
         }
         self.arena.clear();
-        self.deflated.clear();
+        self.forms.clear();
         self.nodes.clear();
     }
 
@@ -313,7 +313,7 @@ impl Outbox {
 
     /// Bytes of the arenas in use.
     pub fn arena_bytes(&self) -> usize {
-        self.arena.len() + self.deflated.len()
+        self.arena.len() + self.forms.len()
     }
 
     /// Connections whose backlog is full since the last call; they are cut.
@@ -413,7 +413,7 @@ impl Outbox {
 
     fn start_anew(&mut self) {
         self.nodes.clear();
-        for arena in [&mut self.arena, &mut self.deflated] {
+        for arena in [&mut self.arena, &mut self.forms] {
             arena.clear();
             arena.shrink_to(KEPT_BYTES);
         }
@@ -433,10 +433,10 @@ impl Outbox {
 }
 
 #[inline]
-fn bytes_of<'a>(arena: &'a [u8], deflated: &'a [u8], range: Range) -> &'a [u8] {
-    let (bytes, start, end) = match range.start & DEFLATED {
+fn bytes_of<'a>(arena: &'a [u8], forms: &'a [u8], range: Range) -> &'a [u8] {
+    let (bytes, start, end) = match range.start & OTHER_FORM {
         0 => (arena, range.start, range.end),
-        _ => (deflated, range.start ^ DEFLATED, range.end ^ DEFLATED),
+        _ => (forms, range.start ^ OTHER_FORM, range.end ^ OTHER_FORM),
     };
     &bytes[start as usize..end as usize]
 }

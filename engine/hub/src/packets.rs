@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use socketville_proto::eio::Revision;
 use socketville_proto::sio::Parser;
 use socketville_proto::{eio, sio};
 
@@ -32,10 +33,11 @@ impl Hub {
                 return Some(Incoming::Message(Peer::Session(key), text.into()));
             }
             eio::Packet::Message(text) => return self.handle_text(now_ms, key, text),
-            eio::Packet::Pong(_) => self.handle_pong(now_ms, key),
+            eio::Packet::Pong(_) if session.revision == Revision::V4 => self.handle_pong(now_ms, key),
+            eio::Packet::Ping(_) if session.revision == Revision::V3 => self.handle_ping(now_ms, key),
             eio::Packet::Close => self.handle_close_packet(now_ms, key),
-            // A client of this version never pings; all others mean nothing from a client and are ignored, as in the reference.
-            eio::Packet::Ping(_) => self.reject(now_ms, key),
+            // A heartbeat in the wrong direction; all others mean nothing from a client and are ignored, as in the reference.
+            eio::Packet::Ping(_) | eio::Packet::Pong(_) => self.reject(now_ms, key),
             eio::Packet::Open(_) | eio::Packet::Upgrade | eio::Packet::Noop => {}
         }
         None
@@ -58,8 +60,12 @@ impl Hub {
     }
 
     fn handle_text<'a>(&mut self, now_ms: u64, key: SessionKey, text: &'a str) -> Option<Incoming<'a>> {
-        let is_waiting = self.sessions.find(key).is_none_or(|session| session.incoming.is_some());
+        let session = self.sessions.find(key)?;
+        let is_waiting = session.incoming.is_some();
         let is_readable = !is_waiting && self.config.parser == Parser::Json;
+        if session.revision == Revision::V3 && is_readable && text.starts_with('0') {
+            return self.handle_connect_v3(now_ms, key, text);
+        }
         let packet = sio::decode(text).ok().filter(|_| is_readable);
         let Some(packet) = packet else {
             self.reject_packet(now_ms, key);
@@ -141,6 +147,15 @@ impl Hub {
             }
             sio::Packet::Connect { .. } | sio::Packet::Disconnect { .. } => None,
         }
+    }
+
+    /// The namespace's query is what others send as `auth`.
+    fn handle_connect_v3<'a>(&mut self, now_ms: u64, key: SessionKey, text: &'a str) -> Option<Incoming<'a>> {
+        let Ok((nsp, auth)) = sio::decode_connect_v3(text) else {
+            self.reject_packet(now_ms, key);
+            return None;
+        };
+        self.handle_connect(now_ms, key, nsp.into(), auth.map(Cow::Owned))
     }
 
     pub(crate) fn handle_connect<'a>(

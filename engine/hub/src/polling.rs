@@ -3,40 +3,52 @@
 //! Not HTTP: requests are read and answers written in `http`. A poll that finds packets is answered at once; one that finds none is parked
 //! and answered at the next flush that has some, so that what one turn brings leaves in one response.
 
-use socketville_proto::{eio, ws};
+use socketville_proto::eio::Packet;
 
 use crate::conns::Phase;
-use crate::session::{Layer, Link, Polling};
+use crate::delivery::Route;
+use crate::poll_buffer::{PollBuffer, PollForm};
+use crate::session::{Layer, Link, Polling, Speech};
 use crate::{ConnId, Hub, Reason, SessionKey};
 
 impl Hub {
-    pub(crate) fn open_polling(&mut self, now_ms: u64, conn: ConnId, layer: Layer, head: &[u8]) {
+    pub(crate) fn open_polling(
+        &mut self,
+        now_ms: u64,
+        conn: ConnId,
+        layer: Layer,
+        form: PollForm,
+        head: &[u8],
+    ) {
         let id = self.new_session_id(head);
         self.add_cookie(conn, &id);
-        let key = self.open_session(now_ms, id, Link::Polling(Box::default()), layer, head);
+        let link = Link::Polling(Box::new(Polling { buffer: PollBuffer::new(form), ..Polling::default() }));
+        let speech = Speech { layer, revision: form.revision() };
+        let key = self.open_session(now_ms, id, link, speech, head);
         self.ask_address(conn, key);
         let offers = self.config.transports.websocket() && self.config.allows_upgrades;
         let upgrades: &[&str] = if offers { &["websocket"] } else { &[] };
-        let mut payload = Vec::with_capacity(160);
-        self.write_open(&id, upgrades, &mut payload);
+        let mut opening = PollBuffer::new(form);
+        opening.push(&[Packet::Open(&self.open_text(&id, upgrades))]);
         if let Some(packet) = &self.config.initial_packet {
-            payload.extend_from_slice(b"\x1e4");
-            payload.extend_from_slice(packet.as_bytes());
+            opening.push(&[Packet::Message(packet)]);
         }
-        self.answer_poll(now_ms, conn, &payload);
+        self.answer_poll(now_ms, conn, opening.take());
+        self.join_unasked(key, speech);
     }
 
     pub(crate) fn handle_poll(&mut self, now_ms: u64, conn: ConnId, key: SessionKey) {
         let Some(session) = self.sessions.find_mut(key) else { return };
         match &mut session.link {
             Link::Closing(farewell) => {
-                let (payload, last) = (std::mem::take(&mut farewell.buffer), farewell.last);
-                if payload.is_empty() {
-                    self.answer_poll(now_ms, conn, last);
+                if farewell.buffer.is_empty() {
+                    let answer = farewell.buffer.answer(farewell.last);
+                    self.answer_poll(now_ms, conn, answer);
                     self.drop_session(key);
                 } else {
                     // The close comes with the next poll: clients look at a close before the packets that came with it.
-                    self.answer_poll(now_ms, conn, &payload);
+                    let answer = farewell.buffer.take();
+                    self.answer_poll(now_ms, conn, answer);
                 }
             }
             Link::Polling(polling) if polling.parked.is_some() => self.refuse_second_poll(now_ms, conn, key),
@@ -45,8 +57,8 @@ impl Hub {
                     polling.parked = Some(conn);
                     self.park(conn, key);
                 } else {
-                    let payload = std::mem::take(&mut polling.buffer);
-                    self.answer_poll(now_ms, conn, &payload);
+                    let answer = polling.buffer.take();
+                    self.answer_poll(now_ms, conn, answer);
                 }
             }
             Link::WebSocket(_) => {}
@@ -71,10 +83,11 @@ impl Hub {
     fn refuse_second_poll(&mut self, now_ms: u64, conn: ConnId, key: SessionKey) {
         self.counters.protocol_errors += 1;
         self.answer_fault(now_ms, conn);
-        if let Some(first) =
-            self.sessions.find_mut(key).and_then(|s| s.polling_mut()).and_then(|p| p.parked.take())
+        if let Some(polling) = self.sessions.find_mut(key).and_then(|s| s.polling_mut())
+            && let Some(first) = polling.parked.take()
         {
-            self.answer_poll(now_ms, first, b"1");
+            let answer = polling.buffer.answer(&[Packet::Close]);
+            self.answer_poll(now_ms, first, answer);
         }
         self.lose_session(key, Reason::TransportError);
     }
@@ -88,7 +101,7 @@ impl Hub {
             self.slow_sessions.push(key);
             return;
         }
-        eio::append_payload(&mut polling.buffer, self.outbox.bytes(range));
+        polling.buffer.push_frames(self.outbox.bytes(range));
         if polling.parked.is_some() && !polling.is_due {
             polling.is_due = true;
             self.polls_due.push(key);
@@ -100,17 +113,17 @@ impl Hub {
         while let Some(key) = self.polls_due.pop() {
             let Some(polling) = self.sessions.find_mut(key).and_then(|s| s.polling_mut()) else { continue };
             polling.is_due = false;
-            self.release_poll(now_ms, key, b"");
+            self.release_poll(now_ms, key, &[]);
         }
     }
 
     /// Answers the parked poll, if there is one, with the buffer and `last`.
-    pub(crate) fn release_poll(&mut self, now_ms: u64, key: SessionKey, last: &[u8]) {
+    pub(crate) fn release_poll(&mut self, now_ms: u64, key: SessionKey, last: &[Packet<'_>]) {
         let Some(polling) = self.sessions.find_mut(key).and_then(|s| s.polling_mut()) else { return };
         if let Some(conn) = polling.parked.take() {
-            let mut payload = std::mem::take(&mut polling.buffer);
-            append(&mut payload, last);
-            self.answer_poll(now_ms, conn, &payload);
+            polling.buffer.push(last);
+            let answer = polling.buffer.take();
+            self.answer_poll(now_ms, conn, answer);
         }
     }
 
@@ -129,15 +142,15 @@ impl Hub {
             reason,
             Reason::ForcedClose | Reason::ServerShuttingDown | Reason::ServerNamespaceDisconnect
         ) || (reason == Reason::TransportClose && self.cores > 1);
-        let last: &[u8] = if matches!(reason, Reason::TransportClose) { b"6" } else { b"1" };
+        let last = if matches!(reason, Reason::TransportClose) { Packet::Noop } else { Packet::Close };
         match polling.parked.take() {
             Some(conn) if is_told_later && !polling.buffer.is_empty() => {
-                self.answer_poll(now_ms, conn, &polling.buffer);
+                self.answer_poll(now_ms, conn, polling.buffer.take());
                 self.arm_session(key);
             }
             Some(conn) => {
-                append(&mut polling.buffer, last);
-                self.answer_poll(now_ms, conn, &polling.buffer);
+                polling.buffer.push(&[last]);
+                self.answer_poll(now_ms, conn, polling.buffer.take());
                 self.drop_session(key);
             }
             None if is_told_later => {
@@ -154,40 +167,12 @@ impl Hub {
 
     /// The session goes on over WebSocket: what waited for a poll becomes frames, in order.
     pub(crate) fn take_over(&mut self, now_ms: u64, key: SessionKey, conn: ConnId) {
-        self.release_poll(now_ms, key, b"6");
+        self.release_poll(now_ms, key, &[Packet::Noop]);
         let Some(session) = self.sessions.find_mut(key) else { return };
         let Link::Polling(polling) = std::mem::replace(&mut session.link, Link::WebSocket(conn)) else {
             return;
         };
-        let Ok(text) = std::str::from_utf8(&polling.buffer) else { return };
-        if text.is_empty() {
-            return;
-        }
-        self.outbox.send(conn, |arena| {
-            for item in text.split(char::from(eio::SEPARATOR)) {
-                write_item(arena, item);
-            }
-        });
+        let frames = self.outbox.write(|arena| polling.buffer.write_frames(arena));
+        self.append(Route::Lane(conn.index), frames);
     }
-}
-
-/// One item of a payload that we wrote ourselves, as a frame.
-fn write_item(out: &mut Vec<u8>, item: &str) {
-    match eio::payload(item).next() {
-        Some(Ok(eio::PayloadItem::Binary(bytes))) => {
-            ws::write_header(out, ws::Opcode::Binary, bytes.len());
-            out.extend_from_slice(&bytes);
-        }
-        _ => {
-            ws::write_header(out, ws::Opcode::Text, item.len());
-            out.extend_from_slice(item.as_bytes());
-        }
-    }
-}
-
-fn append(payload: &mut Vec<u8>, last: &[u8]) {
-    if !payload.is_empty() && !last.is_empty() {
-        payload.push(eio::SEPARATOR);
-    }
-    payload.extend_from_slice(last);
 }

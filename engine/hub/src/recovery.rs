@@ -10,6 +10,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use socketville_proto::eio::Revision;
 
 use crate::delivery::Route;
 use crate::history::{Audience, Bounds, History, Seen};
@@ -179,11 +180,14 @@ impl Hub {
     }
 
     /// Keeps the state of a socket whose transport was lost, until it comes back or is away for too long; before [`Hub::forget_socket`].
-    /// False if nothing is kept.
+    /// False if nothing is kept, as for clients of Engine.IO 3, which could not say what they were.
     pub fn save(&mut self, now_ms: u64, key: SocketKey, keepsake: Option<Keepsake>) -> bool {
         let rooms = self.rooms_of(key);
         let Some(socket) = self.sockets.find(key) else { return false };
         let (id, nsp, session) = (socket.id, socket.nsp, socket.session);
+        if self.revision_of(key) == Some(Revision::V3) {
+            return false;
+        }
         let Some(recoveries) = &mut self.recoveries else { return false };
         if recoveries.saved.len() >= SAVED_MAX {
             self.counters.recoveries_crowded += 1;
@@ -202,7 +206,7 @@ impl Hub {
     /// The socket with this private id, if it is connected here: its client has come back before its end was noticed.
     pub fn connected(&self, pid: &str) -> Option<SocketKey> {
         let id = self.recoveries.as_ref()?.id_of(pid)?;
-        let (key, _) = self.sockets.at(self.socket_slot(&id)?)?;
+        let (key, _) = self.sockets.at(self.socket_ids.find(&id, &self.sockets)?)?;
         Some(key).filter(|key| self.is_connected(*key))
     }
 
@@ -239,7 +243,7 @@ impl Hub {
         if let Some(socket) = self.sockets.find_mut(key) {
             self.socket_ids.remove(&socket.id, key.index);
             socket.id = id;
-            self.register_socket(&id, key);
+            self.socket_ids.insert(&id, key.index, &self.sockets);
         }
     }
 

@@ -24,12 +24,15 @@ impl Register {
         self.slots.find(hash, |&slot| id_of(slot).as_ref() == Some(id)).copied()
     }
 
-    /// Enters a slot, which has the id already.
+    /// Enters a slot, which has the id already; in place of another that has the same.
     pub(crate) fn insert(&mut self, id: &Id, slot: u32, id_of: impl Fn(u32) -> Option<Id>) {
         let hasher = &self.hasher;
-        self.slots.insert_unique(hasher.hash_one(id), slot, |&slot| {
-            id_of(slot).map_or(0, |id| hasher.hash_one(id))
-        });
+        let hash = hasher.hash_one(id);
+        if let Some(other) = self.slots.find_mut(hash, |&slot| id_of(slot).as_ref() == Some(id)) {
+            *other = slot;
+            return;
+        }
+        self.slots.insert_unique(hash, slot, |&slot| id_of(slot).map_or(0, |id| hasher.hash_one(id)));
     }
 
     /// Takes a slot out; nothing if it is not there.

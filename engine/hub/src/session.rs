@@ -9,10 +9,13 @@
 //!                    Closing --next GET--> (gone)
 //! ```
 
+use socketville_proto::eio::Revision;
 use socketville_proto::{eio, encode, sio};
 
 use crate::heads;
-use crate::limits::{CROSSING_MS, POLL_CLOSE_MS};
+use crate::limits::{CROSSING_MS, POLL_CLOSE_MS, V3_OPEN_DELAY_MS};
+use crate::packets::INVALID_NAMESPACE;
+use crate::poll_buffer::{PollBuffer, PollForm};
 use crate::seats::Seats;
 use crate::table::Table;
 use crate::timers::{Alarm, Watched};
@@ -25,12 +28,25 @@ pub struct Session {
     pub(crate) sockets: Seats,
     pub(crate) alarm: Alarm,
     pub(crate) heartbeat_ms: u64,
-    pub(crate) awaits_pong: bool,
+    /// What happens at that moment.
+    pub(crate) beat: Beat,
     /// When a namespace must have been joined; `u64::MAX` once one was.
     pub(crate) connect_ms: u64,
     pub(crate) incoming: Option<Box<sio::Pending>>,
     pub(crate) layer: Layer,
+    pub(crate) revision: Revision,
     pub(crate) opening: Option<Box<Opening>>,
+}
+
+/// What a session's heartbeat comes to next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Beat {
+    /// The `open` packet leaves: over WebSocket in Engine.IO 3.
+    Open,
+    /// A ping leaves.
+    Ping,
+    /// The session ends, unless its client is heard before: with a pong, or in Engine.IO 3 with a ping.
+    End,
 }
 
 /// How a session began, for those who want to know.
@@ -59,6 +75,13 @@ pub(crate) enum Layer {
     Bare,
 }
 
+/// What a session carries, and in which revision of Engine.IO.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Speech {
+    pub(crate) layer: Layer,
+    pub(crate) revision: Revision,
+}
+
 const _: () = assert!(size_of::<Session>() <= 96);
 
 /// How packets reach the client.
@@ -69,11 +92,22 @@ pub(crate) enum Link {
     Closing(Box<Farewell>),
 }
 
+impl Link {
+    /// How polls are answered, if there are any.
+    pub(crate) fn poll_form(&self) -> PollForm {
+        match self {
+            Self::Polling(polling) => polling.buffer.form(),
+            Self::Closing(farewell) => farewell.buffer.form(),
+            Self::WebSocket(_) => PollForm::V4,
+        }
+    }
+}
+
 /// The state of long-polling.
 #[derive(Default)]
 pub(crate) struct Polling {
-    /// Packets that wait for a poll, as payload text.
-    pub(crate) buffer: Vec<u8>,
+    /// Packets that wait for a poll.
+    pub(crate) buffer: PollBuffer,
     /// The GET that waits for packets.
     pub(crate) parked: Option<ConnId>,
     /// The POST whose body is being read.
@@ -88,9 +122,9 @@ pub(crate) struct Polling {
 #[derive(Default)]
 pub(crate) struct Farewell {
     pub(crate) until_ms: u64,
-    pub(crate) buffer: Vec<u8>,
+    pub(crate) buffer: PollBuffer,
     /// What the last poll gets.
-    pub(crate) last: &'static [u8],
+    pub(crate) last: &'static [eio::Packet<'static>],
 }
 
 /// An upgrade under way.
@@ -140,34 +174,53 @@ impl Hub {
         now_ms: u64,
         id: Id,
         link: Link,
-        layer: Layer,
+        speech: Speech,
         head: &[u8],
     ) -> SessionKey {
         let opening = self
             .config
             .keeps_handshakes
             .then(|| Box::new(Opening { address: None, at_ms: now_ms, head: self.heads.keep(head) }));
+        let Speech { layer, revision } = speech;
+        let is_v3 = revision == Revision::V3;
+        let (beat, beat_ms) = match (revision, &link) {
+            (Revision::V4, _) => (Beat::Ping, self.config.ping_interval_ms),
+            (Revision::V3, Link::WebSocket(_)) => (Beat::Open, V3_OPEN_DELAY_MS),
+            (Revision::V3, _) => (Beat::End, self.patience_ms()),
+        };
         let key = self.sessions.insert(Session {
             id,
             link,
             sockets: Seats::default(),
             alarm: Alarm::NONE,
-            heartbeat_ms: now_ms + self.config.ping_interval_ms,
-            awaits_pong: false,
+            heartbeat_ms: now_ms + beat_ms,
+            beat,
             connect_ms: if layer == Layer::Bare { u64::MAX } else { now_ms + self.config.connect_timeout_ms },
             incoming: None,
             layer,
+            revision,
             opening,
         });
         self.session_ids.insert(&id, key.index, |slot| id_in(&self.sessions, slot));
         self.counters.sessions_opened += 1;
+        self.sessions_v3 += usize::from(is_v3);
         self.mark_session(key);
         self.arm_session(key);
         key
     }
 
-    /// Writes the handshake packet (`0{...}`) as a frame.
-    pub(crate) fn write_open(&self, id: &Id, upgrades: &[&str], out: &mut Vec<u8>) {
+    /// Clients of Engine.IO 3 are in `/` without asking. Source: the reference's `onconnection`.
+    pub(crate) fn join_unasked(&mut self, key: SessionKey, speech: Speech) {
+        if speech == (Speech { layer: Layer::SocketIo, revision: Revision::V3 }) {
+            match self.namespace("/") {
+                Some(nsp) => self.effects.push_back(Effect::Join(key, nsp)),
+                None => self.refuse(key, "/", INVALID_NAMESPACE),
+            }
+        }
+    }
+
+    /// The data of the handshake packet, the same in both revisions.
+    pub(crate) fn open_text(&self, id: &Id, upgrades: &[&str]) -> String {
         let mut text = Vec::with_capacity(160);
         eio::Handshake {
             sid: id.as_str(),
@@ -177,7 +230,8 @@ impl Hub {
             max_payload: self.config.message_bytes_max as u64,
         }
         .write(&mut text);
-        out.append(&mut text);
+        text.remove(0); // the type, which the packet brings
+        String::from_utf8(text).unwrap_or_default()
     }
 
     pub(crate) fn arm_session(&mut self, key: SessionKey) {
@@ -202,16 +256,7 @@ impl Hub {
         match &session.link {
             Link::Closing(_) => self.drop_session(key),
             _ if session.connect_ms <= now_ms => self.close_session(now_ms, key, Reason::ForcedClose),
-            _ if session.heartbeat_ms <= now_ms && session.awaits_pong => {
-                self.counters.ping_timeouts += 1;
-                self.close_session(now_ms, key, Reason::PingTimeout);
-            }
-            _ if session.heartbeat_ms <= now_ms => {
-                session.awaits_pong = true;
-                session.heartbeat_ms = now_ms + self.config.ping_timeout_ms;
-                self.mark_ping(key);
-                self.send_packet(key, &eio::Packet::Ping(""));
-            }
+            _ if session.heartbeat_ms <= now_ms => self.beat(now_ms, key),
             Link::Polling(polling) if polling.probe.as_ref().is_some_and(|probe| probe.due_ms <= now_ms) => {
                 self.abandon_probe(key);
             }
@@ -224,10 +269,45 @@ impl Hub {
         }
     }
 
+    fn beat(&mut self, now_ms: u64, key: SessionKey) {
+        let patience_ms = self.patience_ms();
+        let Some(session) = self.sessions.find_mut(key) else { return };
+        match std::mem::replace(&mut session.beat, Beat::End) {
+            Beat::Open => {
+                session.heartbeat_ms = now_ms + patience_ms;
+                self.open_late(key);
+            }
+            Beat::Ping => {
+                session.heartbeat_ms = now_ms + self.config.ping_timeout_ms;
+                self.mark_ping(key);
+                self.send_packet(key, &eio::Packet::Ping(""));
+            }
+            Beat::End => {
+                self.counters.ping_timeouts += 1;
+                self.close_session(now_ms, key, Reason::PingTimeout);
+            }
+        }
+    }
+
+    /// How long a client of Engine.IO 3 may be silent.
+    const fn patience_ms(&self) -> u64 {
+        self.config.ping_interval_ms + self.config.ping_timeout_ms
+    }
+
+    /// A ping of a client of Engine.IO 3: the only sign of life that counts there.
+    pub(crate) fn handle_ping(&mut self, now_ms: u64, key: SessionKey) {
+        let patience_ms = self.patience_ms();
+        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.beat == Beat::End) {
+            session.heartbeat_ms = now_ms + patience_ms;
+            self.send_packet(key, &eio::Packet::Pong(""));
+            self.arm_session(key);
+        }
+    }
+
     /// A pong: the only sign of life that counts.
     pub(crate) fn handle_pong(&mut self, now_ms: u64, key: SessionKey) {
-        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.awaits_pong) {
-            session.awaits_pong = false;
+        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.beat == Beat::End) {
+            session.beat = Beat::Ping;
             session.heartbeat_ms = now_ms + self.config.ping_interval_ms;
             self.mark_pong(key);
             self.arm_session(key);
@@ -248,11 +328,12 @@ impl Hub {
         if matches!(session.link, Link::Closing(_)) {
             return;
         }
-        let (last, ms): (&[u8], _) = match reason {
-            Reason::TransportClose => (b"6", CROSSING_MS),
-            _ => (b"6\x1e1", POLL_CLOSE_MS),
+        let (last, ms): (&[_], _) = match reason {
+            Reason::TransportClose => (&[eio::Packet::Noop], CROSSING_MS),
+            _ => (&[eio::Packet::Noop, eio::Packet::Close], POLL_CLOSE_MS),
         };
-        let farewell = Farewell { until_ms: now_ms + ms, buffer: Vec::new(), last };
+        let buffer = PollBuffer::new(session.link.poll_form());
+        let farewell = Farewell { until_ms: now_ms + ms, buffer, last };
         let link = std::mem::replace(&mut session.link, Link::Closing(Box::new(farewell)));
         self.disconnect_sockets_of(key, reason);
         match link {
@@ -299,6 +380,7 @@ impl Hub {
             if let Some(opening) = session.opening {
                 self.heads.forget(&opening.head);
             }
+            self.sessions_v3 -= usize::from(session.revision == Revision::V3);
         }
     }
 

@@ -3,13 +3,13 @@
 //! Not handlers or data: those are the server's, which is told when a socket leaves and forgets it last.
 
 use smallvec::SmallVec;
+use socketville_proto::eio::Revision;
 use socketville_proto::encode;
 
 use crate::delivery::{NO_ATTACHMENTS, Route};
 use crate::limits::{ROOM_NAME_BYTES_MAX, ROOMS_MAX, ROOMS_PER_SOCKET_MAX};
 use crate::namespaces::RoomKey;
 use crate::session::Link;
-use crate::table::Table;
 use crate::{Effect, Hub, Id, NspId, Reason, RoomChange, SessionKey, SocketKey};
 
 /// A client in a namespace.
@@ -19,6 +19,8 @@ pub struct Socket {
     pub(crate) session: SessionKey,
     pub(crate) rooms: SmallVec<[RoomKey; 2]>,
     pub(crate) standing: Standing,
+    /// What its session speaks.
+    pub(crate) revision: Revision,
 }
 
 const _: () = assert!(size_of::<Socket>() <= 64);
@@ -68,12 +70,15 @@ impl Hub {
 
     /// Makes the socket of a client that is not let in yet; then [`Hub::welcome`] or [`Hub::turn_down`].
     pub fn reserve(&mut self, key: SessionKey, nsp: NspId) -> Option<(SocketKey, Id)> {
-        let id = self.ids.next();
+        let (id, name) = self.new_socket_id(key, nsp);
         let session = self.sessions.find_mut(key).filter(|s| !matches!(s.link, Link::Closing(_)))?;
-        let standing = Standing::Waiting;
-        let socket = self.sockets.insert(Socket { id, nsp, session: key, rooms: SmallVec::new(), standing });
+        let (rooms, standing, revision) = (SmallVec::new(), Standing::Waiting, session.revision);
+        let socket = self.sockets.insert(Socket { id, nsp, session: key, rooms, standing, revision });
         session.sockets.push(socket);
-        self.register_socket(&id, socket);
+        self.socket_ids.insert(&id, socket.index, &self.sockets);
+        if let Some(name) = name {
+            self.socket_ids.insert_name(name, socket.index);
+        }
         self.routes.reach(socket.index as usize, || Route::Nobody);
         self.routes[socket.index as usize] = Route::Nobody;
         Some((socket, id))
@@ -86,7 +91,7 @@ impl Hub {
         }
         let Some(socket) = self.sockets.find_mut(key) else { return false };
         socket.standing = Standing::In;
-        let (id, nsp, session) = (socket.id, socket.nsp, socket.session);
+        let (id, nsp, session, revision) = (socket.id, socket.nsp, socket.session, socket.revision);
         if let Some(session) = self.sessions.find_mut(session) {
             session.connect_ms = u64::MAX;
         }
@@ -94,10 +99,13 @@ impl Hub {
             namespace.members.insert(key.index);
         }
         self.routes[key.index as usize] = self.route_of(session).unwrap_or(Route::Nobody);
-        self.tell_room(nsp, id.as_str(), RoomChange::Created);
-        self.tell_room(nsp, id.as_str(), RoomChange::Joined(id));
+        if let Some(name) = self.watched_name(key) {
+            self.tell_room(nsp, &name, RoomChange::Created);
+            self.tell_room(nsp, &name, RoomChange::Joined(name.clone()));
+        }
         self.mark_start(key);
         let payload = match self.pid_of(&id) {
+            _ if revision == Revision::V3 => String::new(),
             Some(pid) => format!(r#"{{"sid":"{}","pid":"{pid}"}}"#, id.as_str()),
             None => format!(r#"{{"sid":"{}"}}"#, id.as_str()),
         };
@@ -199,28 +207,29 @@ impl Hub {
     /// Its namespace, if it was there.
     pub fn forget_socket(&mut self, key: SocketKey) -> Option<NspId> {
         let socket = self.sockets.remove(key)?;
-        self.socket_ids.remove(&socket.id, key.index);
+        let name = self.socket_ids.remove(&socket.id, key.index);
+        let name = name.as_deref().unwrap_or(socket.id.as_str());
         if let Some(namespace) = self.namespaces.find_mut(socket.nsp) {
             namespace.members.remove(key.index);
         }
         for &room in &socket.rooms {
-            self.leave_room(socket.nsp, socket.id, room, key.index);
+            self.leave_room(socket.nsp, name, room, key.index);
         }
-        if socket.standing == Standing::In {
-            self.tell_room(socket.nsp, socket.id.as_str(), RoomChange::Left(socket.id));
-            self.tell_room(socket.nsp, socket.id.as_str(), RoomChange::Deleted);
+        if socket.standing == Standing::In && self.watches_rooms {
+            self.tell_room(socket.nsp, name, RoomChange::Left(name.into()));
+            self.tell_room(socket.nsp, name, RoomChange::Deleted);
         }
         Some(socket.nsp)
     }
 
-    fn leave_room(&mut self, nsp: NspId, id: Id, key: RoomKey, slot: u32) {
+    fn leave_room(&mut self, nsp: NspId, who: &str, key: RoomKey, slot: u32) {
         let Some(namespace) = self.namespaces.find_mut(nsp) else { return };
         let name =
             if self.watches_rooms { namespace.rooms.find(key).map(|room| room.name.clone()) } else { None };
         let gone = namespace.leave(key, slot);
         self.rooms_open -= usize::from(gone.is_some());
         if let Some(name) = name {
-            self.tell_room(nsp, &name, RoomChange::Left(id));
+            self.tell_room(nsp, &name, RoomChange::Left(who.into()));
         }
         if let Some(room) = gone {
             self.tell_room(nsp, &room.name, RoomChange::Deleted);
@@ -240,7 +249,7 @@ impl Hub {
         if name.len() > ROOM_NAME_BYTES_MAX {
             return Err(JoinError::NameTooLong);
         }
-        if name == socket.id.as_str() {
+        if name == self.socket_ids.name(key.index, &socket.id) {
             return Ok(()); // the room of one's own exists always
         }
         let is_new = namespace.room(name).is_none();
@@ -255,15 +264,15 @@ impl Hub {
         let room = namespace.room_or_new(name);
         self.rooms_open += usize::from(is_new);
         let has_joined = namespace.rooms.find_mut(room).is_some_and(|r| r.members.insert(key.index));
-        let (nsp, id) = (socket.nsp, socket.id);
+        let nsp = socket.nsp;
         if has_joined {
             socket.rooms.push(room);
         }
         if is_new {
             self.tell_room(nsp, name, RoomChange::Created);
         }
-        if has_joined {
-            self.tell_room(nsp, name, RoomChange::Joined(id));
+        if let Some(who) = self.watched_name(key).filter(|_| has_joined) {
+            self.tell_room(nsp, name, RoomChange::Joined(who));
         }
         Ok(())
     }
@@ -275,8 +284,9 @@ impl Hub {
         let Some(&room) = namespace.room_names.get(name) else { return };
         let Some(at) = socket.rooms.iter().position(|&r| r == room) else { return };
         socket.rooms.swap_remove(at);
-        let (nsp, id) = (socket.nsp, socket.id);
-        self.leave_room(nsp, id, room, key.index);
+        let nsp = socket.nsp;
+        let who = self.watched_name(key).unwrap_or_default();
+        self.leave_room(nsp, &who, room, key.index);
     }
 
     /// The rooms of a socket, its own id first.
@@ -284,13 +294,14 @@ impl Hub {
         let Some(socket) = self.sockets.find(key) else { return Vec::new() };
         let Some(namespace) = self.namespaces.find(socket.nsp) else { return Vec::new() };
         let rooms = socket.rooms.iter().filter_map(|room| namespace.rooms.find(*room));
-        std::iter::once(socket.id.as_str()).chain(rooms.map(|room| &*room.name)).map(str::to_owned).collect()
+        let own = self.socket_ids.name(key.index, &socket.id);
+        std::iter::once(own).chain(rooms.map(|room| &*room.name)).map(str::to_owned).collect()
     }
 
     /// Whether a socket is in a room.
     pub fn is_in(&self, key: SocketKey, room: &str) -> bool {
         self.sockets.find(key).is_some_and(|socket| {
-            socket.id.as_str() == room
+            self.socket_ids.name(key.index, &socket.id) == room
                 || self
                     .namespaces
                     .find(socket.nsp)
@@ -320,16 +331,6 @@ impl Hub {
             && !matches!(self.routes.get(key.index as usize), None | Some(Route::Nobody))
     }
 
-    /// Makes a socket known by its id.
-    pub(crate) fn register_socket(&mut self, id: &Id, key: SocketKey) {
-        self.socket_ids.insert(id, key.index, |slot| id_in(&self.sockets, slot));
-    }
-
-    /// The slot of the socket with this id.
-    pub(crate) fn socket_slot(&self, id: &Id) -> Option<u32> {
-        self.socket_ids.find(id, |slot| id_in(&self.sockets, slot))
-    }
-
     /// The socket of a session that is in a namespace.
     pub(crate) fn joined_socket_of(&self, key: SessionKey, nsp: NspId) -> Option<SocketKey> {
         self.socket_of(key, nsp).filter(|&socket| !self.is_waiting(socket))
@@ -345,11 +346,6 @@ impl Hub {
             .copied()
             .find(|&socket| self.sockets.find(socket).is_some_and(|s| s.nsp == nsp))
     }
-}
-
-/// The id of the socket in a slot.
-pub(crate) fn id_in(sockets: &Table<Socket>, slot: u32) -> Option<Id> {
-    sockets.at(slot).map(|(_, socket)| socket.id)
 }
 
 /// How far a disconnect goes.

@@ -2,9 +2,12 @@
 //!
 //! Not an answer: nothing is written or changed here. The order of the checks is the reference's, so that its error codes come out.
 
+use socketville_proto::eio::Revision;
 use socketville_proto::http::{Head, Method};
 use socketville_proto::ws;
 
+use crate::forms::Framing;
+use crate::poll_buffer::PollForm;
 use crate::session::{Layer, Link};
 use crate::{Hub, Id, SessionKey};
 
@@ -12,9 +15,9 @@ use crate::{Hub, Id, SessionKey};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Begin a session over polling.
-    OpenPolling(Layer),
+    OpenPolling(Layer, PollForm),
     /// Begin a session over WebSocket.
-    OpenWebSocket(Layer),
+    OpenWebSocket(Layer, Framing),
     /// A WebSocket without Engine.IO.
     OpenBare,
     /// A GET for packets.
@@ -109,14 +112,26 @@ impl Hub {
             Some("websocket") if self.config.transports.websocket() => true,
             _ => return Verdict::Refuse(Fault::TransportUnknown),
         };
-        let is_version_4 = head.query_value("EIO").as_deref() == Some("4");
-        match head.query_value("sid").filter(|sid| !sid.is_empty()) {
-            Some(sid) => self.verdict_for(&sid, head.method, is_websocket, is_upgrade, is_version_4),
-            None if head.method != Method::Get => Verdict::Refuse(Fault::HandshakeMethod),
-            None if is_websocket && !is_upgrade => Verdict::Refuse(Fault::BadRequest),
-            None if !is_version_4 => Verdict::Refuse(Fault::ProtocolVersion),
-            None if is_websocket => Verdict::OpenWebSocket(layer),
-            None => Verdict::OpenPolling(layer),
+        let revision = self.revision(head);
+        match (head.query_value("sid").filter(|sid| !sid.is_empty()), revision) {
+            (Some(sid), _) => self.verdict_for(&sid, head.method, is_websocket, is_upgrade, revision),
+            _ if head.method != Method::Get => Verdict::Refuse(Fault::HandshakeMethod),
+            _ if is_websocket && !is_upgrade => Verdict::Refuse(Fault::BadRequest),
+            (None, None) => Verdict::Refuse(Fault::ProtocolVersion),
+            (None, Some(revision)) if is_websocket => {
+                Verdict::OpenWebSocket(layer, Framing::of(revision, head))
+            }
+            (None, Some(revision)) => PollForm::of(revision, head)
+                .map_or(Verdict::Refuse(Fault::BadRequest), |form| Verdict::OpenPolling(layer, form)),
+        }
+    }
+
+    /// What a request speaks, if it is spoken here. Who does not say it means the third revision, as in the reference.
+    fn revision(&self, head: &Head<'_>) -> Option<Revision> {
+        match head.query_value("EIO").as_deref() {
+            Some("4") => Some(Revision::V4),
+            Some("3") | None if self.config.allows_eio3 => Some(Revision::V3),
+            _ => None,
         }
     }
 
@@ -143,7 +158,7 @@ impl Hub {
         method: Method,
         is_websocket: bool,
         is_upgrade: bool,
-        is_v4: bool,
+        revision: Option<Revision>,
     ) -> Verdict {
         let Some(id) = Id::parse(sid).filter(|id| id.core() < self.cores) else {
             return Verdict::Refuse(Fault::SessionUnknown);
@@ -152,10 +167,12 @@ impl Hub {
             return Verdict::OtherCore(id.core());
         }
         let Some(key) = self.session_of(&id) else { return Verdict::Refuse(Fault::SessionUnknown) };
-        let is_polling = self.sessions.find(key).is_some_and(|s| !matches!(s.link, Link::WebSocket(_)));
+        let session = self.sessions.find(key);
+        let is_polling = session.is_some_and(|session| !matches!(session.link, Link::WebSocket(_)));
+        let is_its_own = session.is_some_and(|session| revision == Some(session.revision));
         match method {
-            Method::Get if is_v4 && is_websocket && is_upgrade && !is_polling => Verdict::TurnAway,
-            _ if !is_v4 || !is_polling => Verdict::Refuse(Fault::BadRequest),
+            Method::Get if is_its_own && is_websocket && is_upgrade && !is_polling => Verdict::TurnAway,
+            _ if !is_its_own || !is_polling => Verdict::Refuse(Fault::BadRequest),
             Method::Get if is_websocket && is_upgrade && self.config.allows_upgrades => Verdict::Upgrade(key),
             Method::Get if !is_websocket => Verdict::Poll(key),
             Method::Post if !is_websocket => Verdict::Post(key),

@@ -8,15 +8,16 @@
 //!         ws: 5 -----------> WebSocket takes over with what the buffer holds
 //! ```
 
+use socketville_proto::eio::Revision;
 use socketville_proto::http::Head;
 use socketville_proto::ws::{self, Message, Opcode};
 use socketville_proto::{eio, encode};
 
 use crate::conns::{Phase, Role};
-use crate::deflate::Forms;
+use crate::forms::{Form, Forms, Framing};
 use crate::limits::PROBED_POLL_MS;
-use crate::session::{Layer, Link, Probe};
-use crate::{ConnId, Deflate, Hub, Incoming, Payload, Peer, Reason, SessionKey};
+use crate::session::{Link, Probe, Speech};
+use crate::{ConnId, Deflate, Hub, Id, Incoming, Payload, Peer, Reason, SessionKey};
 
 impl Hub {
     pub(crate) fn open_websocket(
@@ -24,35 +25,44 @@ impl Hub {
         now_ms: u64,
         conn: ConnId,
         head: &Head<'_>,
-        layer: Layer,
+        speech: Speech,
         raw: &[u8],
     ) {
         let id = self.new_session_id(raw);
         self.add_cookie(conn, &id);
-        if !self.switch_protocols(now_ms, conn, head, self.config.per_message_deflate) {
+        let framing = Framing::of(speech.revision, head);
+        if !self.switch_protocols(now_ms, conn, head, self.config.per_message_deflate, framing) {
             return;
         }
-        let key = self.open_session(now_ms, id, Link::WebSocket(conn), layer, raw);
+        let key = self.open_session(now_ms, id, Link::WebSocket(conn), speech, raw);
         self.ask_address(conn, key);
-        self.become_websocket(conn, key, Role::Transport);
-        let mut text = Vec::with_capacity(160);
-        self.write_open(&id, &[], &mut text);
-        self.outbox.send(conn, |arena| {
-            ws::write_header(arena, Opcode::Text, text.len());
-            arena.extend_from_slice(&text);
-        });
-        if let Some(packet) = &self.config.initial_packet {
-            self.outbox.send(conn, |arena| {
-                ws::write_header(arena, Opcode::Text, packet.len() + 1);
-                arena.push(b'4');
-                arena.extend_from_slice(packet.as_bytes());
-            });
+        self.become_websocket(conn, key, Role::Transport(speech.revision));
+        if speech.revision == Revision::V4 {
+            self.send_open(conn, &id);
         }
+    }
+
+    fn send_open(&mut self, conn: ConnId, id: &Id) {
+        let text = self.open_text(id, &[]);
+        self.outbox.send(conn, |arena| encode::write_eio(arena, &eio::Packet::Open(&text)));
+        if let Some(packet) = &self.config.initial_packet {
+            self.outbox.send(conn, |arena| encode::write_eio(arena, &eio::Packet::Message(packet)));
+        }
+    }
+
+    /// The `open` packet of Engine.IO 3, a moment after the connection.
+    pub(crate) fn open_late(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.find(key) else { return };
+        let (id, speech) = (session.id, Speech { layer: session.layer, revision: session.revision });
+        if let Link::WebSocket(conn) = session.link {
+            self.send_open(conn, &id);
+        }
+        self.join_unasked(key, speech);
     }
 
     /// A WebSocket without Engine.IO.
     pub(crate) fn open_bare(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>) {
-        if self.switch_protocols(now_ms, conn, head, self.config.websocket_deflate) {
+        if self.switch_protocols(now_ms, conn, head, self.config.websocket_deflate, Framing::V4) {
             self.become_websocket(conn, SessionKey::NONE, Role::Bare);
         }
     }
@@ -76,9 +86,8 @@ impl Hub {
                 }
             }
             Peer::Conn(conn) => {
-                let window = self.outbox.window(conn.index);
-                let press = self.bare_press.as_mut();
-                let range = Forms::new(range).of(press, &mut self.outbox, &mut self.counters, window);
+                let (press, form) = (self.bare_press.as_mut(), self.outbox.form(conn.index));
+                let range = Forms::new(range).of(form, press, &mut self.outbox, &mut self.counters);
                 self.outbox.append_to(conn, range);
             }
         }
@@ -94,11 +103,13 @@ impl Hub {
 
     pub(crate) fn open_probe(&mut self, now_ms: u64, conn: ConnId, key: SessionKey, head: &Head<'_>) {
         let Some(session) = self.sessions.find_mut(key) else { return };
+        let revision = session.revision;
         let is_free = session.polling_mut().is_some_and(|polling| polling.probe.is_none());
         if !is_free {
             return self.turn_away(now_ms, conn, head);
         }
-        if !self.switch_protocols(now_ms, conn, head, self.config.per_message_deflate) {
+        let framing = Framing::of(revision, head);
+        if !self.switch_protocols(now_ms, conn, head, self.config.per_message_deflate, framing) {
             return;
         }
         let due_ms = now_ms + self.config.upgrade_timeout_ms;
@@ -111,7 +122,7 @@ impl Hub {
 
     /// The session has a WebSocket, or one that is about to take over.
     pub(crate) fn turn_away(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>) {
-        if self.switch_protocols(now_ms, conn, head, None) {
+        if self.switch_protocols(now_ms, conn, head, None, Framing::V4) {
             self.close_websocket(now_ms, conn, None);
         }
     }
@@ -122,7 +133,9 @@ impl Hub {
         conn: ConnId,
         head: &Head<'_>,
         deflate: Option<Deflate>,
+        framing: Framing,
     ) -> bool {
+        let deflate = deflate.filter(|_| framing != Framing::V3Base64);
         match ws::check_handshake(head) {
             Ok(accept) => {
                 let agreement = deflate.and_then(|_| ws::agree_on_deflate(head));
@@ -134,9 +147,8 @@ impl Hub {
                 self.outbox.send(conn, |arena| {
                     ws::write_switching_protocols(arena, &accept, &agreed, lines);
                 });
-                if let Some(agreement) = agreement {
-                    self.outbox.set_window(conn, agreement.window);
-                }
+                let form = Form::new(framing, agreement.map(|agreement| agreement.window));
+                self.outbox.set_form(conn, form);
                 true
             }
             Err(error) => {
@@ -176,7 +188,7 @@ impl Hub {
                 return Some(Incoming::Message(Peer::Conn(conn), bytes.into()));
             }
             Message::Text(text) if role == Role::Probe => self.handle_probe(now_ms, session, conn, text),
-            Message::Text(text) => match eio::item(text) {
+            Message::Text(text) => match role.revision().item(text) {
                 Ok(eio::PayloadItem::Packet(packet)) => return self.handle_packet(now_ms, session, packet),
                 Ok(eio::PayloadItem::Binary(bytes)) => {
                     return self.handle_binary(now_ms, session, bytes.into());
@@ -184,7 +196,10 @@ impl Hub {
                 Err(_) => self.reject(now_ms, session),
             },
             Message::Binary(_) if role == Role::Probe => self.turn_probe_away(now_ms, session),
-            Message::Binary(bytes) => return self.handle_binary(now_ms, session, bytes.into()),
+            Message::Binary(bytes) => match role.revision().message(bytes) {
+                Ok(bytes) => return self.handle_binary(now_ms, session, bytes.into()),
+                Err(_) => self.reject(now_ms, session),
+            },
         }
         None
     }
@@ -202,7 +217,7 @@ impl Hub {
 
     fn end_websocket(&mut self, session: SessionKey, role: Role, reason: Reason) {
         match role {
-            Role::Transport => self.lose_session(session, reason),
+            Role::Transport(_) => self.lose_session(session, reason),
             Role::Probe => self.forget_probe(session),
             Role::Bare => {}
         }
@@ -246,13 +261,14 @@ impl Hub {
         {
             probe.release_ms = now_ms + PROBED_POLL_MS;
         }
-        self.release_poll(now_ms, key, b"6");
+        self.release_poll(now_ms, key, &[eio::Packet::Noop]);
     }
 
     fn upgrade(&mut self, now_ms: u64, key: SessionKey, conn: ConnId) {
+        let Some(revision) = self.sessions.find(key).map(|session| session.revision) else { return };
         self.counters.upgrades += 1;
         self.take_over(now_ms, key, conn);
-        self.become_websocket(conn, key, Role::Transport);
+        self.become_websocket(conn, key, Role::Transport(revision));
         self.route_sockets_of(key);
         self.arm_session(key);
     }

@@ -66,6 +66,11 @@ pub fn fragments_max(message_max: usize) -> u32 {
 /// client that had this many to say since its last request is no client.
 pub const PAYLOAD_PACKETS_MAX: usize = 16_384;
 
+/// Digits of a packet's length in a payload of Engine.IO 3. More ends the session with a parse error.
+///
+/// Nine digits are more than any body may have; the reference reads 310 before it gives up.
+pub const PAYLOAD_LENGTH_DIGITS_MAX: usize = 9;
+
 // Socket.IO -------------------------------------------------------------------------------------------------
 
 /// Levels of nesting in a packet's JSON. More closes the connection.
@@ -101,6 +106,12 @@ pub const ACK_ID_DIGITS_MAX: usize = 16;
 ///
 /// A refusal echoes the name, so its length is our output too; the reference echoes 100 KB.
 pub const NAMESPACE_BYTES_MAX: usize = 256;
+
+/// Bytes of the query behind a namespace's name, which Engine.IO 3 has in the place of `auth`. More closes the
+/// connection.
+///
+/// Tokens of a kilobyte or two are common, and all of it becomes an object for handlers to read.
+pub const NAMESPACE_QUERY_BYTES_MAX: usize = 8 * 1024;
 
 const _: () = assert!(HEADERS_MAX * 4 < HEAD_BYTES_MAX, "a head of the shortest header lines fits");
 const _: () = assert!(CONTROL_PAYLOAD_MAX < 126, "a control frame's length needs no extension");

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use socketville_proto::fuzzing::{msgpack, packets, wire};
+use socketville_proto::fuzzing::{eio3, msgpack, packets, wire};
 
 /// Mutated inputs per target.
 const MUTATIONS: usize = 2_000;
@@ -35,6 +35,26 @@ fn eio_packet() {
 #[test]
 fn eio_payload() {
     replay("eio_payload", packets::eio_payload);
+}
+
+#[test]
+fn eio3_payload() {
+    replay("eio3_payload", eio3::payload);
+}
+
+#[test]
+fn eio3_binary_payload() {
+    replay("eio3_binary_payload", eio3::binary_payload);
+}
+
+#[test]
+fn eio3_form() {
+    replay("eio3_form", eio3::form);
+}
+
+#[test]
+fn sio_connect_v3() {
+    replay("sio_connect_v3", eio3::connect);
 }
 
 #[test]

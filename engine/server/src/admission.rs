@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
+use socketville_proto::eio::Revision;
 
 use crate::core::Core;
 use crate::socket::Socket;
@@ -52,13 +53,27 @@ impl Refusal {
         self
     }
 
-    /// The keys in the order in which the reference writes them.
-    pub(crate) fn to_json(&self) -> String {
+    /// What its client is told: an object with its keys in the order in which the reference writes them, or for clients of Engine.IO 3 the
+    /// data alone, if there is any, else the message.
+    pub(crate) fn to_json(&self, revision: Revision) -> String {
         let message = Value::from(self.message.as_str());
-        match &self.data {
-            Some(data) => format!(r#"{{"message":{message},"data":{data}}}"#),
-            None => format!(r#"{{"message":{message}}}"#),
+        match (revision, &self.data) {
+            (Revision::V4, Some(data)) => format!(r#"{{"message":{message},"data":{data}}}"#),
+            (Revision::V4, None) => format!(r#"{{"message":{message}}}"#),
+            (Revision::V3, Some(data)) if is_truthy(data) => data.to_string(),
+            (Revision::V3, _) => message.to_string(),
         }
+    }
+}
+
+/// Whether JavaScript takes a value for something. Source: `err.data || err.message` in the reference.
+fn is_truthy(data: &Value) -> bool {
+    match data {
+        Value::Null => false,
+        Value::Bool(is_true) => *is_true,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
     }
 }
 
@@ -77,12 +92,15 @@ impl Core {
             let verdict = core.ask_middlewares(&waiting).await;
             match verdict {
                 Ok(()) => core.let_in(&waiting),
-                Err(refusal) => core.hub.borrow_mut().turn_down(waiting.key(), &refusal.to_json()),
+                Err(refusal) => {
+                    core.hub.borrow_mut().turn_down(waiting.key(), &refusal.to_json(waiting.revision()))
+                }
             }
             core.run_effects();
         };
         if !self.start(socket.clone(), Box::pin(task)) {
-            self.hub.borrow_mut().turn_down(socket.key(), r#"{"message":"the server is busy"}"#);
+            let refusal = Refusal::from("the server is busy").to_json(socket.revision());
+            self.hub.borrow_mut().turn_down(socket.key(), &refusal);
         }
     }
 
@@ -92,5 +110,31 @@ impl Core {
             middleware(socket.clone()).await?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Source: `socket._error(err.data || err.message)` for protocol 3, an object for 4.
+    #[test]
+    fn clients_of_the_third_revision_get_the_data_alone() {
+        let refusal = Refusal::from("no");
+        assert_eq!(refusal.to_json(Revision::V4), r#"{"message":"no"}"#);
+        assert_eq!(refusal.to_json(Revision::V3), r#""no""#);
+        for (data, told) in [
+            (json!({"code": 1}), r#"{"code":1}"#),
+            (json!([]), "[]"),
+            (json!(7), "7"),
+            (json!(0), r#""no""#),
+            (json!(""), r#""no""#),
+            (json!(false), r#""no""#),
+            (json!(null), r#""no""#),
+        ] {
+            assert_eq!(Refusal::from("no").with_data(data).to_json(Revision::V3), told);
+        }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) type BoxedAny = Box<dyn Fn(&crate::Socket, &str, &str) + Send + Sync>
 pub(crate) type BoxedNameWatcher = Box<dyn Fn(&str) + Send + Sync>;
 
 /// Sees what happens to a namespace's rooms.
-pub(crate) type BoxedRoomWatcher = Box<dyn Fn(&str, RoomChange) + Send + Sync>;
+pub(crate) type BoxedRoomWatcher = Box<dyn Fn(&str, &RoomChange) + Send + Sync>;
 
 #[derive(Default)]
 pub(crate) struct NamespaceApp {

@@ -134,7 +134,13 @@ impl Core {
         nsp: NspId,
         auth: Option<Arc<String>>,
     ) -> Socket {
-        let shared = Rc::new(Shared::new(Rc::clone(self), key, id, nsp, auth));
+        let shared = Shared::new(Rc::clone(self), key, id, nsp, auth);
+        let hub = self.hub.borrow();
+        let shared = Rc::new(match hub.revision_of(key) {
+            Some(revision) => shared.speaking(revision, hub.name_of(key)),
+            None => shared,
+        });
+        drop(hub);
         let mut sockets = self.sockets.borrow_mut();
         let index = key.index as usize;
         sockets.reach(index, || None);

@@ -8,12 +8,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use socketville_hub::{
-    ConnId, Effect, Ending, Id, Incoming, Intake, NspId, Payload, Peer, Progress, Reason, SessionKey,
+    ConnId, Effect, Ending, Id, Incoming, Intake, NspId, Payload, Peer, Post, Progress, Reason, SessionKey,
     SocketKey, Text,
 };
 use socketville_proto::{eio, sio, ws};
 
 use crate::ack::Ack;
+use crate::admission::Refusal;
 use crate::app::NamespaceApp;
 use crate::arguments::Arguments;
 use crate::bare::BarePeer;
@@ -62,9 +63,9 @@ impl Core {
                     match progress {
                         Progress::Wait => return self.run_effects(),
                         Progress::Again => {}
-                        Progress::Payload(session, post) => {
-                            self.post_head.replace(post.head);
-                            self.read_payload(conn, session, &post.body);
+                        Progress::Payload(session, mut post) => {
+                            self.post_head.replace(post.head.take());
+                            self.read_payload(conn, session, &post);
                             self.post_head.take();
                         }
                     }
@@ -101,13 +102,9 @@ impl Core {
         hub.return_decoder(conn, decoder);
     }
 
-    fn read_payload(self: &Rc<Self>, conn: ConnId, session: SessionKey, body: &[u8]) {
+    fn read_payload(self: &Rc<Self>, conn: ConnId, session: SessionKey, post: &Post) {
         let now_ms = self.now_ms.get();
-        let Ok(text) = std::str::from_utf8(body) else {
-            self.hub.borrow_mut().reject(now_ms, session);
-            return self.hub.borrow_mut().finish_post(now_ms, conn);
-        };
-        for item in eio::payload(text) {
+        for item in post.items() {
             let incoming = match item {
                 Ok(eio::PayloadItem::Packet(packet)) => {
                     self.hub.borrow_mut().handle_packet(now_ms, session, packet)
@@ -149,6 +146,11 @@ impl Core {
         self.run_effects();
     }
 
+    /// A client of Engine.IO 3 joins `/` without asking.
+    pub(crate) fn join_unasked(self: &Rc<Self>, session: SessionKey, nsp: NspId) {
+        self.dispatch(Some(Incoming::Connect { session, nsp, auth: None }));
+    }
+
     fn handle_message(self: &Rc<Self>, peer: Peer, message: Payload<'_>) {
         let app = &self.town.app;
         let handler = match peer {
@@ -170,7 +172,8 @@ impl Core {
     pub(crate) fn connect(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {
         let reserved = self.hub.borrow_mut().reserve(session, nsp);
         let Some((key, id)) = reserved else { return self.leave_child(nsp) };
-        match self.claim(auth) {
+        let may_return = self.hub.borrow().revision_of(key) != Some(eio::Revision::V3);
+        match self.claim(auth).filter(|_| may_return) {
             Some(claim) => self.look_for(key, id, nsp, auth, claim),
             None => self.begin(key, id, nsp, auth.map(|auth| Arc::new(auth.to_owned()))),
         }
@@ -298,7 +301,7 @@ impl Core {
         tracing::error!(socket = socket.id(), "a handler panicked; its client is disconnected");
         let mut hub = self.hub.borrow_mut();
         if hub.is_waiting(socket.key()) {
-            hub.turn_down(socket.key(), r#"{"message":"internal error"}"#);
+            hub.turn_down(socket.key(), &Refusal::from("internal error").to_json(socket.revision()));
         } else {
             hub.disconnect_socket(self.now_ms.get(), socket.key(), Ending::Connection);
         }
@@ -325,7 +328,8 @@ impl Core {
                     effect @ (Effect::Close(_)
                     | Effect::Pass(..)
                     | Effect::HandOver(..)
-                    | Effect::AskAddress(..)),
+                    | Effect::AskAddress(..)
+                    | Effect::Join(..)),
                 ) => self.errands.borrow_mut().push_back(effect),
             }
         }

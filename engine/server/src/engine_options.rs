@@ -156,6 +156,27 @@ impl Builder {
         self.with(|config| config.allows_upgrades = allow)
     }
 
+    /// Whether clients of Engine.IO 3 are served beside those of 4: socket.io-client 2.x, over polling, JSONP and WebSocket. They are in `/` without
+    /// asking, their namespaces' queries are what others send as `auth`, and they never recover. Source: `allowEIO3`, default no.
+    ///
+    /// Two things to know of them. Their [`Socket::id`](crate::Socket::id) is what they take it to be, made of the session's, and so a secret: whoever
+    /// knows it can speak as them. And their pages send credentials across origins, so [`Builder::cors`] needs
+    /// [`Cors::with_credentials`](crate::Cors::with_credentials) for those.
+    ///
+    /// ```
+    /// use socketville::{Server, Socket};
+    ///
+    /// let io = Server::builder();
+    /// io.allow_eio3(true).on_connect(|socket: Socket| {
+    ///     if socket.protocol() == 3 {
+    ///         socket.emit("please", "update");
+    ///     }
+    /// });
+    /// ```
+    pub fn allow_eio3(&self, allow: bool) -> &Self {
+        self.with(|config| config.allows_eio3 = allow)
+    }
+
     /// Serves the client's files from a directory, the `dist` of an installed socket.io-client, under the engine's path: `/socket.io/socket.io.js`,
     /// its siblings and their maps, with ETag, 304 and content encodings. They are read, and compressed, when the server
     /// [listens](Builder::listen). Source: `serveClient`; default: none, as nobody's client comes with this crate.

@@ -67,6 +67,9 @@ type Metric = (&'static str, &'static str, &'static str, fn(&CoreReport) -> f64)
 const METRICS: &[Metric] = &[
     ("connections", "gauge", "TCP connections.", |r| r.gauges.connections as f64),
     ("sessions", "gauge", "Engine.IO sessions.", |r| r.gauges.sessions as f64),
+    ("sessions_v3", "gauge", "Engine.IO sessions of revision 3: clients 2.x.", |r| {
+        r.gauges.sessions_v3 as f64
+    }),
     ("sockets", "gauge", "Socket.IO sockets.", |r| r.gauges.sockets as f64),
     ("rooms", "gauge", "Rooms with at least one socket, own-id rooms not counted.", |r| {
         r.gauges.rooms as f64
@@ -114,6 +117,9 @@ const METRICS: &[Metric] = &[
     ("records_in_total", "counter", "Broadcasts of other cores received.", |r| r.hub.records_in as f64),
     ("emits_total", "counter", "Emits.", |r| r.hub.emits as f64),
     ("encodes_total", "counter", "Packets encoded; equals the emits.", |r| r.hub.encodes as f64),
+    ("encodes_v3_total", "counter", "Packets with binary written once more for clients 2.x.", |r| {
+        r.hub.encodes_v3 as f64
+    }),
     ("deflates_total", "counter", "Packets compressed; a broadcast counts once a core and window.", |r| {
         r.hub.deflates as f64
     }),

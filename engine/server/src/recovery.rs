@@ -141,7 +141,7 @@ impl Core {
         if !self.town.app.recovery.is_some_and(|recovery| recovery.skip_middlewares)
             && let Err(refusal) = self.ask_middlewares(&socket).await
         {
-            return self.hub.borrow_mut().turn_down(key, &refusal.to_json());
+            return self.hub.borrow_mut().turn_down(key, &refusal.to_json(socket.revision()));
         }
         let is_restored = self.hub.borrow_mut().restore(key, &returning);
         if is_restored {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use socketville_hub::{Id, NspId};
+use socketville_hub::NspId;
 
 use crate::ack::AckError;
 use crate::arguments::FromAnswer;
@@ -23,7 +23,7 @@ use crate::town::Town;
 pub struct RemoteSocket {
     town: Arc<Town>,
     nsp: NspId,
-    id: Id,
+    id: Box<str>,
     rooms: Vec<String>,
     data: Value,
     handshake: Handshake,
@@ -34,7 +34,7 @@ impl RemoteSocket {
         Self {
             town: Arc::clone(&socket.core_rc().town),
             nsp: socket.nsp_id(),
-            id: socket.id_of(),
+            id: socket.id().into(),
             rooms: socket.rooms(),
             data: socket.data_json(),
             handshake: socket.handshake(),
@@ -43,7 +43,7 @@ impl RemoteSocket {
 
     /// The id. Source: `id`.
     pub fn id(&self) -> &str {
-        self.id.as_str()
+        &self.id
     }
 
     /// The rooms it was in, its own id first. Source: `rooms`.
@@ -108,7 +108,7 @@ impl RemoteSocket {
     }
 
     fn alone(&self) -> Broadcast<'_> {
-        Broadcast::from_outside(&self.town, Some(self.nsp), "").to(self.id.as_str()).local()
+        Broadcast::from_outside(&self.town, Some(self.nsp), "").to(&*self.id).local()
     }
 }
 

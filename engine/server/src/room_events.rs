@@ -24,7 +24,7 @@ impl Namespace<'_> {
     /// ```
     pub fn on_create_room(self, see: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.watch(move |room, change| {
-            if change == RoomChange::Created {
+            if *change == RoomChange::Created {
                 see(room);
             }
         })
@@ -33,7 +33,7 @@ impl Namespace<'_> {
     /// Calls the function when the last socket of a core has left a room. Source: the adapter's `delete-room`.
     pub fn on_delete_room(self, see: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.watch(move |room, change| {
-            if change == RoomChange::Deleted {
+            if *change == RoomChange::Deleted {
                 see(room);
             }
         })
@@ -43,7 +43,7 @@ impl Namespace<'_> {
     pub fn on_join_room(self, see: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
         self.watch(move |room, change| {
             if let RoomChange::Joined(id) = change {
-                see(room, id.as_str());
+                see(room, id);
             }
         })
     }
@@ -52,12 +52,12 @@ impl Namespace<'_> {
     pub fn on_leave_room(self, see: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
         self.watch(move |room, change| {
             if let RoomChange::Left(id) = change {
-                see(room, id.as_str());
+                see(room, id);
             }
         })
     }
 
-    fn watch(self, see: impl Fn(&str, RoomChange) + Send + Sync + 'static) -> Self {
+    fn watch(self, see: impl Fn(&str, &RoomChange) + Send + Sync + 'static) -> Self {
         self.with(|namespace| namespace.room_watchers.push(Box::new(see)))
     }
 }
@@ -66,7 +66,7 @@ impl Core {
     pub(crate) fn tell_room(self: &Rc<Self>, event: &RoomEvent) {
         let Some(namespace) = self.namespace(event.nsp) else { return };
         for see in &namespace.room_watchers {
-            if catch_unwind(AssertUnwindSafe(|| see(&event.room, event.change))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| see(&event.room, &event.change))).is_err() {
                 self.counters.borrow_mut().handler_panics += 1;
                 tracing::error!(room = &*event.room, "a watcher of rooms panicked");
             }

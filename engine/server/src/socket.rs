@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use socketville_hub::{Ending, Id, JoinError, Keepsake, Manner, NspId, SocketKey};
+use socketville_proto::eio::Revision;
 
 use crate::ack::{AckError, AckSlot};
 use crate::arguments::{Arguments, FromAnswer};
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     id: Id,
     nsp: NspId,
     is_recovered: Cell<bool>,
+    revision: Revision,
     /// Behind one word, for most have none.
     auth: Option<Arc<String>>,
     /// Made at first need: most sockets of a broadcast only listen.
@@ -54,6 +56,8 @@ struct Kept {
     acks: RefCell<Vec<(u64, Rc<AckSlot>)>>,
     next_ack: Cell<u64>,
     data: RefCell<Option<Arc<dyn Data>>>,
+    /// What its client calls it if that is not the id.
+    name: OnceCell<Box<str>>,
 }
 
 /// With its two counts it takes 80 bytes of heap.
@@ -61,7 +65,8 @@ const _: () = assert!(size_of::<Shared>() <= 64);
 
 impl Shared {
     pub(crate) fn new(core: Rc<Core>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Arc<String>>) -> Self {
-        Self { core, key, id, nsp, is_recovered: Cell::new(false), auth, kept: OnceCell::new() }
+        let (is_recovered, revision) = (Cell::new(false), Revision::V4);
+        Self { core, key, id, nsp, is_recovered, revision, auth, kept: OnceCell::new() }
     }
 
     fn kept(&self) -> &Kept {
@@ -71,6 +76,15 @@ impl Shared {
     fn data(&self) -> Option<Arc<dyn Data>> {
         self.kept.get()?.data.borrow().clone()
     }
+
+    /// A client of this revision of Engine.IO, which may know itself by another name than its id.
+    pub(crate) fn speaking(mut self, revision: Revision, name: Option<&str>) -> Self {
+        self.revision = revision;
+        if let Some(name) = name.filter(|name| *name != self.id.as_str()) {
+            let _ = self.kept().name.set(name.into());
+        }
+        self
+    }
 }
 
 impl Socket {
@@ -78,9 +92,21 @@ impl Socket {
         Self(shared)
     }
 
-    /// The id, 20 URL-safe characters; also the name of a room of one's own. Source: `socket.id`.
+    /// The id, 20 URL-safe characters; also the name of a room of one's own. Clients of Engine.IO 3 know themselves by that of their
+    /// session, `/namespace#` before it if that is not `/`. Source: `socket.id`.
     pub fn id(&self) -> &str {
-        self.0.id.as_str()
+        let name = self.0.kept.get().and_then(|kept| kept.name.get());
+        name.map_or(self.0.id.as_str(), |name| name)
+    }
+
+    /// The revision of Engine.IO that its client speaks: 4, or 3 with [`Builder::allow_eio3`](crate::Builder::allow_eio3).
+    /// Source: `socket.conn.protocol`.
+    pub fn protocol(&self) -> u8 {
+        self.0.revision.number()
+    }
+
+    pub(crate) fn revision(&self) -> Revision {
+        self.0.revision
     }
 
     /// The namespace with its slash. Source: `socket.nsp.name`.
@@ -297,10 +323,6 @@ impl Socket {
         self.0.auth.as_ref().map_or("{}", |auth| auth.as_str())
     }
 
-    pub(crate) fn id_of(&self) -> Id {
-        self.0.id
-    }
-
     pub(crate) fn key(&self) -> SocketKey {
         self.0.key
     }
@@ -356,6 +378,6 @@ impl PartialEq for Socket {
 
 impl std::fmt::Debug for Socket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Socket").field("id", &self.0.id).finish_non_exhaustive()
+        f.debug_struct("Socket").field("id", &self.id()).finish_non_exhaustive()
     }
 }

@@ -313,6 +313,7 @@ impl<D: Driver> Turn<D> {
                 }
                 Effect::Pass(conn, to, bytes) => self.pass(now_ms, conn, to, bytes),
                 Effect::HandOver(conn, bytes) => self.hand_over(now_ms, conn, bytes),
+                Effect::Join(session, nsp) => core.join_unasked(session, nsp),
                 Effect::Request(..)
                 | Effect::AskAddress(..)
                 | Effect::Resume(_)

@@ -2,7 +2,9 @@
 //!
 //! Not handlers: what a test wants emitted, it emits itself. The order of the calls is that of the server's dispatch.
 
-use socketville_hub::{ConnId, Effect, Incoming, NspId, Payload, Peer, Reason, SessionKey, SocketKey, Text};
+use socketville_hub::{
+    ConnId, Effect, Incoming, NspId, Payload, Peer, Post, Reason, SessionKey, SocketKey, Text,
+};
 use socketville_proto::{eio, sio, ws};
 
 use super::Pair;
@@ -28,13 +30,9 @@ impl Pair {
         self.hub.return_decoder(conn, decoder);
     }
 
-    pub(super) fn read_payload(&mut self, conn: ConnId, session: SessionKey, body: &[u8]) {
+    pub(super) fn read_payload(&mut self, conn: ConnId, session: SessionKey, post: &Post) {
         let now_ms = self.now_ms;
-        let Ok(text) = std::str::from_utf8(body) else {
-            self.hub.reject(now_ms, session);
-            return self.hub.finish_post(now_ms, conn);
-        };
-        for item in eio::payload(text) {
+        for item in post.items() {
             let incoming = match item {
                 Ok(eio::PayloadItem::Packet(packet)) => self.hub.handle_packet(now_ms, session, packet),
                 Ok(eio::PayloadItem::Binary(bytes)) => self.hub.handle_binary(now_ms, session, bytes.into()),
@@ -64,7 +62,7 @@ impl Pair {
                     }
                 }
                 Effect::Room(_) | Effect::AskAddress(..) | Effect::Consider(..) => {}
-                effect @ (Effect::Close(_) | Effect::Pass(..) | Effect::HandOver(..)) => {
+                effect @ (Effect::Close(_) | Effect::Pass(..) | Effect::HandOver(..) | Effect::Join(..)) => {
                     self.errands.push_back(effect)
                 }
             }
@@ -81,7 +79,7 @@ impl Pair {
         assert_eq!(self.hub.rooms_of(key), [""; 0], "a forgotten socket has no rooms");
     }
 
-    fn connect(&mut self, session: SessionKey, nsp: NspId, auth: Option<&str>) {
+    pub(super) fn connect(&mut self, session: SessionKey, nsp: NspId, auth: Option<&str>) {
         let name = self.hub.namespace_name(nsp).to_owned();
         if self.keeps_waiting {
             self.heard.push(format!("waits {name}"));

@@ -6,6 +6,7 @@
 
 mod app;
 pub(crate) mod client;
+pub(crate) mod eio3;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -128,7 +129,7 @@ impl Pair {
                     match progress {
                         Progress::Wait => return self.run_effects(),
                         Progress::Again => {}
-                        Progress::Payload(session, post) => self.read_payload(conn, session, &post.body),
+                        Progress::Payload(session, post) => self.read_payload(conn, session, &post),
                     }
                     self.run_effects();
                     if at == bytes.len() {
@@ -167,6 +168,11 @@ impl Pair {
                 Effect::Pass(conn, to, bytes) => {
                     self.hub.forget(conn);
                     self.passed.push((conn, to, bytes));
+                }
+                Effect::Join(session, nsp) => {
+                    self.connect(session, nsp, None);
+                    self.run_effects();
+                    while self.flush_batch() {}
                 }
                 other => panic!("not for the loop: {other:?}"),
             }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-/// One Engine.IO 4 packet, borrowed from its text (Engine.IO protocol v4, "Packet types").
+/// One Engine.IO packet, borrowed from its text (Engine.IO protocol v4, "Packet types").
 ///
 /// Binary messages have no packet form of their own: they are binary frames or [`super::PayloadItem::Binary`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,12 @@ pub enum Error {
     Base64,
     /// Expected at most [`crate::limits::PAYLOAD_PACKETS_MAX`] packets in one payload, found another.
     TooManyPackets,
+    /// Expected a packet's length in decimal digits, no greater than what follows, found something else (Engine.IO 3).
+    Framing,
+    /// Expected the type of a message before its bytes, found this one (Engine.IO 3).
+    BinaryType(u8),
+    /// Expected UTF-8, found other bytes.
+    NotText,
 }
 
 /// Reads one text packet, such as `4hello` or `2probe`.
@@ -98,6 +104,9 @@ impl fmt::Display for Error {
                 let max = crate::limits::PAYLOAD_PACKETS_MAX;
                 write!(f, "expected at most {max} packets in a payload, found more")
             }
+            Error::Framing => f.write_str("expected a packet behind its length, found something else"),
+            Error::BinaryType(found) => write!(f, "expected the type 4 of a binary message, found {found}"),
+            Error::NotText => f.write_str("expected UTF-8, found other bytes"),
         }
     }
 }

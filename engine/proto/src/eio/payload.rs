@@ -25,12 +25,13 @@ pub enum PayloadItem<'a> {
 /// # Errors
 /// Those of [`decode`] (an empty body is an empty packet), [`Error::Base64`], and [`Error::TooManyPackets`] in place
 /// of the packet after [`limits::PAYLOAD_PACKETS_MAX`].
-pub fn payload(body: &str) -> impl Iterator<Item = Result<PayloadItem<'_>, Error>> {
+pub fn payload(body: &str) -> Items<'_> {
     Items { rest: Some(body), taken: 0 }
 }
 
 /// The packets that are not read yet.
-struct Items<'a> {
+#[derive(Debug)]
+pub struct Items<'a> {
     /// `None` once the last packet was taken or one was refused.
     rest: Option<&'a str>,
     taken: usize,
@@ -63,10 +64,7 @@ impl<'a> Iterator for Items<'a> {
 /// Those of [`decode`], and [`Error::Base64`].
 pub fn item(text: &str) -> Result<PayloadItem<'_>, Error> {
     match text.strip_prefix('b') {
-        Some(base64) => {
-            let bytes = STANDARD.decode(base64).map_err(|_| Error::Base64)?;
-            Ok(PayloadItem::Binary(bytes))
-        }
+        Some(base64) => PayloadItem::from_base64(base64),
         None => decode(text).map(PayloadItem::Packet),
     }
 }
@@ -83,7 +81,7 @@ pub fn append_payload(out: &mut Vec<u8>, frames: &[u8]) {
             }
             ws::Opcode::Binary => {
                 append_separator(out);
-                append_base64(out, bytes);
+                append_base64(out, b"b", bytes);
             }
             _ => {}
         }
@@ -96,9 +94,15 @@ fn append_separator(out: &mut Vec<u8>) {
     }
 }
 
-/// Appends `b` and the bytes in base64, straight into `out`.
-fn append_base64(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.push(b'b');
+impl PayloadItem<'_> {
+    pub(super) fn from_base64(base64: &str) -> Result<Self, Error> {
+        STANDARD.decode(base64).map(Self::Binary).map_err(|_| Error::Base64)
+    }
+}
+
+/// Appends a prefix and the bytes in base64, straight into `out`.
+pub(super) fn append_base64(out: &mut Vec<u8>, prefix: &[u8], bytes: &[u8]) {
+    out.extend_from_slice(prefix);
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4, 0);
     let written = STANDARD.encode_slice(bytes, &mut out[start..]);

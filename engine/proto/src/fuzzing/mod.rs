@@ -2,6 +2,7 @@
 //!
 //! Not an API: the fuzz targets and the seed replay in `tests/fuzz_seeds.rs` call these same functions.
 
+pub mod eio3;
 pub mod msgpack;
 pub mod packets;
 pub mod wire;

@@ -21,12 +21,14 @@ pub enum Error {
     AttachmentDash,
     /// Expected a namespace of at most [`limits::NAMESPACE_BYTES_MAX`] bytes, found this many.
     NamespaceBytes(usize),
+    /// Expected a query of at most [`limits::NAMESPACE_QUERY_BYTES_MAX`] bytes, found this many (Engine.IO 3).
+    QueryBytes(usize),
     /// Expected an ack id of at most [`limits::ACK_ID_MAX`], in at most [`limits::ACK_ID_DIGITS_MAX`] digits, found
     /// more.
     AckId,
     /// Expected no ack id in a CONNECT or a DISCONNECT, found this one.
     UnexpectedAckId(u64),
-    /// Expected no payload in a DISCONNECT, found this many bytes.
+    /// Expected no payload in a DISCONNECT, or in a CONNECT of Engine.IO 3, found this many bytes.
     UnexpectedPayload(usize),
     /// Expected an array as the payload of an EVENT or an ACK, found nothing.
     MissingPayload,
@@ -85,12 +87,16 @@ impl fmt::Display for Error {
                 let max = limits::NAMESPACE_BYTES_MAX;
                 write!(f, "expected a namespace of at most {max} bytes, found {found}")
             }
+            Error::QueryBytes(found) => {
+                let max = limits::NAMESPACE_QUERY_BYTES_MAX;
+                write!(f, "expected a namespace's query of at most {max} bytes, found {found}")
+            }
             Error::AckId => {
                 write!(f, "expected an ack id of at most {}, found a larger one", limits::ACK_ID_MAX)
             }
             Error::UnexpectedAckId(found) => write!(f, "expected no ack id in this packet, found {found}"),
             Error::UnexpectedPayload(found) => {
-                write!(f, "expected no payload in a DISCONNECT, found {found} bytes")
+                write!(f, "expected no payload in this packet, found {found} bytes")
             }
             Error::MissingPayload => f.write_str("expected an array as payload, found nothing"),
             Error::Json(error) => write!(f, "payload: {error}"),

@@ -17,9 +17,11 @@ pub mod json;
 pub mod msgpack;
 mod packet;
 mod parser;
+mod query;
 
 pub use args::{Args, Spans};
 pub use attachments::Pending;
 pub use error::Error;
 pub use packet::{Packet, check_event, decode};
 pub use parser::Parser;
+pub use query::decode_connect_v3;
