@@ -21,6 +21,8 @@ pub struct Served {
 pub struct Start {
     /// The program and its arguments.
     pub command: Vec<String>,
+    /// What it is told beside `PORT` and `CORES`.
+    pub environment: Vec<(&'static str, String)>,
     /// The cores it may use, as taskset has it: `0`, `0-1`.
     pub cores: String,
     /// What it is told in `CORES`.
@@ -38,6 +40,7 @@ impl Served {
         let child = pinned(&start.cores, &start.command)
             .env("PORT", address.port().to_string())
             .env("CORES", start.cores_count.to_string())
+            .envs(start.environment.iter().map(|(name, value)| (*name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -110,7 +113,12 @@ mod tests {
 
     #[test]
     fn a_program_that_ends_at_once_is_an_error_that_says_so() {
-        let start = Start { command: vec!["false".to_owned()], cores: "0".to_owned(), cores_count: 1 };
+        let start = Start {
+            command: vec!["false".to_owned()],
+            environment: Vec::new(),
+            cores: "0".to_owned(),
+            cores_count: 1,
+        };
         let error = Served::start(&start).err().expect("no server");
         assert!(format!("{error:#}").contains("it ended with"), "{error:#}");
     }
