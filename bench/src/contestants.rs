@@ -199,10 +199,13 @@ fn install(folder: &str) -> Result<String> {
     program(&folder.join("server.mjs"))
 }
 
-/// Bun comes as a package, its program inside it.
+/// Bun comes as a package, its program inside the package for this platform, until a first call moves it to the
+/// place that npm links to.
 fn bun() -> Result<Vec<String>> {
     let server = install("bun")?;
-    let program = program(&rivals_folder().join("bun/node_modules/@oven/bun-linux-x64/bin/bun"))?;
+    let modules = rivals_folder().join("bun/node_modules");
+    let moved = || program(&modules.join("bun/bin/bun.exe"));
+    let program = program(&modules.join("@oven/bun-linux-x64/bin/bun")).or_else(|_| moved())?;
     Ok(vec![program, server])
 }
 
