@@ -19,6 +19,8 @@
 //!   its [`provenance`]; [`table`],
 //!   [`plot`] and [`readme`]: how people read them.
 //!
+//! And [`paths`]: the engine's two paths without a kernel, for counting instructions.
+//!
 //! # The measured app
 //!
 //! Every server speaks the same app, over WebSocket with text frames and over long-polling: `join` (room, ack);
@@ -37,6 +39,7 @@ pub mod machine;
 pub mod metrics;
 pub mod options;
 pub mod outcome;
+pub mod paths;
 pub mod payload;
 pub mod plan;
 pub mod plot;

@@ -13,6 +13,7 @@ use crate::workspace::Workspace;
 /// A program, the Debian package that has it, and what for.
 const PROGRAMS: &[(&str, &str, &str)] = &[
     ("chromium", "chromium", "the page and the official client run in a real browser"),
+    ("valgrind", "valgrind", "callgrind counts the instructions of the engine's paths"),
     ("redis-server", "redis-server", "async handlers await a real server"),
 ];
 
