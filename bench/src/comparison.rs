@@ -184,6 +184,6 @@ mod tests {
         let built = Comparison::build(&chapters, &wanted, 1).expect("floors are there");
         let mut names: Vec<&str> = built.contestants.keys().map(String::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["floor-ring", "floor-ring-deflate", "floor-ring-x16"]);
+        assert_eq!(names, ["floor-ring", "floor-ring-deflate", "floor-ring-x16", "floor-ring-x16-deflate"]);
     }
 }

@@ -46,7 +46,7 @@ pub const NAMES: &[&str] = &[
     "floor-ring-x16",
     "floor-send-x16",
     "floor-ring-deflate",
-    "floor-send-deflate",
+    "floor-ring-x16-deflate",
     "ours",
     "ours-deflate",
     "socketioxide",
