@@ -36,7 +36,9 @@ impl Comparison {
         let names: HashSet<&str> =
             chapters.iter().flat_map(|chapter| &chapter.rows).flat_map(|row| row.names).copied().collect();
         let is_wanted = |name: &str| {
-            let is_it = |word: &String| name == word || name.strip_prefix(word.as_str()).is_some_and(|rest| rest.starts_with('-'));
+            let is_it = |word: &String| {
+                name == word || name.strip_prefix(word.as_str()).is_some_and(|rest| rest.starts_with('-'))
+            };
             wanted.is_empty() || wanted.iter().any(is_it)
         };
         let mut contestants = HashMap::new();
@@ -134,9 +136,9 @@ fn held(cost: &idle::Cost) -> Outcome {
 }
 
 fn progress(outcome: &Outcome) -> String {
-    let figure = match (outcome.user_bytes, outcome.cpu_us()) {
-        (Some(bytes), _) => format!("{bytes:.0} B per client"),
-        (None, Some(cpu)) => format!("{cpu:.3} us per {}", outcome.unit.name()),
+    let figure = match (outcome.cpu_us(), outcome.user_bytes) {
+        (Some(cpu), _) => format!("{cpu:.3} us per {}", outcome.unit.name()),
+        (None, Some(bytes)) => format!("{bytes:.0} B per client"),
         (None, None) => "unknown".to_owned(),
     };
     let busy = outcome.server_busy().map_or_else(String::new, |server| {

@@ -81,7 +81,7 @@ pub struct Outcome {
     pub wire_bytes: Option<f64>,
     /// How long connecting all clients took, or those who came, s.
     pub connect_s: f64,
-    /// Growth of the server's resident memory per client, bytes.
+    /// Growth of the server's resident memory per client, bytes: from before the first to the end.
     pub user_bytes: Option<f64>,
     /// The same of the kernel's slabs, at the server's end.
     pub kernel_bytes: Option<f64>,
@@ -171,7 +171,13 @@ impl fmt::Display for Outcome {
         writeln!(f, "{}: {} clients, {} B, {}", self.name, self.clients, self.bytes, self.scenario)?;
         let unit = self.unit.name();
         writeln!(f, "  server CPU per {unit:<10} {} us", shown(self.cpu_us(), 3))?;
-        writeln!(f, "  counted                   {} in {:.2} s = {:.0}/s", self.count, self.wall_s, self.rate())?;
+        writeln!(
+            f,
+            "  counted                   {} in {:.2} s = {:.0}/s",
+            self.count,
+            self.wall_s,
+            self.rate()
+        )?;
         writeln!(f, "  latency                   p50 {:.0} us, p99 {:.0} us", self.p50_us, self.p99_us)?;
         writeln!(
             f,
@@ -181,6 +187,7 @@ impl fmt::Display for Outcome {
         )?;
         writeln!(f, "  sends per frame           {}", shown(self.sends_per_frame, 4))?;
         writeln!(f, "  bytes on the wire         {}", shown(self.wire_bytes, 0))?;
+        writeln!(f, "  memory per client         {} B", shown(self.user_bytes, 0))?;
         writeln!(f, "  connecting took           {:.2} s", self.connect_s)?;
         write!(f, "  verdict                   {}", self.verdict_in_words())
     }

@@ -87,8 +87,14 @@ const PEERS_ONE_FLOOR: &[&str] = &["floor-ring", "ours", "socketioxide", "bun", 
 const SERVERS: &[&str] = &["ours", "socketioxide", "bun", "node"];
 const DEFLATERS: &[&str] =
     &["floor-ring-deflate", "floor-ring", "ours-deflate", "ours", "node-deflate", "node-deflate-fresh"];
-const DEFLATERS_X16: &[&str] =
-    &["floor-ring-x16-deflate", "floor-ring-x16", "ours-deflate", "ours", "node-deflate", "node-deflate-fresh"];
+const DEFLATERS_X16: &[&str] = &[
+    "floor-ring-x16-deflate",
+    "floor-ring-x16",
+    "ours-deflate",
+    "ours",
+    "node-deflate",
+    "node-deflate-fresh",
+];
 
 fn chapter(name: &'static str, question: &'static str, rows: Vec<Row>) -> Chapter {
     Chapter { name, question, rows }
@@ -223,8 +229,7 @@ fn idle() -> Chapter {
 }
 
 fn churn() -> Chapter {
-    let load =
-        Load { work: Work::Churn { rate: 20.0, visits: 200.0, seconds: 1.5 }, ..Load::default() };
+    let load = Load { work: Work::Churn { rate: 20.0, visits: 200.0, seconds: 1.5 }, ..Load::default() };
     let title = "200 a second come and go, 1000 listen to 20 a second";
     let rows = vec![Row { figure: Figure::Age, ..row(title, load, SERVERS) }];
     chapter("churn", "What do those who listen notice of others who come and go?", rows)
@@ -242,8 +247,10 @@ impl Chapter {
     #[must_use]
     pub fn seconds(&self, rounds: usize) -> f64 {
         let rows = self.rows.iter();
-        rows.flat_map(|row| row.names.iter().map(move |name| row.seconds(name) * row.rounds(name, rounds) as f64))
-            .sum()
+        rows.flat_map(|row| {
+            row.names.iter().map(move |name| row.seconds(name) * row.rounds(name, rounds) as f64)
+        })
+        .sum()
     }
 }
 
@@ -281,7 +288,11 @@ impl Row {
             Trial::Load(load) => {
                 let connects = load.clients as f64 * connect_us / 1e6;
                 let polls = if load.transport == Transport::Polling { 2.0 } else { 1.0 };
-                start_s + FIXED_S + load.warmup_s + polls * connects + load.seconds(connect_us, delivery_us, gathered_us)
+                start_s
+                    + FIXED_S
+                    + load.warmup_s
+                    + polls * connects
+                    + load.seconds(connect_us, delivery_us, gathered_us)
             }
         }
     }
@@ -309,7 +320,9 @@ impl Load {
                 Audience::All => seconds.max(deliveries(rate * seconds)),
                 Audience::Rooms(_) => seconds,
             },
-            Work::Closed { seconds, .. } | Work::Echo { seconds, .. } | Work::Churn { seconds, .. } => seconds,
+            Work::Closed { seconds, .. } | Work::Echo { seconds, .. } | Work::Churn { seconds, .. } => {
+                seconds
+            }
             Work::Burst { count, repeats, .. } | Work::Volley { count, repeats } => gathered(count * repeats),
             Work::Connect => self.clients as f64 * connect_us / 1e6,
             Work::Storm { newcomers, .. } => newcomers as f64 * connect_us / 1e6,

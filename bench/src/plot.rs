@@ -46,7 +46,10 @@ struct Text {
 impl Page {
     fn heading(&mut self, results: &Results) {
         self.y += 26.0;
-        self.text(&Text { x: MARGIN, y: self.y, size: 26, colour: INK, weight: 700 }, "What a message costs the server");
+        self.text(
+            &Text { x: MARGIN, y: self.y, size: 26, colour: INK, weight: 700 },
+            "What a message costs the server",
+        );
         self.y += 26.0;
         let words = format!(
             "Shorter is better. Server on one core, swarm on another, loopback; medians of {} alternating rounds; every \
@@ -59,8 +62,12 @@ impl Page {
     }
 
     fn legend(&mut self) {
-        let entries =
-            [("floor", "the kernel alone"), ("ours", "Socketville"), ("peer", "peers"), ("runtime", "runtimes")];
+        let entries = [
+            ("floor", "the kernel alone"),
+            ("ours", "Socketville"),
+            ("peer", "peers"),
+            ("runtime", "runtimes"),
+        ];
         let mut x = MARGIN;
         for (kind, words) in entries {
             let y = self.y;
@@ -96,7 +103,10 @@ impl Page {
              fill=\"#f6f8fa\"/>"
         );
         self.text(&Text { x: x + 14.0, y: top + 22.0, size: 14, colour: INK, weight: 600 }, &row.title);
-        self.text(&Text { x: x + 14.0, y: top + 38.0, size: 11, colour: FAINT, weight: 400 }, &row.unit_words());
+        self.text(
+            &Text { x: x + 14.0, y: top + 38.0, size: 11, colour: FAINT, weight: 400 },
+            &row.unit_words(),
+        );
         let most = row.cells.iter().filter_map(|cell| row.value(cell)).fold(0.0, f64::max);
         for (index, cell) in row.cells.iter().enumerate() {
             self.bar(row, cell, most, (x, top + PANEL_HEAD + index as f64 * BAR_STEP));

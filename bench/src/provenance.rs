@@ -37,7 +37,8 @@ fn machine() -> BTreeMap<String, String> {
 
 fn versions() -> BTreeMap<String, String> {
     let commit = said("git", &["rev-parse", "--short", "HEAD"]).map(|commit| {
-        let is_clean = said("git", &["status", "--porcelain", "--untracked-files=no"]).is_some_and(|text| text.is_empty());
+        let is_clean = said("git", &["status", "--porcelain", "--untracked-files=no"])
+            .is_some_and(|text| text.is_empty());
         if is_clean { commit } else { format!("{commit} and changes") }
     });
     let facts = [

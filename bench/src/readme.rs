@@ -29,7 +29,8 @@ pub fn numbers(results: &Results) -> String {
     };
     let others: Vec<&RowResult> =
         results.rows.iter().filter(|row| !APART.contains(&row.chapter.as_str())).collect();
-    let mut text = format!("![What each server costs, work by work](bench/{PLOT})\n\n{}\n", provenance(results));
+    let mut text =
+        format!("![What each server costs, work by work](bench/{PLOT})\n\n{}\n", provenance(results));
     text.push_str(&table::overview(&others));
     for (title, chapters, wire) in TABLES {
         let rows = of(chapters);

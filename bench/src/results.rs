@@ -230,11 +230,7 @@ pub(crate) mod tests {
 
     #[test]
     fn medians_are_of_what_may_be_quoted() {
-        let of = |cpu: f64, swarm: f64| Outcome {
-            server_cpu_s: Some(cpu),
-            swarm_cpu_s: swarm,
-            ..outcome()
-        };
+        let of = |cpu: f64, swarm: f64| Outcome { server_cpu_s: Some(cpu), swarm_cpu_s: swarm, ..outcome() };
         let cell = CellResult::of("x", "peer", &[of(0.01, 0.0), of(0.03, 0.0), of(1.2, 1.9)]);
         assert_eq!((cell.verdict.as_str(), cell.quotable), ("valid", 2));
         assert_eq!(cell.median("cpu_us"), Some(20.0));

@@ -12,14 +12,16 @@ pub fn detailed(row: &RowResult) -> String {
     let base = first.and_then(|cell| row.value(cell));
     let base_name = first.map_or("", |cell| cell.name.as_str());
     let mut text = format!("### {}\n\n| server | {} | of {base_name} ", row.title, row.unit_words());
-    text.push_str("| per s | p50 us | p99 us | busy (server / swarm) | sends per frame | wire B | runs |\n");
-    text.push_str("|---|---|---|---|---|---|---|---|---|---|\n");
+    text.push_str(
+        "| per s | p50 us | p99 us | busy (server / swarm) | sends per frame | wire B | memory B | runs |\n",
+    );
+    text.push_str("|---|---|---|---|---|---|---|---|---|---|---|\n");
     for cell in &row.cells {
         let of = |name: &str, digits| shown(cell.median(name), digits);
         let ratio = row.value(cell).zip(base).map(|(value, base)| value / base);
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} / {} | {} | {} | {}/{}{} |",
+            "| {} | {} | {} | {} | {} | {} | {} / {} | {} | {} | {} | {}/{}{} |",
             cell.name,
             value(row, cell, 3),
             shown(ratio, 2),
@@ -30,6 +32,7 @@ pub fn detailed(row: &RowResult) -> String {
             of("swarm_busy", 2),
             of("sends_per_frame", 3),
             of("wire_bytes", 0),
+            of("user_bytes", 0),
             cell.quotable,
             cell.runs.len(),
             if cell.verdict == "valid" { String::new() } else { format!(" {}", cell.verdict) },
@@ -45,7 +48,8 @@ pub fn overview(rows: &[&RowResult]) -> String {
         "| work | counted in | floor | **ours** | of the floor | socketioxide | Bun | Node |\n|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
-        let shown_cell = |cell: Option<&CellResult>| cell.map_or("".to_owned(), |cell| value(row, cell, digits(row)));
+        let shown_cell =
+            |cell: Option<&CellResult>| cell.map_or("".to_owned(), |cell| value(row, cell, digits(row)));
         let (floor, ours) = (row.first_of("floor"), row.first_of("ours"));
         let ratio = ours.and_then(|ours| row.value(ours)).zip(floor.and_then(|floor| row.value(floor)));
         let _ = writeln!(
@@ -79,9 +83,11 @@ pub fn everybody(rows: &[&RowResult], with_wire: WireBytes) -> String {
         let _ = write!(text, "| {} |", row.title);
         for name in &names {
             let cell = row.cells.iter().find(|cell| cell.name == *name);
-            let wire = cell.and_then(|cell| cell.median("wire_bytes")).filter(|_| with_wire == WireBytes::Shown);
+            let wire =
+                cell.and_then(|cell| cell.median("wire_bytes")).filter(|_| with_wire == WireBytes::Shown);
             let wire = wire.map_or(String::new(), |bytes| format!(" ({bytes:.0} B)"));
-            let _ = write!(text, " {}{wire} |", cell.map_or(String::new(), |cell| value(row, cell, digits(row))));
+            let _ =
+                write!(text, " {}{wire} |", cell.map_or(String::new(), |cell| value(row, cell, digits(row))));
         }
         text.push('\n');
     }
@@ -135,7 +141,10 @@ mod tests {
     fn the_overview_has_a_column_for_each_peer_and_says_what_is_void() {
         let results = made();
         let text = overview(&results.rows.iter().collect::<Vec<_>>());
-        assert!(text.contains("| 50 a second | CPU us per delivery | 5.00 | **5.50** | 1.10 |  |  | 11.00 |"), "{text}");
+        assert!(
+            text.contains("| 50 a second | CPU us per delivery | 5.00 | **5.50** | 1.10 |  |  | 11.00 |"),
+            "{text}"
+        );
         assert!(text.contains("| 1.10 |  |  | (void) |"), "{text}");
     }
 

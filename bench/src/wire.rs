@@ -53,7 +53,14 @@ impl Head {
         let masked = second & 0x80 != 0;
         let mask = if masked { Some(array(bytes, length_end)?) } else { None };
         let head_len = length_end + if masked { 4 } else { 0 };
-        Some(Head { fin: first & 0x80 != 0, rsv1: first & RSV1 != 0, opcode: first & 0x0f, mask, head_len, payload_len })
+        Some(Head {
+            fin: first & 0x80 != 0,
+            rsv1: first & RSV1 != 0,
+            opcode: first & 0x0f,
+            mask,
+            head_len,
+            payload_len,
+        })
     }
 
     /// Head and payload together, bytes.

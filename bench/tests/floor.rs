@@ -87,8 +87,7 @@ fn what_was_compressed_once_is_everybodys_and_smaller() {
 fn rooms_hear_their_own_messages_only() {
     for wire in wires() {
         let (_, served) = floor(wire, Ceiling::default());
-        for work in
-            [Work::Paced { rate: 200.0, seconds: 0.2 }, Work::Closed { outstanding: 8, seconds: 0.1 }]
+        for work in [Work::Paced { rate: 200.0, seconds: 0.2 }, Work::Closed { outstanding: 8, seconds: 0.1 }]
         {
             let outcome = outcome(&served, Load { audience: Audience::Rooms(10), work, ..Load::default() });
             assert_eq!(outcome.count % 10, 0);
@@ -119,10 +118,8 @@ fn those_who_come_are_counted_while_others_listen() {
     );
     assert_eq!(churn.unit, Unit::Visit);
     assert!(churn.count > 30, "{}", churn.count);
-    let storm = outcome(
-        &served,
-        Load { work: Work::Storm { rate: 50.0, newcomers: 300 }, ..Load::default() },
-    );
+    let storm =
+        outcome(&served, Load { work: Work::Storm { rate: 50.0, newcomers: 300 }, ..Load::default() });
     assert_eq!((storm.unit, storm.count), (Unit::Connect, 300));
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use socketville::{
-    Ack, Deflate, Driver, Emitter, HttpRequest, HttpResponse, Method, Server, Builder, Socket,
+    Ack, Builder, Deflate, Driver, Emitter, HttpRequest, HttpResponse, Method, Server, Socket,
 };
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -111,7 +111,8 @@ fn chapters(options: &Options) -> Result<Vec<Chapter>> {
     if let Some(strange) = options.only.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("no chapter is called {strange}: {}", names.join(", "));
     }
-    chapters.retain(|chapter| options.only.is_empty() || options.only.iter().any(|name| name == chapter.name));
+    chapters
+        .retain(|chapter| options.only.is_empty() || options.only.iter().any(|name| name == chapter.name));
     Ok(chapters)
 }
 

@@ -123,8 +123,13 @@ trait Connections {
 
 fn run<C: Connections>(connections: C, ceiling: Ceiling) -> Result<()> {
     let rooms = HashMap::new();
-    let mut floor =
-        Floor { connections, round: Round::new(ceiling), rooms, bursts: VecDeque::new(), answers: Vec::new() };
+    let mut floor = Floor {
+        connections,
+        round: Round::new(ceiling),
+        rooms,
+        bursts: VecDeque::new(),
+        answers: Vec::new(),
+    };
     let mut asked = Vec::new();
     loop {
         let timeout = if floor.bursts.is_empty() { None } else { Some(Duration::ZERO) };

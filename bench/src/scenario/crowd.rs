@@ -61,13 +61,7 @@ pub(super) fn churn(
 
 /// So many connect at once, as fast as the server lets them in, while the clients hear a steady pace. The
 /// ages are those of the broadcast; `connect_s` is when the last one was in.
-pub(super) fn storm(
-    served: &Served,
-    name: &str,
-    load: Load,
-    rate: f64,
-    newcomers: usize,
-) -> Result<Outcome> {
+pub(super) fn storm(served: &Served, name: &str, load: Load, rate: f64, newcomers: usize) -> Result<Outcome> {
     ensure!(rate > 0.0 && newcomers > 0, "rate and newcomers must be above 0");
     let mut fanout = Fanout::start(served, load)?;
     fanout.pace(rate, load.warmup_s.max(1.0 / rate))?;

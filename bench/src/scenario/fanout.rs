@@ -200,9 +200,7 @@ impl Fanout {
             Audience::Rooms(members) => members,
         };
         let published = &self.published;
-        self.run
-            .checker
-            .end_series(|client| published.get(client / members).copied().unwrap_or_default());
+        self.run.checker.end_series(|client| published.get(client / members).copied().unwrap_or_default());
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Run {
     pub(super) checker: Checker,
     pub(super) load: Load,
     connect: Duration,
+    /// Resident memory of the server before anybody came.
+    resident: Option<u64>,
 }
 
 /// All clocks and counters at one moment.
@@ -38,12 +40,14 @@ pub(super) struct Span {
     server_cpu_s: Option<f64>,
     swarm_cpu_s: f64,
     sends_per_frame: Option<f64>,
+    user_bytes: Option<f64>,
 }
 
 impl Run {
     /// Connects everybody, joins the rooms, and lets the server finish what that started.
     pub(super) fn start(served: &Served, load: Load) -> Result<Run> {
         let mut swarm = Swarm::new()?;
+        let resident = resident(served);
         let all = Target { transport: load.transport, ..Target::new(served.address(), load.clients) };
         let mut connect = Duration::ZERO;
         if load.transport == Transport::Polling {
@@ -51,7 +55,7 @@ impl Run {
         }
         connect += swarm.connect(all)?;
         let checker = Checker::new(swarm.len(), load.bytes);
-        let mut run = Run { swarm, checker, load, connect };
+        let mut run = Run { swarm, checker, load, connect, resident };
         run.settle()?;
         Ok(run)
     }
@@ -128,6 +132,9 @@ impl Run {
             server_cpu_s: server_ns.map(|ns| ns as f64 / 1e9),
             swarm_cpu_s: after.swarm_cpu_ns.saturating_sub(before.swarm_cpu_ns) as f64 / 1e9,
             sends_per_frame: sends,
+            user_bytes: resident(served)
+                .zip(self.resident)
+                .map(|(after, before)| (after as f64 - before as f64) / self.swarm.len().max(1) as f64),
         }
     }
 
@@ -153,11 +160,15 @@ impl Run {
             sends_per_frame: span.sends_per_frame,
             wire_bytes: bytes_per_unit,
             connect_s: self.connect.as_secs_f64(),
-            user_bytes: None,
+            user_bytes: span.user_bytes,
             kernel_bytes: None,
             faults,
         }
     }
+}
+
+fn resident(served: &Served) -> Option<u64> {
+    served.process().and_then(|process| process.resident_bytes())
 }
 
 /// A nap while a message is due in less than two milliseconds: waits have a resolution of one.

@@ -85,12 +85,7 @@ impl Inflater {
 }
 
 /// RFC 7692 section 7.2.2: the sender left out the four bytes of an empty block.
-fn inflated(
-    inflate: &mut Decompress,
-    closed: &[u8],
-    whole: &mut Vec<u8>,
-    text: &mut Vec<u8>,
-) -> Option<()> {
+fn inflated(inflate: &mut Decompress, closed: &[u8], whole: &mut Vec<u8>, text: &mut Vec<u8>) -> Option<()> {
     whole.clear();
     whole.extend_from_slice(closed);
     whole.extend_from_slice(&[0, 0, 0xff, 0xff]);
@@ -135,10 +130,7 @@ mod tests {
         let mut inflater = Inflater::new();
         let closed = deflated(&mut Compress::new(Compression::fast(), false), b"hello hello hello");
         for _ in 0..3 {
-            assert_eq!(
-                inflater.open(&mut Window::Fresh, &closed),
-                Some(b"hello hello hello".as_slice())
-            );
+            assert_eq!(inflater.open(&mut Window::Fresh, &closed), Some(b"hello hello hello".as_slice()));
         }
         assert_eq!(inflater.opened.len(), 1);
     }

@@ -101,11 +101,7 @@ impl Swarm {
     ///
     /// # Errors
     /// When the client is not there any more.
-    pub fn send_texts<T: AsRef<str>>(
-        &mut self,
-        client: usize,
-        texts: impl Iterator<Item = T>,
-    ) -> Result<()> {
+    pub fn send_texts<T: AsRef<str>>(&mut self, client: usize, texts: impl Iterator<Item = T>) -> Result<()> {
         let mut frames = std::mem::take(&mut self.scratch);
         frames.clear();
         texts.for_each(|text| wire::write_masked(wire::TEXT, text.as_ref().as_bytes(), &mut frames));

@@ -111,7 +111,8 @@ fn request(asked: Asked, sid: &str, packet: &str) -> String {
     }
     text.push_str(" HTTP/1.1\r\nHost: 127.0.0.1\r\n");
     if asked == Asked::Post {
-        let _ = write!(text, "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: {}\r\n", packet.len());
+        let _ =
+            write!(text, "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: {}\r\n", packet.len());
     }
     text.push_str("\r\n");
     text.push_str(packet);
@@ -180,7 +181,8 @@ mod tests {
     #[test]
     fn a_response_is_read_however_its_length_is_told() {
         let plain = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP";
-        let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\nHTTP";
+        let chunked =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\nHTTP";
         for bytes in [plain.as_slice(), chunked] {
             let response = Response::read(bytes).expect("complete");
             assert!(response.is_ok);

@@ -22,7 +22,12 @@ struct Path {
 }
 
 const PATHS: &[Path] = &[
-    Path { name: "outbound", short: 20, long: 120, step: "broadcast of 128 B to 1000 sockets, with its flush" },
+    Path {
+        name: "outbound",
+        short: 20,
+        long: 120,
+        step: "broadcast of 128 B to 1000 sockets, with its flush",
+    },
     Path { name: "inbound", short: 1000, long: 6000, step: "event of 128 B, from masked bytes to arguments" },
 ];
 
@@ -72,7 +77,11 @@ fn collected(said: &str) -> Option<u64> {
 
 fn holds(path: &Path, found: u64, recorded: u64) -> bool {
     let (share, step) = (found as f64 / recorded as f64, path.step);
-    println!("{}: {found} instructions per {step}; recorded {recorded} ({:+.1} %)", path.name, (share - 1.0) * 100.0);
+    println!(
+        "{}: {found} instructions per {step}; recorded {recorded} ({:+.1} %)",
+        path.name,
+        (share - 1.0) * 100.0
+    );
     let holds = share <= GROWTH_MAX;
     if !holds {
         println!("it grew: mend it, or renew the record with `cargo xtask instructions --renew`");

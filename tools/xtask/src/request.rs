@@ -58,8 +58,9 @@ fn seeds_of(options: &[String]) -> Result<u32, String> {
 
 /// The names of all steps, one a line.
 pub(crate) fn usage() -> String {
-    let mut text =
-        String::from("cargo xtask NAME [--seeds N]\ncargo xtask instructions --renew\n\n  test         all of these, in this order\n");
+    let mut text = String::from(
+        "cargo xtask NAME [--seeds N]\ncargo xtask instructions --renew\n\n  test         all of these, in this order\n",
+    );
     for step in STEPS {
         text.push_str(&format!("  {:<12} {}\n", step.name, step.about));
     }

@@ -42,7 +42,11 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "build", about: "every program, in release, once for the steps below", run: cargo::build },
     Step { name: "sim", about: "the whole engine on a simulated kernel, seed by seed", run: sim::replay },
     Step { name: "compat", about: "the official clients against the release programs", run: compat::run },
-    Step { name: "instructions", about: "the two paths are no longer than recorded", run: instructions::check },
+    Step {
+        name: "instructions",
+        about: "the two paths are no longer than recorded",
+        run: instructions::check,
+    },
     Step { name: "bench-smoke", about: "every bench runs, with small sizes", run: bench_smoke::run },
 ];
 

@@ -51,7 +51,9 @@ impl Conn {
 pub fn read(town: &Town, conn: &mut Conn, bytes: &[u8]) -> Vec<Burst> {
     conn.bytes.extend_from_slice(bytes);
     if !conn.is_upgraded {
-        let Some(end) = conn.bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Vec::new() };
+        let Some(end) = conn.bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+            return Vec::new();
+        };
         conn.bytes.drain(..end + 4);
         conn.is_upgraded = true;
         conn.queue.push(UPGRADE.as_bytes().into());
@@ -131,4 +133,5 @@ impl Burst {
 
 const UPGRADE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-const OPEN: &str = r#"0{"sid":"runtime","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+const OPEN: &str =
+    r#"0{"sid":"runtime","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
