@@ -36,6 +36,8 @@ pub struct Contestant {
     pub environment: Vec<(&'static str, String)>,
     /// How clients connect if they are to use WebSocket.
     pub transport: Transport,
+    /// Whether it counts its sends under `/metrics`; others might never answer the question.
+    pub counts_sends: bool,
 }
 
 /// Everybody, in the order in which tables show them; with `-deflate` those that compress.
@@ -126,12 +128,13 @@ impl Contestant {
     pub fn custom(name: &str, command: &str) -> Result<Contestant> {
         let command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
         ensure!(!command.is_empty(), "an empty command cannot be started");
-        Ok(Contestant::new(name, Kind::Peer, command))
+        Ok(Contestant { counts_sends: true, ..Contestant::new(name, Kind::Peer, command) })
     }
 
     fn new(name: &str, kind: Kind, command: Vec<String>) -> Contestant {
         let (environment, transport) = (Vec::new(), Transport::WebSocket);
-        Contestant { name: name.to_owned(), kind, command, environment, transport }
+        let counts_sends = matches!(kind, Kind::Floor | Kind::Ours);
+        Contestant { name: name.to_owned(), kind, command, environment, transport, counts_sends }
     }
 
     /// Starts it on its cores.
@@ -144,6 +147,7 @@ impl Contestant {
             environment: self.environment.clone(),
             cores: cores.to_owned(),
             cores_count: count_cores(cores),
+            counts_sends: self.counts_sends,
         };
         Served::start(&start).with_context(|| format!("starting {}", self.name))
     }

@@ -105,7 +105,7 @@ impl Run {
     /// The server is asked for its own counters outside of the measured time, before it starts and after it
     /// ends.
     pub(super) fn mark(&self, served: &Served) -> Mark {
-        let sends = Sends::ask(served.address());
+        let sends = served.sends();
         Mark { sends, ..self.clocks(served) }
     }
 
@@ -122,7 +122,7 @@ impl Run {
 
     pub(super) fn span(&self, served: &Served, before: &Mark) -> Span {
         let after = self.clocks(served);
-        let sends = before.sends.and_then(|before| Sends::ask(served.address())?.per_frame_since(before));
+        let sends = before.sends.and_then(|before| served.sends()?.per_frame_since(before));
         let server_ns =
             after.server_cpu_ns.zip(before.server_cpu_ns).map(|(after, before)| after.saturating_sub(before));
         Span {
