@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::answers;
 use crate::contestants::Contestant;
@@ -59,40 +59,44 @@ impl Comparison {
         all.into_iter().try_for_each(|contestant| answers::check_contestant(contestant, &self.server_cores))
     }
 
-    /// All rounds of one row: in each round everybody takes part once.
-    ///
-    /// # Errors
-    /// When somebody does not start, answers wrongly, or the swarm cannot connect.
-    pub fn measure(&self, chapter: &Chapter, row: &Row) -> Result<RowResult> {
-        let present: Vec<&Contestant> =
-            row.names.iter().filter_map(|name| self.contestants.get(*name)).collect();
-        let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); present.len()];
+    /// All rounds of one row: in each round everybody takes part once. Who cannot be measured has failed, and is not
+    /// asked again; the others go on.
+    #[must_use]
+    pub fn measure(&self, chapter: &Chapter, row: &Row) -> RowResult {
+        let present = row.names.iter().filter_map(|name| self.contestants.get(*name));
+        let mut entrants: Vec<Entrant<'_>> = present.map(Entrant::new).collect();
         for round in 1..=self.rounds {
-            for (contestant, outcomes) in present.iter().zip(&mut outcomes) {
-                if round > row.rounds(&contestant.name, self.rounds) {
-                    continue;
+            for entrant in &mut entrants {
+                if round <= row.rounds(&entrant.contestant.name, self.rounds) && !entrant.has_failed {
+                    self.take_turn(entrant, row, round);
                 }
-                let started = Instant::now();
-                let outcome = self
-                    .measure_one(contestant, row.trial)
-                    .with_context(|| format!("{}: {}", contestant.name, row.title))?;
-                let took_s = started.elapsed().as_secs_f64();
-                eprintln!("  {round}/{} {} ({took_s:.1} s)", self.rounds, progress(&outcome));
-                outcomes.push(outcome);
             }
         }
-        let unit = outcomes.iter().flatten().next().map_or(Unit::Delivery, |outcome| outcome.unit);
-        let cell = |(contestant, outcomes): (&&Contestant, &Vec<Outcome>)| {
-            CellResult::of(&contestant.name, contestant.kind.name(), outcomes)
-        };
-        Ok(RowResult {
+        let mut outcomes = entrants.iter().flat_map(|entrant| &entrant.outcomes);
+        let unit = outcomes.next().map_or(Unit::Delivery, |outcome| outcome.unit);
+        RowResult {
             chapter: chapter.name.to_owned(),
             question: chapter.question.to_owned(),
             title: row.title.clone(),
             figure: row.figure.name().to_owned(),
             unit: unit.name().to_owned(),
-            cells: present.iter().zip(&outcomes).map(cell).collect(),
-        })
+            cells: entrants.iter().map(Entrant::cell).collect(),
+        }
+    }
+
+    fn take_turn(&self, entrant: &mut Entrant<'_>, row: &Row, round: usize) {
+        let started = Instant::now();
+        match self.measure_one(entrant.contestant, row.trial) {
+            Ok(outcome) => {
+                let took_s = started.elapsed().as_secs_f64();
+                eprintln!("  {round}/{} {} ({took_s:.1} s)", self.rounds, progress(&outcome));
+                entrant.outcomes.push(outcome);
+            }
+            Err(error) => {
+                eprintln!("  {round}/{} {}: FAILED: {error:#}", self.rounds, entrant.contestant.name);
+                entrant.has_failed = true;
+            }
+        }
     }
 
     fn measure_one(&self, contestant: &Contestant, trial: Trial) -> Result<Outcome> {
@@ -109,6 +113,25 @@ impl Comparison {
                 Ok(held(&idle::measure(contestant, &plan)?))
             }
         }
+    }
+}
+
+/// Somebody in a row.
+struct Entrant<'a> {
+    contestant: &'a Contestant,
+    outcomes: Vec<Outcome>,
+    has_failed: bool,
+}
+
+impl<'a> Entrant<'a> {
+    fn new(contestant: &'a Contestant) -> Entrant<'a> {
+        Entrant { contestant, outcomes: Vec::new(), has_failed: false }
+    }
+
+    fn cell(&self) -> CellResult {
+        let Contestant { name, kind, .. } = self.contestant;
+        let cell = CellResult::of(name, kind.name(), &self.outcomes);
+        if self.has_failed { cell.failed() } else { cell }
     }
 }
 

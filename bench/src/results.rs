@@ -80,6 +80,13 @@ impl CellResult {
         }
     }
 
+    /// The same of somebody who could not be measured to the end: nothing may be quoted.
+    #[must_use]
+    pub fn failed(self) -> CellResult {
+        let verdict = Verdict::Failed.name().to_owned();
+        CellResult { verdict, quotable: 0, medians: BTreeMap::new(), ..self }
+    }
+
     /// A median by its name.
     #[must_use]
     pub fn median(&self, name: &str) -> Option<f64> {
@@ -243,6 +250,13 @@ pub(crate) mod tests {
         let failed = Outcome { faults: Faults { lost: 1, ..Faults::default() }, ..outcome() };
         let cell = CellResult::of("x", "peer", &[outcome(), failed]);
         assert_eq!((cell.verdict.as_str(), cell.median("cpu_us")), ("failed", None));
+    }
+
+    #[test]
+    fn who_could_not_be_measured_has_no_figure() {
+        let cell = CellResult::of("x", "peer", &[outcome()]).failed();
+        assert_eq!((cell.verdict.as_str(), cell.quotable, cell.runs.len()), ("failed", 0, 1));
+        assert_eq!(cell.median("cpu_us"), None);
     }
 
     #[test]

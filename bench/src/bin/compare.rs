@@ -23,8 +23,8 @@ use socketville_bench::table;
 /// Everybody in turns; medians and ratios, as a table, a plot and JSON.
 ///
 /// Servers run on core 0, the swarm on core 1. The whole plan takes under 20 minutes and says its length first.
-/// Results go to bench/results/comparison.json, from which `numbers` writes the README's tables and the plot;
-/// with --only and without --fresh, rows that were measured take the place of theirs there.
+/// Results go to bench/results/comparison.json, row by row, from which `numbers` writes the README's tables and the
+/// plot. Where chapters or servers are named, the rows that were measured take the place of theirs there.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 struct Options {
@@ -97,11 +97,8 @@ fn compare(options: &Options) -> Result<ExitCode> {
     machine::pin_self(&options.swarm_core);
     eprintln!("asking everybody whether they answer rightly");
     comparison.check_answers()?;
-    let rows = measure(&comparison, &chapters)?;
-    let is_correct = rows.iter().flat_map(|row| &row.cells).all(|cell| cell.verdict != "failed");
-    if !options.smoke || options.out.is_some() {
-        keep(options, rounds, rows)?;
-    }
+    let mut keep = Keep::new(options, rounds)?;
+    let is_correct = measure(&comparison, &chapters, &mut keep)?;
     Ok(if is_correct { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -125,28 +122,45 @@ fn announce(chapters: &[Chapter], rounds: usize) {
     eprintln!("{:<9} {minutes:>4.1} min  {rounds} rounds with everybody, after building", "all");
 }
 
-fn measure(comparison: &Comparison, chapters: &[Chapter]) -> Result<Vec<RowResult>> {
-    let started = Instant::now();
-    let mut rows = Vec::new();
+/// Measures row by row, and says whether everybody was correct.
+fn measure(comparison: &Comparison, chapters: &[Chapter], keep: &mut Keep) -> Result<bool> {
+    let (started, mut is_correct) = (Instant::now(), true);
     for chapter in chapters {
         for row in &chapter.rows {
             eprintln!("\n[{:.0} s] {}: {}", started.elapsed().as_secs_f64(), chapter.name, row.title);
-            let result = comparison.measure(chapter, row)?;
+            let result = comparison.measure(chapter, row);
             println!("{}", table::detailed(&result));
-            rows.push(result);
+            is_correct &= result.cells.iter().all(|cell| cell.verdict != "failed");
+            keep.row(result)?;
         }
     }
-    Ok(rows)
+    Ok(is_correct)
 }
 
-/// A part of the plan takes its place among what was measured before.
-fn keep(options: &Options, rounds: usize, rows: Vec<RowResult>) -> Result<()> {
-    let path = options.out.clone().unwrap_or_else(|| bench_folder().join(readme::RESULTS));
-    let is_part = !options.only.is_empty() || !options.servers.is_empty();
-    let before = if is_part { Results::read(&path).unwrap_or_default() } else { Results::default() };
-    let mut results = Results { rounds, ..provenance::results(before) };
-    results.replace_rows(rows);
-    results.write(&path)?;
-    eprintln!("results: {}; `numbers` writes the README and the plot from them", path.display());
-    Ok(())
+/// Where results go, row by row: what was measured is not lost with what was not.
+struct Keep {
+    path: Option<PathBuf>,
+    results: Results,
+}
+
+impl Keep {
+    /// A part of the plan takes its place among what was measured before; the whole plan begins anew.
+    fn new(options: &Options, rounds: usize) -> Result<Keep> {
+        let standard = || bench_folder().join(readme::RESULTS);
+        let path = if options.smoke { options.out.clone() } else { options.out.clone().or(Some(standard())) };
+        let is_part = !options.only.is_empty() || !options.servers.is_empty();
+        let before = match &path {
+            Some(path) if is_part && path.exists() => Results::read(path)?,
+            _ => Results::default(),
+        };
+        Ok(Keep { path, results: Results { rounds, ..provenance::results(before) } })
+    }
+
+    fn row(&mut self, row: RowResult) -> Result<()> {
+        self.results.replace_rows(vec![row]);
+        match &self.path {
+            Some(path) => self.results.write(path),
+            None => Ok(()),
+        }
+    }
 }
