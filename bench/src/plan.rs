@@ -61,8 +61,6 @@ pub enum Size {
 #[must_use]
 pub fn chapters(size: Size) -> Vec<Chapter> {
     let mut chapters = vec![
-        ceiling(),
-        runtimes(),
         fanout(),
         burst(),
         rooms(),
@@ -74,6 +72,8 @@ pub fn chapters(size: Size) -> Vec<Chapter> {
         idle(),
         churn(),
         storm(),
+        ceiling(),
+        runtimes(),
     ];
     if size == Size::Smoke {
         chapters.iter_mut().flat_map(|chapter| &mut chapter.rows).for_each(Row::shrink);
@@ -119,10 +119,11 @@ fn ceiling() -> Chapter {
 
 fn runtimes() -> Chapter {
     let names = &["floor-ring", "tokio", "monoio", "tokio-uring"];
+    let names_x16 = &["floor-ring-x16", "tokio", "monoio", "tokio-uring"];
     let closed = Load { work: Work::Closed { outstanding: 4, seconds: 0.8 }, ..Load::default() };
     let rows = vec![
         row("50 a second to 1000 clients", paced(1000, 50.0, 1.0), names),
-        row("closed loop of 4, 1000 clients", closed, names),
+        row("closed loop of 4, 1000 clients", closed, names_x16),
     ];
     chapter("runtimes", "What would the same fan-out cost as tasks of a runtime?", rows)
 }
