@@ -17,7 +17,7 @@
 //! - [`plan`]: the chapters of the comparison, the question of each, and who takes part;
 //! - [`comparison`]: medians of runs that took turns; [`results`]: what of them is kept, as JSON, with
 //!   its [`provenance`]; [`table`],
-//!   [`plot`] and [`readme`]: how people read them.
+//!   [`plot`], [`readme`] and [`numbers`]: how people read them.
 //!
 //! And [`paths`]: the engine's two paths without a kernel, for counting instructions.
 //!
@@ -37,6 +37,7 @@ pub mod floor;
 pub mod idle;
 pub mod machine;
 pub mod metrics;
+pub mod numbers;
 pub mod options;
 pub mod outcome;
 pub mod paths;

@@ -57,7 +57,7 @@ fn provenance(results: &Results) -> String {
     )
 }
 
-const BEGIN: &str = "<!-- numbers: written by `numbers`, from bench/results -->";
+const BEGIN: &str = "<!-- numbers: written by `compare numbers`, from bench/results -->";
 const END: &str = "<!-- end of numbers -->";
 
 /// Chapters whose contestants are others: each has a table of its own.

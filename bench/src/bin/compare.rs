@@ -14,6 +14,7 @@ use socketville_bench::contestants::bench_folder;
 use socketville_bench::floor;
 use socketville_bench::idle;
 use socketville_bench::machine;
+use socketville_bench::numbers::{self, Numbers};
 use socketville_bench::plan::{self, Chapter, Size};
 use socketville_bench::provenance;
 use socketville_bench::readme;
@@ -23,7 +24,7 @@ use socketville_bench::table;
 /// Everybody in turns; medians and ratios, as a table, a plot and JSON.
 ///
 /// Servers run on core 0, the swarm on core 1. The whole plan takes under 20 minutes and says its length first.
-/// Results go to bench/results/comparison.json, row by row, from which `numbers` writes the README's tables and the
+/// Results go to bench/results/comparison.json, row by row, from which `compare numbers` writes the README's tables and the
 /// plot. Where chapters or servers are named, the rows that were measured take the place of theirs there.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
@@ -61,6 +62,12 @@ enum Command {
     /// Be the floor's server (what this program starts by itself)
     #[command(hide = true)]
     Serve(floor::Serve),
+    /// Write the README's numbers and the plot from the results
+    Numbers {
+        /// Write nothing; fail if something would be written
+        #[arg(long)]
+        check: bool,
+    },
     /// Hold connections (what this program starts by itself)
     #[command(hide = true)]
     Hold(idle::Hold),
@@ -71,13 +78,17 @@ const EXAMPLES: &str = "Examples:
   compare deflate rooms
   compare fanout --servers ours,floor-ring --rounds 3
   compare --smoke --servers ours,floor-ring
-  numbers                                 (writes README and plot from the results)";
+  compare numbers                         (writes README and plot from the results)";
 
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
     match options.command {
         Some(Command::Serve(serve)) => floor::serve(serve).map(|()| ExitCode::SUCCESS),
         Some(Command::Hold(hold)) => idle::hold(hold).map(|()| ExitCode::SUCCESS),
+        Some(Command::Numbers { check }) => {
+            let is_current = numbers::make(if check { Numbers::Check } else { Numbers::Write })?;
+            Ok(if is_current { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         None => compare(&options),
     }
 }

@@ -14,7 +14,7 @@ const SMOKES: &[(&str, &[&str])] = &[
     ("fanout", &["--name", "ours", "--clients", "50", "--seconds", "1"]),
     ("fanout", &["--name", "ours", "--clients", "50", "--scenario", "burst", "--count", "64"]),
     ("compare", &["--smoke", "--servers", "ours,floor-ring"]),
-    ("numbers", &["--check"]),
+    ("compare", &["numbers", "--check"]),
     ("idle", &["--name", "ours", "--clients", "200", "--seconds", "1"]),
 ];
 
