@@ -237,8 +237,8 @@ fn churn() -> Chapter {
 }
 
 fn storm() -> Chapter {
-    let load = Load { work: Work::Storm { rate: 20.0, newcomers: 3000 }, ..Load::default() };
-    let title = "3000 connect at once, 1000 listen to 20 a second";
+    let load = Load { work: Work::Storm { rate: 10.0, newcomers: 2000 }, ..Load::default() };
+    let title = "2000 connect at once, 1000 listen to 10 a second";
     let rows = vec![Row { figure: Figure::Age, ..row(title, load, SERVERS) }];
     chapter("storm", "What do those who listen notice when many connect at once?", rows)
 }

@@ -2,7 +2,7 @@
 //! others come and go, or all come at once.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
@@ -11,7 +11,7 @@ use super::fanout::Fanout;
 use super::run::{Run, SILENCE_MAX, TURN};
 use crate::outcome::{Outcome, Unit};
 use crate::served::Served;
-use crate::swarm::{Histogram, Sink, Target};
+use crate::swarm::{Histogram, Sink, Swarm, Target};
 
 /// Connects `load.clients`, 64 at a time, after a tenth of that which is not measured; all stay. The age of a
 /// connect is from its first packet to its place in the namespace.
@@ -100,16 +100,32 @@ impl Fanout {
                 here.push_back((self.run.swarm.open(target, 0)?, elapsed_s));
                 came += 1;
             }
-            while here.front().is_some_and(|(_, since)| elapsed_s - since > STAY_S) {
+            let may_go = |(visitor, since): &(usize, f64), swarm: &Swarm| {
+                elapsed_s - since > STAY_S && swarm.has_joined(*visitor)
+            };
+            while here.front().is_some_and(|front| may_go(front, &self.run.swarm)) {
                 here.pop_front().into_iter().for_each(|(visitor, _)| self.run.swarm.leave(visitor));
             }
             self.run.turn_until(due_ns)?;
             self.publish(due_ns)?;
         }
         self.settle_after(start_ns + (seconds * 1e9) as u64)?;
+        self.await_joins(joined_before + came as usize)?;
         let joined = (self.run.swarm.joined() - joined_before) as u64;
         here.into_iter().for_each(|(visitor, _)| self.run.swarm.leave(visitor));
         Ok(Visits { count: came, missing: came.saturating_sub(joined) })
+    }
+
+    /// Waits for those who are still on their way in, as long as anybody comes.
+    fn await_joins(&mut self, goal: usize) -> Result<()> {
+        let mut progress = (self.run.swarm.joined(), Instant::now());
+        while progress.0 < goal && progress.1.elapsed() < SILENCE_MAX {
+            self.run.swarm.turn(Some(TURN), &mut self.run.checker)?;
+            if self.run.swarm.joined() > progress.0 {
+                progress = (self.run.swarm.joined(), Instant::now());
+            }
+        }
+        Ok(())
     }
 
     fn pace_stormed(&mut self, served: &Served, rate: f64, newcomers: usize) -> Result<f64> {
@@ -122,7 +138,7 @@ impl Fanout {
             if joined > progress.0 {
                 progress = (joined, Instant::now());
             }
-            ensure!(progress.1.elapsed() < SILENCE_MAX, "{joined} of {newcomers} came in, then nobody");
+            ensure!(progress.1.elapsed() < STORM_PATIENCE, "{joined} of {newcomers} came in, then nobody");
             opened += self.run.swarm.open_some(target, opened, joined)?;
             let due_ns = start_ns + (f64::from(published) * 1e9 / rate) as u64;
             if self.run.swarm.now_ns() >= due_ns {
@@ -166,11 +182,13 @@ impl Sink for Arrivals {
     }
 }
 
-/// How long a visitor stays, s.
+/// How long a visitor stays, s; longer if it takes as long to be let in.
 const STAY_S: f64 = 0.25;
 /// Connects under way in a storm: more than a listen queue of 128 holds, fewer than one of 1024.
 const STORM_IN_FLIGHT: usize = 512;
+/// Nobody came in for this long: a server that serves its listeners first may need some of it.
+const STORM_PATIENCE: Duration = Duration::from_secs(15);
 /// Short, so that the schedule of the broadcast is kept.
-const TURN_STORM: std::time::Duration = std::time::Duration::from_millis(2);
+const TURN_STORM: Duration = Duration::from_millis(2);
 
 const _: () = assert!(TURN_STORM.as_millis() < TURN.as_millis());

@@ -182,6 +182,12 @@ impl Swarm {
         self.joined
     }
 
+    /// Whether this client has joined and is still there.
+    #[must_use]
+    pub fn has_joined(&self, client: usize) -> bool {
+        self.phase(client) == Phase::Joined
+    }
+
     /// How many clients lost their connection or heard something unexpected.
     #[must_use]
     pub fn lost(&self) -> usize {
