@@ -13,7 +13,7 @@ use super::args::Spans;
 use crate::limits;
 
 pub(super) use scanner::Visitor;
-pub use text::{unescape, write_string};
+pub use text::{is_plain, unescape, write_string};
 
 /// What sort of value a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
