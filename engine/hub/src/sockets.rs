@@ -79,7 +79,7 @@ impl Hub {
         if let Some(name) = name {
             self.socket_ids.insert_name(name, socket.index);
         }
-        self.routes.reach(socket.index as usize, || Route::Nobody);
+        self.routes.reach(socket.index as usize);
         self.routes[socket.index as usize] = Route::Nobody;
         Some((socket, id))
     }
