@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use socketville_sys::Token;
 
 use crate::dice::Dice;
+use crate::frames;
 
 /// A connection's number in the world.
 pub type WireId = usize;
@@ -68,6 +69,10 @@ pub struct Wire {
     pub room_bytes: usize,
     /// Bytes of the client that nobody had received when the server closed.
     pub unread_bytes: usize,
+    /// Whether the server has ended its direction: what it sent is still read, then the end, and what the client writes is still received.
+    pub is_half_closed: bool,
+    /// Whether a reset took a close frame along that the client should have read.
+    pub has_lost_close: bool,
     /// Whether a driver refused to adopt it: its bytes are lost.
     pub was_refused: bool,
     /// Whether nobody is at the client's end any more, without a word.
@@ -93,6 +98,8 @@ impl Wire {
             home: Home::Backlog,
             room_bytes,
             unread_bytes: 0,
+            is_half_closed: false,
+            has_lost_close: false,
             was_refused: false,
             is_forsaken: false,
             is_reported: false,
@@ -111,6 +118,20 @@ impl Wire {
         self.home = Home::Gone;
         self.unread_bytes = self.to_server.len();
         self.to_server.clear();
+    }
+
+    /// The client writes to a server that has closed: the answer is a reset, which destroys what it has not read yet. A server that had
+    /// ended its direction first, and heard its peer out for as long as it does, has done what it can.
+    pub fn write_in_vain(&mut self, bytes: &[u8]) {
+        self.unread_bytes += bytes.len();
+        let lost = self.to_client.make_contiguous();
+        self.has_lost_close |= !self.is_half_closed && frames::ends_with_close(lost);
+        self.to_client.clear();
+    }
+
+    /// Whether the client, once it has read what there is, sees the end.
+    pub const fn has_end(&self) -> bool {
+        self.is_half_closed || matches!(self.home, Home::Gone)
     }
 
     /// Bytes that the kernel can take now.
@@ -150,6 +171,7 @@ impl Wire {
 
     /// One send: how many bytes the kernel took, or `None` if the connection is broken.
     pub fn send(&mut self, dice: &mut Dice, bytes: &[u8]) -> Option<usize> {
+        assert!(!self.is_half_closed, "a send after our end");
         match self.client {
             Side::Reset => return None,
             Side::Closed if dice.percent(50) => return None,
