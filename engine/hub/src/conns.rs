@@ -8,7 +8,7 @@ use socketville_proto::ws;
 
 use crate::desk::Extra;
 use crate::http::Upload;
-use crate::limits::{HEAD_TIMEOUT_MS, LINGER_MS, PIPELINED_BYTES_MAX, SLOTS_MAX};
+use crate::limits::{HEAD_TIMEOUT_MS, LINGER_BYTES_MAX, LINGER_MS, PIPELINED_BYTES_MAX, SLOTS_MAX};
 use crate::pages::Pages;
 use crate::session::Link;
 use crate::timers::{Alarm, Watched};
@@ -72,6 +72,8 @@ pub(crate) struct Conn {
     /// When it has taken too long over what it is in the middle of; `u64::MAX` if it may.
     pub(crate) due_ms: u64,
     pub(crate) alarm: Alarm,
+    /// Whether the peer has sent its end while an answer was being made.
+    pub(crate) has_ended: bool,
     /// What the answer to the request carries besides; `None` is the rule.
     pub(crate) extra: Option<Box<Extra>>,
 }
@@ -89,11 +91,26 @@ pub(crate) enum Phase {
     Answering,
     /// A session's WebSocket, or one that wants to become that.
     WebSocket { session: SessionKey, decoder: ws::Decoder, role: Role },
-    /// Its last bytes are on their way; what comes is ignored.
+    /// Its last bytes are on their way, and then it closes: the peer has sent all that it had to.
     Closing,
-    /// As `Closing`, but a body that nobody reads is still coming: closing before its end would reset the
-    /// connection and could take the answer with it, so the peer closes first.
-    Lingering,
+    /// As `Closing`, but the peer may still be sending. Closing would answer that with a reset, which could take the last bytes with it: so
+    /// only our direction ends after them, and what comes is ignored until the peer's end or a limit (RFC 9112 section 9.6).
+    Lingering { ignored_bytes: u32 },
+}
+
+/// How a connection ends once its last bytes are with the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Parting {
+    /// It closes, and is forgotten.
+    Close,
+    /// Only our direction ends.
+    HalfClose,
+}
+
+impl Phase {
+    const fn is_lingering(&self) -> bool {
+        matches!(self, Self::Lingering { .. })
+    }
 }
 
 /// What becomes of an answer's body (RFC 9110 section 9.3.2).
@@ -143,7 +160,7 @@ impl Hub {
     /// How the bytes that came are to be read.
     pub fn intake(&mut self, conn: ConnId) -> Intake {
         match self.conn_mut(conn).map(|c| &mut c.phase) {
-            None | Some(Phase::Vacant | Phase::Closing | Phase::Lingering) => Intake::Deaf,
+            None | Some(Phase::Vacant | Phase::Closing | Phase::Lingering { .. }) => Intake::Deaf,
             Some(Phase::WebSocket { decoder, .. }) => {
                 Intake::WebSocket(std::mem::replace(decoder, ws::Decoder::new()))
             }
@@ -190,9 +207,12 @@ impl Hub {
         let is_idle = self.outbox.is_idle(conn);
         let Some(state) = self.conn_mut(conn) else { return };
         match state.phase {
-            Phase::Answering => state.keep = KeepAlive::Close,
+            Phase::Answering => {
+                state.keep = KeepAlive::Close;
+                state.has_ended = true;
+            }
             Phase::Http if !is_idle => self.close_conn(now_ms, conn),
-            Phase::Closing if !is_idle => {}
+            Phase::Closing | Phase::Lingering { .. } if !is_idle => self.set_phase(conn, Phase::Closing),
             _ => self.handle_end(conn, Reason::TransportClose),
         }
     }
@@ -201,6 +221,7 @@ impl Hub {
     pub fn handle_end(&mut self, conn: ConnId, reason: Reason) {
         let Some(state) = self.conn_mut(conn) else { return };
         let phase = std::mem::replace(&mut state.phase, Phase::Closing);
+        self.conns_lingering -= usize::from(phase.is_lingering());
         match phase {
             Phase::WebSocket { session, role: Role::Transport(_), .. } => self.lose_session(session, reason),
             Phase::WebSocket { session, role: Role::Probe, .. } => self.abandon_probe(session),
@@ -215,7 +236,7 @@ impl Hub {
             | Phase::Http
             | Phase::Answering
             | Phase::Closing
-            | Phase::Lingering => {}
+            | Phase::Lingering { .. } => {}
         }
         self.cut(conn);
     }
@@ -223,41 +244,71 @@ impl Hub {
     /// The server has closed the descriptor.
     pub fn forget(&mut self, conn: ConnId) {
         if let Some(state) = self.conn_mut(conn) {
+            let was_lingering = state.phase.is_lingering();
             *state = Conn::vacant();
             self.conns_open -= 1;
+            self.conns_lingering -= usize::from(was_lingering);
             self.outbox.forget(conn);
         }
     }
 
-    /// Ends a connection after its last bytes.
+    /// Ends a connection after its last bytes; its peer has sent all that it had to.
     pub(crate) fn close_conn(&mut self, now_ms: u64, conn: ConnId) {
         if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::Closing;
             state.held = None;
+            self.set_phase(conn, Phase::Closing);
             self.outbox.close(conn);
             self.set_conn_deadline(conn, now_ms + LINGER_MS);
         }
     }
 
-    /// Ends a connection after its last bytes and the peer's.
-    pub(crate) fn linger(&mut self, conn: ConnId) {
-        if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::Lingering;
+    /// Ends a connection after its last bytes and whatever the peer still sends.
+    pub(crate) fn linger(&mut self, now_ms: u64, conn: ConnId) {
+        self.close_conn(now_ms, conn);
+        if !self.is_stopping && self.conn_mut(conn).is_some_and(|state| !state.has_ended) {
+            self.set_phase(conn, Phase::Lingering { ignored_bytes: 0 });
         }
     }
 
-    /// Whether a connection whose last bytes have been sent waits for its peer to close.
-    pub fn is_lingering(&self, conn: ConnId) -> bool {
-        self.conns.get(conn.index as usize).is_some_and(|state| {
-            state.generation == conn.generation && matches!(state.phase, Phase::Lingering)
-        })
+    /// Bytes came that nobody reads. Who has more to say than it had to is heard out, up to a limit.
+    pub fn ignore(&mut self, conn: ConnId, bytes: usize) {
+        let is_idle = self.outbox.is_idle(conn);
+        let Some(state) = self.conn_mut(conn).filter(|_| bytes > 0) else { return };
+        let count = u32::try_from(bytes).unwrap_or(u32::MAX);
+        match state.phase {
+            Phase::Lingering { ref mut ignored_bytes } => {
+                *ignored_bytes = ignored_bytes.saturating_add(count);
+                if *ignored_bytes > LINGER_BYTES_MAX {
+                    self.handle_end(conn, Reason::TransportError);
+                }
+            }
+            Phase::Closing if !is_idle => self.set_phase(conn, Phase::Lingering { ignored_bytes: count }),
+            _ => {}
+        }
+    }
+
+    /// What becomes of a connection whose last bytes are with the kernel.
+    pub fn part(&self, conn: ConnId) -> Parting {
+        let state = self.conns.get(conn.index as usize).filter(|state| state.generation == conn.generation);
+        if state.is_some_and(|state| state.phase.is_lingering()) {
+            Parting::HalfClose
+        } else {
+            Parting::Close
+        }
+    }
+
+    fn set_phase(&mut self, conn: ConnId, phase: Phase) {
+        let Some(state) = find(&mut self.conns, conn) else { return };
+        self.conns_lingering += usize::from(phase.is_lingering());
+        self.conns_lingering -= usize::from(state.phase.is_lingering());
+        state.phase = phase;
     }
 
     /// Ends a connection at once.
     pub(crate) fn cut(&mut self, conn: ConnId) {
         if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::Closing;
             state.held = None;
+            self.set_phase(conn, Phase::Closing);
             self.effects.push_back(Effect::Close(conn));
         }
     }
@@ -319,6 +370,7 @@ impl Conn {
             held: None,
             due_ms: u64::MAX,
             alarm: Alarm::NONE,
+            has_ended: false,
             extra: None,
         }
     }

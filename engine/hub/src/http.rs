@@ -83,7 +83,7 @@ impl Hub {
                 (ALL, Progress::Wait)
             }
             Phase::WebSocket { .. } => (0, Progress::Again),
-            Phase::Vacant | Phase::Closing | Phase::Lingering => (ALL, Progress::Wait),
+            Phase::Vacant | Phase::Closing | Phase::Lingering { .. } => (ALL, Progress::Wait),
         }
     }
 
@@ -170,7 +170,7 @@ impl Hub {
             Verdict::NotOurs => self.begin_upload(now_ms, conn, head, Purpose::Application(owned(head))),
         }
         if has_body && self.conn_mut(conn).is_some_and(|state| matches!(state.phase, Phase::Closing)) {
-            self.linger(conn);
+            self.linger(now_ms, conn);
         }
         // An empty body is complete without another byte.
         let is_complete = self
@@ -336,7 +336,6 @@ impl Hub {
             self.lose_session(session, Reason::TransportError);
         }
         self.refuse_and_close(now_ms, conn, status, &[], b"");
-        self.linger(conn);
     }
 
     /// All packets of a POST were handled.
@@ -372,6 +371,7 @@ impl Hub {
         self.answer(now_ms, conn, response.status, &headers, &response.body);
     }
 
+    /// Whoever gets this may not have sent all it meant to.
     fn refuse_and_close(
         &mut self,
         now_ms: u64,
@@ -383,6 +383,7 @@ impl Hub {
         if let Some(state) = self.conn_mut(conn) {
             state.keep = KeepAlive::Close;
             self.answer(now_ms, conn, status, headers, body);
+            self.linger(now_ms, conn);
         }
     }
 
@@ -399,6 +400,7 @@ impl Hub {
             Content::Withheld => http::write_response_head(arena, status, headers, lines, body.len(), keep),
         });
         match keep {
+            KeepAlive::Close if has_held => self.linger(now_ms, conn),
             KeepAlive::Close => self.close_conn(now_ms, conn),
             KeepAlive::Keep => {
                 self.set_conn_deadline(conn, now_ms + KEEP_ALIVE_MS);

@@ -56,7 +56,7 @@ use socketville_proto::ws;
 
 pub use batch::{Batch, Refusal, Settled};
 pub use config::{Config, Deflate, Transports};
-pub use conns::{ConnId, Intake, Post, Progress};
+pub use conns::{ConnId, Intake, Parting, Post, Progress};
 pub use cors::{Cors, Origins};
 pub use counters::{Counters, Gauges};
 pub use delivery::{Delivery, Manner, Record, Selector};
@@ -101,6 +101,9 @@ pub struct Hub {
     hasher: ahash::RandomState,
     conns: pages::Pages<conns::Conn>,
     conns_open: usize,
+    conns_lingering: usize,
+    /// Whether all ends now, and no peer is waited for.
+    is_stopping: bool,
     sessions: table::Table<session::Session>,
     sessions_v3: usize,
     session_ids: register::Register,
@@ -147,6 +150,8 @@ impl Hub {
             ids,
             conns: pages::Pages::new(),
             conns_open: 0,
+            conns_lingering: 0,
+            is_stopping: false,
             sessions: table::Table::new(),
             sessions_v3: 0,
             session_ids: register::Register::new(hasher.clone()),
@@ -197,6 +202,7 @@ impl Hub {
     pub fn gauges(&self) -> Gauges {
         Gauges {
             connections: self.conns_open,
+            connections_lingering: self.conns_lingering,
             sessions: self.sessions.len(),
             sessions_v3: self.sessions_v3,
             sockets: self.sockets.len(),
@@ -205,8 +211,9 @@ impl Hub {
         }
     }
 
-    /// Ends all sessions, as at a shutdown.
+    /// Ends all sessions, as at a shutdown; no peer is waited for any more.
     pub fn close_all(&mut self, now_ms: u64) {
+        self.is_stopping = true;
         for key in self.sessions.keys().collect::<Vec<_>>() {
             self.close_session(now_ms, key, Reason::ServerShuttingDown);
         }
