@@ -224,4 +224,25 @@ mod tests {
         wire.client = Side::Reset;
         assert_eq!(wire.send(&mut dice, b"a"), None);
     }
+
+    /// The bug that the seeds 7 and 26 found: the client had not read the close frame when its next bytes met a closed connection.
+    #[test]
+    fn bytes_for_a_server_that_has_closed_destroy_what_was_not_read() {
+        let closed = |sent: &[u8], half_closes: bool| {
+            let mut wire = Wire::new(100);
+            wire.to_client.extend(sent);
+            wire.is_half_closed = half_closes;
+            wire.close();
+            wire.write_in_vain(b"more");
+            (wire.to_client.len(), wire.has_lost_close)
+        };
+        assert_eq!(closed(b"\x81\x01a\x88\x02\x03\xea", false), (0, true), "with a code");
+        assert_eq!(closed(b"\x88\x00", false), (0, true), "without one");
+        assert_eq!(
+            closed(b"\x81\x02ab", false),
+            (0, false),
+            "a connection that was cut: nothing was promised"
+        );
+        assert_eq!(closed(b"\x88\x00", true), (0, false), "its time is over");
+    }
 }

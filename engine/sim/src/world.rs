@@ -137,6 +137,11 @@ impl World {
         self.wires.iter().filter(|wire| !matches!(wire.home, Home::Gone)).count()
     }
 
+    /// Connections of which the server ended its own direction first.
+    pub fn half_closes(&self) -> usize {
+        self.wires.iter().filter(|wire| wire.is_half_closed).count()
+    }
+
     /// Connections that were dropped between two cores are closed.
     pub fn sweep(&mut self) {
         for wire in &mut self.wires {
