@@ -115,7 +115,8 @@ impl Hub {
         let mut has_body = !matches!(head.body, Body::None | Body::Length(0));
         let mut taken = length;
         let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
-        state.keep = if head.keep_alive { KeepAlive::Keep } else { KeepAlive::Close };
+        let is_kept = head.keep_alive && !state.has_ended;
+        state.keep = if is_kept { KeepAlive::Keep } else { KeepAlive::Close };
         state.content = if head.method == Method::Head { Content::Withheld } else { Content::Sent };
         let (verdict, extra) = self.receive(head, self.verdict(head));
         let is_read = matches!(

@@ -102,7 +102,7 @@ impl Hub {
 
     /// Bytes came that nobody reads. Who has more to say than it had to is heard out, up to a limit.
     pub fn ignore(&mut self, conn: ConnId, bytes: usize) {
-        let is_idle = self.outbox.is_idle(conn);
+        let may_linger = !self.is_stopping && !self.outbox.is_idle(conn);
         let Some(state) = self.conn_mut(conn).filter(|_| bytes > 0) else { return };
         let count = u32::try_from(bytes).unwrap_or(u32::MAX);
         match state.phase {
@@ -112,7 +112,7 @@ impl Hub {
                     self.handle_end(conn, Reason::TransportError);
                 }
             }
-            Phase::Closing if !is_idle => self.set_phase(conn, Phase::Lingering { ignored_bytes: count }),
+            Phase::Closing if may_linger => self.set_phase(conn, Phase::Lingering { ignored_bytes: count }),
             _ => {}
         }
     }

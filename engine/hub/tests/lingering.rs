@@ -3,9 +3,12 @@
 
 mod pair;
 
+use std::sync::Arc;
+
 use pair::Pair;
 use pair::client::{binary, frame, get, text};
-use socketville_hub::{ConnId, Gauges, Response};
+use socketville_hub::{ConnId, Desk, Gauges, Permission, Response};
+use socketville_proto::http::Head;
 
 const CLOSE: u8 = 0x88;
 
@@ -116,6 +119,32 @@ fn a_client_that_has_ended_is_not_waited_for() {
     assert!(!pair.is_held(conn));
 }
 
+/// Thinks about every request.
+struct Slow;
+
+impl Desk for Slow {
+    fn allow(&self, _head: &Head<'_>) -> Permission {
+        Permission::Pending
+    }
+}
+
+/// The bug: a client that ended while its request was being thought about was answered, and then kept as if it could ask again.
+#[test]
+fn a_client_that_ends_while_it_is_considered_is_answered_and_closed() {
+    for (permission, status) in [(Permission::Granted, "200"), (Permission::Refused("no".into()), "403")] {
+        let mut pair = Pair::new();
+        pair.hub.set_desk(Arc::new(Slow));
+        let (conn, request) = (pair.open(), get("/socket.io/?EIO=4&transport=polling"));
+        pair.say(conn, &request);
+        pair.end(conn);
+        assert!(pair.is_open(conn), "its answer is being made");
+        pair.hub.handle_considered(pair.now_ms, conn, request.as_bytes(), permission);
+        pair.turn();
+        assert!(pair.take(conn).starts_with(format!("HTTP/1.1 {status}").as_bytes()));
+        assert!(!pair.is_held(conn));
+    }
+}
+
 /// The bug: the client's end cut a connection whose answer to an unread body had not left yet.
 #[test]
 fn an_end_before_the_last_bytes_have_left_does_not_take_them_along() {
@@ -166,12 +195,15 @@ fn a_flood_is_cut_after_sixteen_mebibytes() {
 #[test]
 fn nobody_is_heard_out_at_a_shutdown() {
     let mut pair = Pair::new();
-    let (ws, conn) = (pair.join_websocket(), pair.open());
+    let (silent, busy, conn) = (pair.join_websocket(), pair.join_websocket(), pair.open());
     pair.hub.close_all(pair.now_ms);
     pair.run_effects();
+    pair.feed(busy.conn, text("42[\"a\"]"));
     pair.turn();
-    assert_eq!(pair.frames(ws.conn), ["close"]);
-    assert!(!pair.is_held(ws.conn));
+    for ws in [&silent, &busy] {
+        assert_eq!(pair.frames(ws.conn), ["close"]);
+        assert!(!pair.is_held(ws.conn));
+    }
     pair.say(conn, "HELO example\r\n\r\n");
     assert!(!pair.is_held(conn));
 }
