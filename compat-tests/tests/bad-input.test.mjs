@@ -2,6 +2,7 @@
 // Each case is sent several times, so that with several cores the bystander's own core meets it, too.
 
 import assert from "node:assert/strict";
+import { setImmediate as turnOfEvents } from "node:timers/promises";
 import { onEachServer, unique, upTo } from "./harness.mjs";
 import { openSession } from "./session.mjs";
 import { closeCode, exchange, frame, openWire, parseResponse, request, upgradeRequest } from "./wire.mjs";
@@ -91,6 +92,31 @@ onEachServer("bad input", ({ test }) => {
     });
   }
 
+  badInput(test, "a close code comes though much follows the fault [RFC 6455 sections 7.1.1, 7.1.7]", async (server) => {
+    const wire = await openWire(server, { allowHalfOpen: true });
+    await wire.send(upgradeRequest(WEBSOCKET));
+    await wire.until("the open packet", (received) => received.includes('0{"sid"'));
+    await goOn(wire, frame(0x83, "40"), frame(BINARY, Buffer.alloc(10_000)));
+    await wire.until("the close frame", (received) => closeCode(received) !== undefined);
+    assert.equal(closeCode(wire.received), 1002);
+    await isNoReset(wire);
+  });
+
+  badInput(test, "a refusal comes though its request's body follows [RFC 9112 section 9.6]", async (server) => {
+    const wire = await openWire(server, { allowHalfOpen: true });
+    await goOn(wire, request("POST", POLLING, undefined, { "Content-Length": 500_000 }), Buffer.alloc(10_000));
+    const { status, headers } = await wire.response();
+    assert.deepEqual([status, headers.connection], [400, "close"]);
+    await isNoReset(wire);
+  });
+
+  badInput(test, "an answer to rubbish comes though more follows [RFC 9112 section 9.6]", async (server) => {
+    const wire = await openWire(server, { allowHalfOpen: true });
+    await goOn(wire, "HELO example\r\n\r\n", Buffer.alloc(10_000));
+    assert.equal((await wire.response()).status, 400);
+    await isNoReset(wire);
+  });
+
   for (const [name, payload] of Object.entries(BAD_PAYLOADS)) {
     badInput(test, `${name} in a POST ends the session [EIO HTTP long-polling: Sending data; semantics 11, 12]`, async (server) => {
       const session = await openSession(server, "polling");
@@ -156,6 +182,24 @@ onEachServer("bad input", ({ test }) => {
 });
 
 onEachServer("wrong version", ({ test }) => refuses(test, WRONG_VERSION), { profile: "protocol" });
+
+/** A fault, and 50 writes more, as they come from a client that does not read meanwhile. */
+async function goOn(wire, fault, more) {
+  wire.socket.pause();
+  await wire.send(fault);
+  for (const _ of upTo(50)) {
+    await wire.send(more);
+    await turnOfEvents();
+  }
+  wire.socket.resume();
+}
+
+/** The server has ended its direction, and hears what else there is until we end ours. */
+async function isNoReset(wire) {
+  await wire.send("and more");
+  await wire.ended();
+  assert.equal(wire.error, undefined);
+}
 
 function refuses(test, cases) {
   for (const [name, [method, path, code, message]] of Object.entries(cases)) {

@@ -13,9 +13,9 @@ export async function exchange(server, ...chunks) {
   return wire.ended();
 }
 
-/** A raw connection to the server. */
-export async function openWire(server) {
-  const socket = connect({ port: server.port, host: "127.0.0.1", noDelay: true });
+/** A raw connection to the server; `options` are those of `node:net`. */
+export async function openWire(server, options = {}) {
+  const socket = connect({ port: server.port, host: "127.0.0.1", noDelay: true, ...options });
   const wire = new Wire(socket);
   await within("the connection", (resolve) => socket.once("connect", resolve));
   return wire;
@@ -23,12 +23,14 @@ export async function openWire(server) {
 
 class Wire {
   received = Buffer.alloc(0);
+  /** How the connection broke, if it did. */
+  error;
   #ended;
 
   constructor(socket) {
     this.socket = socket;
     // The server may close, or reset, while bytes are still on their way to it: both are an end.
-    socket.on("error", () => {});
+    socket.on("error", (error) => (this.error ??= error));
     socket.on("data", (data) => (this.received = Buffer.concat([this.received, data])));
     this.#ended = new Promise((resolve) => {
       socket.once("end", resolve);

@@ -165,7 +165,9 @@ const CONNECTS = {
 const asFrame = (packet) => (typeof packet === "string" ? say("a", packet) : send("a", binary(packet)));
 const asPacket = (packet) => (typeof packet === "string" ? packet : `b${Buffer.from(packet).toString("base64")}`);
 const frames = (packets) => packets.map((packet) => (packet.until ? hear("a", `text ${packet.until}`) : asFrame(packet)));
-/** All in one write: a server that closes with bytes unread resets the connection, and its close frame may be lost. */
+/** A write each. */
+const oneByOne = (packets) => packets.map(asFrame);
+/** All in one write, for the packet behind a fault to be there when the fault is read. */
 const atOnce = (packets) => send("a", Buffer.concat(packets.map((packet) => (typeof packet === "string" ? text(packet) : binary(packet)))));
 /** One POST for the packets up to each answer, a GET for each answer. */
 function payloads(packets) {
@@ -179,8 +181,8 @@ const named = (table, prefix, script) =>
 const numbered = (packets, n) => packets.map((packet) => (typeof packet === "string" ? packet.replace("{n}", n) : packet));
 
 export const packetsOverWebSocket = {
-  ...named(FAULTS, "WebSocket", (packets) => [...joined("a"), atOnce(packets), hear("a", THE_CLOSE)]),
-  ...named(STRICTER, "WebSocket", (packets) => [...joined("a"), atOnce([...packets, question(77)]), hear("a", "text 4377")]),
+  ...named(FAULTS, "WebSocket", (packets) => [...joined("a"), ...oneByOne(packets), hear("a", THE_CLOSE)]),
+  ...named(STRICTER, "WebSocket", (packets) => [...joined("a"), ...oneByOne([...packets, question(77)]), hear("a", "text 4377")]),
   ...named(GOOD, "WebSocket", (packets, i) => [...joined("a"), ...frames(numbered(packets, i)), ...marker("a")]),
   ...named(CONNECTS, "WebSocket, first", (packet) => [...websocket("a"), atOnce([packet, "40/custom,"]), hear("a", "text 40/custom")]),
   "WebSocket: CONNECT with a number": [...joined("a"), say("a", "40/custom,1"), hear("a", "text 42/custom")],

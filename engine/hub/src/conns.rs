@@ -1,6 +1,7 @@
-//! Connections of one core: what each is in the middle of, and how it ends.
+//! Connections of one core: what each is in the middle of.
 //!
-//! Not descriptors: a [`ConnId`] is a slot and a generation that the kernel's side gave, and a stale one touches nothing.
+//! Not descriptors: a [`ConnId`] is a slot and a generation that the kernel's side gave, and a stale one touches nothing. How a
+//! connection ends is in `parting`.
 
 use socketville_proto::eio::{PayloadForm, PayloadItems, Revision};
 use socketville_proto::http::KeepAlive;
@@ -8,11 +9,10 @@ use socketville_proto::ws;
 
 use crate::desk::Extra;
 use crate::http::Upload;
-use crate::limits::{HEAD_TIMEOUT_MS, LINGER_MS, PIPELINED_BYTES_MAX, SLOTS_MAX};
+use crate::limits::{HEAD_TIMEOUT_MS, PIPELINED_BYTES_MAX, SLOTS_MAX};
 use crate::pages::Pages;
-use crate::session::Link;
 use crate::timers::{Alarm, Watched};
-use crate::{Effect, Hub, Reason, SessionKey};
+use crate::{Hub, Reason, SessionKey};
 
 /// A TCP connection: its slot, and how often the slot was used before.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -72,6 +72,8 @@ pub(crate) struct Conn {
     /// When it has taken too long over what it is in the middle of; `u64::MAX` if it may.
     pub(crate) due_ms: u64,
     pub(crate) alarm: Alarm,
+    /// Whether the peer has sent its end while an answer was being made.
+    pub(crate) has_ended: bool,
     /// What the answer to the request carries besides; `None` is the rule.
     pub(crate) extra: Option<Box<Extra>>,
 }
@@ -89,11 +91,11 @@ pub(crate) enum Phase {
     Answering,
     /// A session's WebSocket, or one that wants to become that.
     WebSocket { session: SessionKey, decoder: ws::Decoder, role: Role },
-    /// Its last bytes are on their way; what comes is ignored.
+    /// Its last bytes are on their way, and then it closes: the peer has sent all that it had to.
     Closing,
-    /// As `Closing`, but a body that nobody reads is still coming: closing before its end would reset the
-    /// connection and could take the answer with it, so the peer closes first.
-    Lingering,
+    /// As `Closing`, but the peer may still be sending. Closing would answer that with a reset, which could take the last bytes with it: so
+    /// only our direction ends after them, and what comes is ignored until the peer's end or a limit (RFC 9112 section 9.6).
+    Lingering { ignored_bytes: u32 },
 }
 
 /// What becomes of an answer's body (RFC 9110 section 9.3.2).
@@ -143,7 +145,7 @@ impl Hub {
     /// How the bytes that came are to be read.
     pub fn intake(&mut self, conn: ConnId) -> Intake {
         match self.conn_mut(conn).map(|c| &mut c.phase) {
-            None | Some(Phase::Vacant | Phase::Closing | Phase::Lingering) => Intake::Deaf,
+            None | Some(Phase::Vacant | Phase::Closing | Phase::Lingering { .. }) => Intake::Deaf,
             Some(Phase::WebSocket { decoder, .. }) => {
                 Intake::WebSocket(std::mem::replace(decoder, ws::Decoder::new()))
             }
@@ -185,104 +187,6 @@ impl Hub {
         }
     }
 
-    /// The peer will send nothing more; it may still read. An answer that is due or being made still leaves.
-    pub fn handle_eof(&mut self, now_ms: u64, conn: ConnId) {
-        let is_idle = self.outbox.is_idle(conn);
-        let Some(state) = self.conn_mut(conn) else { return };
-        match state.phase {
-            Phase::Answering => state.keep = KeepAlive::Close,
-            Phase::Http if !is_idle => self.close_conn(now_ms, conn),
-            Phase::Closing if !is_idle => {}
-            _ => self.handle_end(conn, Reason::TransportClose),
-        }
-    }
-
-    /// The peer has ended or broken the connection.
-    pub fn handle_end(&mut self, conn: ConnId, reason: Reason) {
-        let Some(state) = self.conn_mut(conn) else { return };
-        let phase = std::mem::replace(&mut state.phase, Phase::Closing);
-        match phase {
-            Phase::WebSocket { session, role: Role::Transport(_), .. } => self.lose_session(session, reason),
-            Phase::WebSocket { session, role: Role::Probe, .. } => self.abandon_probe(session),
-            Phase::Parked(session) => self.lose_session(session, Reason::TransportError),
-            Phase::Body(upload) => {
-                if let Some(session) = upload.session().filter(|&key| self.is_posting(key, conn)) {
-                    self.lose_session(session, Reason::TransportError);
-                }
-            }
-            Phase::WebSocket { role: Role::Bare, .. }
-            | Phase::Vacant
-            | Phase::Http
-            | Phase::Answering
-            | Phase::Closing
-            | Phase::Lingering => {}
-        }
-        self.cut(conn);
-    }
-
-    /// The server has closed the descriptor.
-    pub fn forget(&mut self, conn: ConnId) {
-        if let Some(state) = self.conn_mut(conn) {
-            *state = Conn::vacant();
-            self.conns_open -= 1;
-            self.outbox.forget(conn);
-        }
-    }
-
-    /// Ends a connection after its last bytes.
-    pub(crate) fn close_conn(&mut self, now_ms: u64, conn: ConnId) {
-        if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::Closing;
-            state.held = None;
-            self.outbox.close(conn);
-            self.set_conn_deadline(conn, now_ms + LINGER_MS);
-        }
-    }
-
-    /// Ends a connection after its last bytes and the peer's.
-    pub(crate) fn linger(&mut self, conn: ConnId) {
-        if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::Lingering;
-        }
-    }
-
-    /// Whether a connection whose last bytes have been sent waits for its peer to close.
-    pub fn is_lingering(&self, conn: ConnId) -> bool {
-        self.conns.get(conn.index as usize).is_some_and(|state| {
-            state.generation == conn.generation && matches!(state.phase, Phase::Lingering)
-        })
-    }
-
-    /// Ends a connection at once.
-    pub(crate) fn cut(&mut self, conn: ConnId) {
-        if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::Closing;
-            state.held = None;
-            self.effects.push_back(Effect::Close(conn));
-        }
-    }
-
-    /// Cuts those who owe too much: no peer makes us keep more than its share.
-    pub fn cut_slow(&mut self) {
-        while let Some(conn) = self.outbox.take_overflowed() {
-            self.counters.slow_cut += 1;
-            self.handle_end(conn, Reason::TransportError);
-        }
-        while let Some(session) = self.slow_sessions.pop() {
-            // It stands here once per packet that did not fit.
-            if self.sessions.find(session).is_some() {
-                self.counters.slow_cut += 1;
-                // It may have gone on to a WebSocket since its buffer was full.
-                if let Some(Link::WebSocket(conn)) = self.sessions.find(session).map(|session| &session.link)
-                {
-                    let conn = *conn;
-                    self.cut(conn);
-                }
-                self.lose_session(session, Reason::TransportError);
-            }
-        }
-    }
-
     pub(crate) fn set_conn_deadline(&mut self, conn: ConnId, due_ms: u64) {
         let Some(state) = find(&mut self.conns, conn) else { return };
         state.due_ms = due_ms;
@@ -316,7 +220,7 @@ impl Default for Conn {
 }
 
 impl Conn {
-    const fn vacant() -> Self {
+    pub(crate) const fn vacant() -> Self {
         Self {
             generation: 0,
             keep: KeepAlive::Keep,
@@ -325,6 +229,7 @@ impl Conn {
             held: None,
             due_ms: u64::MAX,
             alarm: Alarm::NONE,
+            has_ended: false,
             extra: None,
         }
     }

@@ -62,6 +62,8 @@ pub struct Counters {
 pub struct Gauges {
     /// TCP connections.
     pub connections: usize,
+    /// Those among them that are closing while their peer may still be sending.
+    pub connections_lingering: usize,
     /// Engine.IO sessions.
     pub sessions: usize,
     /// Those of Engine.IO 3 among them.

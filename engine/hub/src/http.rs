@@ -83,7 +83,7 @@ impl Hub {
                 (ALL, Progress::Wait)
             }
             Phase::WebSocket { .. } => (0, Progress::Again),
-            Phase::Vacant | Phase::Closing | Phase::Lingering => (ALL, Progress::Wait),
+            Phase::Vacant | Phase::Closing | Phase::Lingering { .. } => (ALL, Progress::Wait),
         }
     }
 
@@ -115,7 +115,8 @@ impl Hub {
         let mut has_body = !matches!(head.body, Body::None | Body::Length(0));
         let mut taken = length;
         let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
-        state.keep = if head.keep_alive { KeepAlive::Keep } else { KeepAlive::Close };
+        let is_kept = head.keep_alive && !state.has_ended;
+        state.keep = if is_kept { KeepAlive::Keep } else { KeepAlive::Close };
         state.content = if head.method == Method::Head { Content::Withheld } else { Content::Sent };
         let (verdict, extra) = self.receive(head, self.verdict(head));
         let is_read = matches!(
@@ -170,7 +171,7 @@ impl Hub {
             Verdict::NotOurs => self.begin_upload(now_ms, conn, head, Purpose::Application(owned(head))),
         }
         if has_body && self.conn_mut(conn).is_some_and(|state| matches!(state.phase, Phase::Closing)) {
-            self.linger(conn);
+            self.linger(now_ms, conn);
         }
         // An empty body is complete without another byte.
         let is_complete = self
@@ -336,7 +337,6 @@ impl Hub {
             self.lose_session(session, Reason::TransportError);
         }
         self.refuse_and_close(now_ms, conn, status, &[], b"");
-        self.linger(conn);
     }
 
     /// All packets of a POST were handled.
@@ -372,6 +372,7 @@ impl Hub {
         self.answer(now_ms, conn, response.status, &headers, &response.body);
     }
 
+    /// Whoever gets this may not have sent all it meant to.
     fn refuse_and_close(
         &mut self,
         now_ms: u64,
@@ -383,6 +384,7 @@ impl Hub {
         if let Some(state) = self.conn_mut(conn) {
             state.keep = KeepAlive::Close;
             self.answer(now_ms, conn, status, headers, body);
+            self.linger(now_ms, conn);
         }
     }
 
@@ -399,6 +401,7 @@ impl Hub {
             Content::Withheld => http::write_response_head(arena, status, headers, lines, body.len(), keep),
         });
         match keep {
+            KeepAlive::Close if has_held => self.linger(now_ms, conn),
             KeepAlive::Close => self.close_conn(now_ms, conn),
             KeepAlive::Keep => {
                 self.set_conn_deadline(conn, now_ms + KEEP_ALIVE_MS);

@@ -36,6 +36,7 @@ mod outbox;
 mod packed;
 mod packets;
 mod pages;
+mod parting;
 mod poll_buffer;
 mod polling;
 mod recovery;
@@ -70,6 +71,7 @@ pub use namespaces::NspId;
 pub use outbox::{Outbox, Range};
 pub use packets::INVALID_NAMESPACE;
 pub use pages::Pages;
+pub use parting::Parting;
 pub use recovery::{Keepsake, Recovery, Returning};
 pub use session::Greeting;
 pub use sockets::{Ending, JoinError};
@@ -101,6 +103,9 @@ pub struct Hub {
     hasher: ahash::RandomState,
     conns: pages::Pages<conns::Conn>,
     conns_open: usize,
+    conns_lingering: usize,
+    /// Whether all ends now, and no peer is waited for.
+    is_stopping: bool,
     sessions: table::Table<session::Session>,
     sessions_v3: usize,
     session_ids: register::Register,
@@ -147,6 +152,8 @@ impl Hub {
             ids,
             conns: pages::Pages::new(),
             conns_open: 0,
+            conns_lingering: 0,
+            is_stopping: false,
             sessions: table::Table::new(),
             sessions_v3: 0,
             session_ids: register::Register::new(hasher.clone()),
@@ -197,6 +204,7 @@ impl Hub {
     pub fn gauges(&self) -> Gauges {
         Gauges {
             connections: self.conns_open,
+            connections_lingering: self.conns_lingering,
             sessions: self.sessions.len(),
             sessions_v3: self.sessions_v3,
             sockets: self.sockets.len(),
@@ -205,8 +213,9 @@ impl Hub {
         }
     }
 
-    /// Ends all sessions, as at a shutdown.
+    /// Ends all sessions, as at a shutdown; no peer is waited for any more.
     pub fn close_all(&mut self, now_ms: u64) {
+        self.is_stopping = true;
         for key in self.sessions.keys().collect::<Vec<_>>() {
             self.close_session(now_ms, key, Reason::ServerShuttingDown);
         }

@@ -37,8 +37,13 @@ pub const BODY_TIMEOUT_MS: u64 = 30_000;
 /// Milliseconds that an idle keep-alive connection stays; longer than the common proxies' 60 s, so that they close first.
 pub const KEEP_ALIVE_MS: u64 = 65_000;
 
-/// Milliseconds that a closing connection has to take its last bytes; then it is cut.
+/// Milliseconds that a closing connection has to take its last bytes, and to end its own direction if it may still be sending; then it is
+/// cut.
 pub const LINGER_MS: u64 = 5_000;
+
+/// Bytes of a peer that are ignored while its connection closes; past it the connection is cut, and what the peer has not read may be lost. Who
+/// stops at our end has no more under way than its kernel and ours hold: 4 and 6 MiB by Linux's defaults.
+pub const LINGER_BYTES_MAX: u32 = 16 << 20;
 
 /// Milliseconds that a session which the server closed waits for the client's next poll. Source: engine.io `closeTimeout`.
 pub const POLL_CLOSE_MS: u64 = 30_000;

@@ -179,7 +179,7 @@ impl Hub {
             Message::Pong(_) => {}
             Message::Close(status) => {
                 self.end_websocket(session, role, Reason::TransportClose);
-                self.close_websocket(now_ms, conn, status.map(|(code, _)| code));
+                self.close_websocket_now(now_ms, conn, status.map(|(code, _)| code));
             }
             Message::Text(text) if role == Role::Bare => {
                 return Some(Incoming::Message(Peer::Conn(conn), text.into()));
@@ -233,7 +233,14 @@ impl Hub {
         }
     }
 
+    /// Ends a WebSocket from this side or after a fault: its peer may still be sending.
     pub(crate) fn close_websocket(&mut self, now_ms: u64, conn: ConnId, code: Option<u16>) {
+        self.outbox.send(conn, |arena| ws::write_close(arena, code, ""));
+        self.linger(now_ms, conn);
+    }
+
+    /// Ends one whose peer has said that it sends nothing more: the server closes first (RFC 6455 section 7.1.1).
+    pub(crate) fn close_websocket_now(&mut self, now_ms: u64, conn: ConnId, code: Option<u16>) {
         self.outbox.send(conn, |arena| ws::write_close(arena, code, ""));
         self.close_conn(now_ms, conn);
     }

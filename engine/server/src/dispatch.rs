@@ -54,7 +54,10 @@ impl Core {
         loop {
             let intake = self.hub.borrow_mut().intake(conn);
             match intake {
-                Intake::Deaf => return,
+                Intake::Deaf => {
+                    self.hub.borrow_mut().ignore(conn, bytes.len() - at);
+                    return self.run_effects();
+                }
                 Intake::WebSocket(decoder) => return self.read_websocket(conn, decoder, &mut bytes[at..]),
                 Intake::Http => {
                     let (taken, progress) =
@@ -87,8 +90,13 @@ impl Core {
                 Ok((_, None)) => break,
                 Ok((taken, Some(message))) => {
                     at += taken;
+                    let is_last = matches!(message, ws::Message::Close(_));
                     let incoming = self.hub.borrow_mut().handle_message(self.now_ms.get(), conn, message);
                     self.dispatch(incoming);
+                    if is_last {
+                        self.hub.borrow_mut().ignore(conn, bytes.len() - at);
+                        break;
+                    }
                 }
                 Err(error) => {
                     self.hub.borrow_mut().return_inflater(inflater);

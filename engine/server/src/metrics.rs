@@ -66,6 +66,9 @@ type Metric = (&'static str, &'static str, &'static str, fn(&CoreReport) -> f64)
 
 const METRICS: &[Metric] = &[
     ("connections", "gauge", "TCP connections.", |r| r.gauges.connections as f64),
+    ("connections_lingering", "gauge", "Closing TCP connections whose peer may still be sending.", |r| {
+        r.gauges.connections_lingering as f64
+    }),
     ("sessions", "gauge", "Engine.IO sessions.", |r| r.gauges.sessions as f64),
     ("sessions_v3", "gauge", "Engine.IO sessions of revision 3: clients 2.x.", |r| {
         r.gauges.sessions_v3 as f64

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 use smallvec::SmallVec;
-use socketville_hub::{Batch, ConnId, Effect, Reason, Refusal, Response, Settled};
+use socketville_hub::{Batch, ConnId, Effect, Parting, Reason, Refusal, Response, Settled};
 use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent};
 
 use crate::core::Core;
@@ -283,11 +283,13 @@ impl<D: Driver> Turn<D> {
         self.settled.blocked.iter().for_each(|conn| self.driver.watch_writable(token_of(*conn)));
         self.settled.broken.iter().for_each(|conn| hub.handle_end(*conn, Reason::TransportClose));
         for conn in &self.settled.drained {
-            if hub.is_lingering(*conn) {
-                continue;
+            match hub.part(*conn) {
+                Parting::HalfClose => self.driver.shutdown(token_of(*conn)),
+                Parting::Close => {
+                    self.driver.close(token_of(*conn));
+                    hub.forget(*conn);
+                }
             }
-            self.driver.close(token_of(*conn));
-            hub.forget(*conn);
         }
     }
 

@@ -24,6 +24,7 @@ pub struct Client {
     stalled_rounds: u32,
     has_upgraded: bool,
     has_closed: bool,
+    babbles: bool,
     was_told: bool,
 }
 
@@ -49,6 +50,8 @@ pub enum Departure {
     Leave,
     /// It asks the engine to end it.
     Kick,
+    /// It writes what is no WebSocket, and goes on with that until it has read the end.
+    Babble,
     /// It is never heard of again, and closes nothing.
     Vanish,
 }
@@ -84,6 +87,7 @@ impl Client {
             stalled_rounds: 0,
             has_upgraded: false,
             has_closed: false,
+            babbles: false,
             was_told: false,
         }
     }
@@ -145,6 +149,7 @@ impl Client {
                 self.close(world);
             }
             Departure::Kick => self.speaker.ask_for_the_end(&mut world.dice),
+            Departure::Babble => self.babble(world),
             Departure::Vanish => self.vanish(world),
         }
     }
@@ -247,7 +252,11 @@ impl Client {
         }
     }
 
+    /// Nothing after a close frame (RFC 6455 section 5.5.1).
     fn talk(&mut self, world: &mut World) {
+        if self.has_closed {
+            return self.go_on_babbling(world);
+        }
         let Link::WebSocket(socket) = &self.link else { return };
         for packet in self.speaker.outbox.drain(..) {
             socket.write(world, &packet);
@@ -256,8 +265,8 @@ impl Client {
 
     fn close(&mut self, world: &mut World) {
         self.speaker.excuse(Excuse::Ended);
-        self.has_closed = true;
         self.talk(world);
+        self.has_closed = true;
         match &mut self.link {
             Link::Gone => {}
             Link::WebSocket(socket) => socket.write_close(world),
@@ -273,6 +282,25 @@ impl Client {
                 socket.end(world, Side::Finished);
             }
             Link::Polling(_) | Link::Gone => self.break_off(world, Side::Closed),
+        }
+    }
+
+    /// Whoever errs is told what was wrong, however much it goes on about it (RFC 6455 section 7.1.7).
+    fn babble(&mut self, world: &mut World) {
+        match &self.link {
+            Link::WebSocket(_) => {
+                self.speaker.excuse(Excuse::Ended);
+                self.talk(world);
+                (self.has_closed, self.babbles) = (true, true);
+                self.go_on_babbling(world);
+            }
+            Link::Polling(_) | Link::Gone => self.break_off(world, Side::Closed),
+        }
+    }
+
+    fn go_on_babbling(&self, world: &mut World) {
+        if let (true, Link::WebSocket(socket)) = (self.babbles, &self.link) {
+            socket.write_rubbish(world);
         }
     }
 
@@ -310,7 +338,15 @@ impl Client {
 impl Departure {
     /// Any way to end.
     pub fn any(dice: &mut Dice) -> Self {
-        dice.pick(&[Self::Reset, Self::Finish, Self::Close, Self::Leave, Self::Kick, Self::Vanish])
+        dice.pick(&[
+            Self::Reset,
+            Self::Finish,
+            Self::Close,
+            Self::Leave,
+            Self::Kick,
+            Self::Babble,
+            Self::Vanish,
+        ])
     }
 }
 

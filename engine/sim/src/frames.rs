@@ -85,6 +85,18 @@ fn frame(opcode: u8, payload: Vec<u8>) -> Result<Frame, String> {
     }
 }
 
+/// Whether the last frame of what a server sent is a close frame, with a code or without. Its beginning may be missing.
+pub fn ends_with_close(sent: &[u8]) -> bool {
+    matches!(sent, [.., first, 0] | [.., first, 2, _, _] if *first == FIN | CLOSE)
+}
+
+/// What is no WebSocket: a reserved opcode, and bytes behind it.
+pub fn write_rubbish(dice: &mut Dice) -> Vec<u8> {
+    let mut bytes = vec![FIN | 3, MASKED];
+    bytes.resize(2 + dice.between(4, 400), 0xff);
+    bytes
+}
+
 /// A text message, now and then in fragments with a ping between them.
 pub fn write_text(dice: &mut Dice, text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();

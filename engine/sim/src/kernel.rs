@@ -100,6 +100,14 @@ impl Driver for Kernel {
         }
     }
 
+    fn shutdown(&mut self, token: Token) {
+        let mut world = self.world.borrow_mut();
+        if let Some(wire) = world.find(self.core, token) {
+            world.note("shutdown", u64::from(self.core), wire, b"");
+            world.wires[wire].is_half_closed = true;
+        }
+    }
+
     fn close(&mut self, token: Token) {
         let mut world = self.world.borrow_mut();
         if let Some(wire) = world.unsettle(self.core, token) {

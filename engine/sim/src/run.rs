@@ -43,6 +43,8 @@ pub struct Verdict {
     pub slow_cuts: u64,
     /// Sessions ended for want of a pong.
     pub ping_timeouts: u64,
+    /// Connections of which the engine ended its own direction first.
+    pub half_closes: usize,
 }
 
 /// Whether a run writes down what happens.
@@ -87,6 +89,7 @@ pub fn run(seed: u64, telling: Telling) -> Verdict {
     };
     if let Ok(world) = world.try_borrow_mut() {
         (verdict.hash, verdict.events) = (world.trace.hash(), world.trace.events());
+        verdict.half_closes = world.half_closes();
     }
     let book = book.open();
     (verdict.emits, verdict.receptions) = (book.emits(), book.receptions());

@@ -58,6 +58,9 @@ impl WebSocket {
         }
         self.take_answer(&mut heard);
         self.take_frames(&mut heard);
+        if world.wire(self.wire).has_lost_close {
+            heard.push(Heard::Rubbish("a reset that took the close frame along".into()));
+        }
         if reading.is_end {
             heard.push(Heard::End);
         }
@@ -92,6 +95,12 @@ impl WebSocket {
     /// Writes a text message.
     pub fn write(&self, world: &mut World, text: &str) {
         let bytes = frames::write_text(&mut world.dice, text);
+        world.write(self.wire, &bytes);
+    }
+
+    /// Writes what is no frame.
+    pub fn write_rubbish(&self, world: &mut World) {
+        let bytes = frames::write_rubbish(&mut world.dice);
         world.write(self.wire, &bytes);
     }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use socketville_sys::Token;
 
 use crate::dice::Dice;
+use crate::frames;
 
 /// A connection's number in the world.
 pub type WireId = usize;
@@ -68,6 +69,10 @@ pub struct Wire {
     pub room_bytes: usize,
     /// Bytes of the client that nobody had received when the server closed.
     pub unread_bytes: usize,
+    /// Whether the server has ended its direction: what it sent is still read, then the end, and what the client writes is still received.
+    pub is_half_closed: bool,
+    /// Whether a reset took a close frame along that the client should have read.
+    pub has_lost_close: bool,
     /// Whether a driver refused to adopt it: its bytes are lost.
     pub was_refused: bool,
     /// Whether nobody is at the client's end any more, without a word.
@@ -93,6 +98,8 @@ impl Wire {
             home: Home::Backlog,
             room_bytes,
             unread_bytes: 0,
+            is_half_closed: false,
+            has_lost_close: false,
             was_refused: false,
             is_forsaken: false,
             is_reported: false,
@@ -111,6 +118,20 @@ impl Wire {
         self.home = Home::Gone;
         self.unread_bytes = self.to_server.len();
         self.to_server.clear();
+    }
+
+    /// The client writes to a server that has closed: the answer is a reset, which destroys what it has not read yet. A server that had
+    /// ended its direction first, and heard its peer out for as long as it does, has done what it can.
+    pub fn write_in_vain(&mut self, bytes: &[u8]) {
+        self.unread_bytes += bytes.len();
+        let lost = self.to_client.make_contiguous();
+        self.has_lost_close |= !self.is_half_closed && frames::ends_with_close(lost);
+        self.to_client.clear();
+    }
+
+    /// Whether the client, once it has read what there is, sees the end.
+    pub const fn has_end(&self) -> bool {
+        self.is_half_closed || matches!(self.home, Home::Gone)
     }
 
     /// Bytes that the kernel can take now.
@@ -150,6 +171,7 @@ impl Wire {
 
     /// One send: how many bytes the kernel took, or `None` if the connection is broken.
     pub fn send(&mut self, dice: &mut Dice, bytes: &[u8]) -> Option<usize> {
+        assert!(!self.is_half_closed, "a send after our end");
         match self.client {
             Side::Reset => return None,
             Side::Closed if dice.percent(50) => return None,
@@ -201,5 +223,26 @@ mod tests {
         assert!((0..=4).all(|count| counts.contains(&count)), "whole, in part and not at all");
         wire.client = Side::Reset;
         assert_eq!(wire.send(&mut dice, b"a"), None);
+    }
+
+    /// The bug that the seeds 7 and 26 found: the client had not read the close frame when its next bytes met a closed connection.
+    #[test]
+    fn bytes_for_a_server_that_has_closed_destroy_what_was_not_read() {
+        let closed = |sent: &[u8], half_closes: bool| {
+            let mut wire = Wire::new(100);
+            wire.to_client.extend(sent);
+            wire.is_half_closed = half_closes;
+            wire.close();
+            wire.write_in_vain(b"more");
+            (wire.to_client.len(), wire.has_lost_close)
+        };
+        assert_eq!(closed(b"\x81\x01a\x88\x02\x03\xea", false), (0, true), "with a code");
+        assert_eq!(closed(b"\x88\x00", false), (0, true), "without one");
+        assert_eq!(
+            closed(b"\x81\x02ab", false),
+            (0, false),
+            "a connection that was cut: nothing was promised"
+        );
+        assert_eq!(closed(b"\x88\x00", true), (0, false), "its time is over");
     }
 }

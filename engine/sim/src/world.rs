@@ -76,7 +76,7 @@ impl World {
         self.note("write", 0, wire, bytes);
         let state = &mut self.wires[wire];
         match state.home {
-            Home::Gone => state.unread_bytes += bytes.len(),
+            Home::Gone => state.write_in_vain(bytes),
             _ if state.client == Side::Open => state.to_server.extend(bytes),
             _ => {}
         }
@@ -87,7 +87,7 @@ impl World {
         let state = &mut self.wires[wire];
         let count = state.to_client.len().min(bytes_max);
         let bytes: Vec<u8> = state.to_client.drain(..count).collect();
-        let is_end = matches!(state.home, Home::Gone) && state.to_client.is_empty();
+        let is_end = state.has_end() && state.to_client.is_empty();
         if count > 0 {
             self.note("read", 0, wire, &bytes);
         }
@@ -124,6 +124,8 @@ impl World {
             Home::Backlog | Home::Crossing(_) => false,
             // A client that has seen the end has ended its side, too.
             Home::Gone => matches!(wire.client, Side::Closed | Side::Reset) || wire.is_forsaken,
+            // And one that has seen ours: its own end is on its way.
+            Home::Core(..) if wire.is_half_closed && wire.client == Side::Open => wire.is_forsaken,
             Home::Core(..) => {
                 !wire.has_arrivals() && (wire.is_forsaken || (wire.to_client.is_empty() && !wire.is_watched))
             }
@@ -133,6 +135,11 @@ impl World {
     /// Connections that the server has not closed.
     pub fn open_at_server(&self) -> usize {
         self.wires.iter().filter(|wire| !matches!(wire.home, Home::Gone)).count()
+    }
+
+    /// Connections of which the server ended its own direction first.
+    pub fn half_closes(&self) -> usize {
+        self.wires.iter().filter(|wire| wire.is_half_closed).count()
     }
 
     /// Connections that were dropped between two cores are closed.

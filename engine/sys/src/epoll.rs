@@ -303,6 +303,12 @@ impl Driver for Epoll {
         }
     }
 
+    fn shutdown(&mut self, token: Token) {
+        if let Ok(file) = self.file(token) {
+            socket::finish(file);
+        }
+    }
+
     fn close(&mut self, token: Token) {
         let Some(slot) = self.leave(token) else { return };
         self.counters.closed += 1;

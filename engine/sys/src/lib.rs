@@ -124,9 +124,15 @@ pub trait Driver {
     /// Asks for one `Writable` as soon as the socket takes bytes again; at once if it already does.
     fn watch_writable(&mut self, token: Token);
 
+    /// Ends our direction alone: bytes the kernel has taken are still delivered, then the peer sees the end, while what it sends can still
+    /// be received. Nothing is sent afterwards. Who then reads to the peer's end and closes has ended without a reset.
+    ///
+    /// A system call or two: for connections that end while their peer may still be sending, not for all.
+    fn shutdown(&mut self, token: Token);
+
     /// Closes gracefully: bytes the kernel has taken are still delivered, then the end. The token is stale from now on.
     /// Bytes the peer has sent and nobody received are discarded first, for they would turn the end into a reset; what
-    /// arrives later still does (a peer that may be in the middle of a request is better read to its end).
+    /// arrives later still does (a peer that may be sending is better read to its end, after [`Driver::shutdown`]).
     fn close(&mut self, token: Token);
 
     /// Closes at once: bytes not yet delivered are dropped and the peer sees a reset where the kernel allows it.

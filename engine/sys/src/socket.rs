@@ -38,6 +38,12 @@ pub(crate) fn abort_on_close(socket: BorrowedFd<'_>) {
         unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, value, length) };
 }
 
+/// Ends our direction. Failing is harmless: the peer has broken the connection already, which the next receive says.
+pub(crate) fn finish(socket: BorrowedFd<'_>) {
+    // SAFETY: shutdown takes two integers and touches no memory.
+    let _broken = unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_WR) };
+}
+
 /// Switches an option on.
 pub(crate) fn enable(socket: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
     let on: libc::c_int = 1;

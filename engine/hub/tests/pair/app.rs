@@ -18,8 +18,13 @@ impl Pair {
                 Ok((_, None)) => break,
                 Ok((taken, Some(message))) => {
                     at += taken;
+                    let is_last = matches!(message, ws::Message::Close(_));
                     let incoming = self.hub.handle_message(self.now_ms, conn, message);
                     dispatch(self, incoming);
+                    if is_last {
+                        self.hub.ignore(conn, bytes.len() - at);
+                        break;
+                    }
                 }
                 Err(error) => {
                     self.hub.handle_ws_error(self.now_ms, conn, &error);

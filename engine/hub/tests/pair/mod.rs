@@ -12,8 +12,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use socketville_hub::{
-    Batch, Config, ConnId, Delivery, Effect, Hub, Id, Intake, Manner, NspId, Progress, Reason, Refusal,
-    Request, Selector, Settled, SocketKey,
+    Batch, Config, ConnId, Delivery, Effect, Hub, Id, Intake, Manner, NspId, Parting, Progress, Reason,
+    Refusal, Request, Selector, Settled, SocketKey,
 };
 use socketville_proto::encode;
 
@@ -44,6 +44,7 @@ pub(crate) struct Pair {
 struct Line {
     received: Vec<u8>,
     is_open: bool,
+    is_half_closed: bool,
     is_severed: bool,
     /// Bytes that the kernel still takes.
     room: usize,
@@ -93,6 +94,7 @@ impl Pair {
         self.lines.push(Line {
             received: Vec::new(),
             is_open: true,
+            is_half_closed: false,
             is_severed: false,
             room: usize::MAX,
             is_watched: false,
@@ -110,7 +112,7 @@ impl Pair {
 
     /// Bytes arrive; nothing is sent yet.
     pub(crate) fn feed(&mut self, conn: ConnId, bytes: impl AsRef<[u8]>) {
-        assert!(self.is_open(conn), "a closed connection says nothing");
+        assert!(self.is_held(conn), "a closed connection says nothing");
         self.hub.counters.bytes_in += bytes.as_ref().len() as u64;
         let mut all = self.hub.take_held(conn).unwrap_or_default();
         all.extend_from_slice(bytes.as_ref());
@@ -121,7 +123,10 @@ impl Pair {
         let mut at = 0;
         loop {
             match self.hub.intake(conn) {
-                Intake::Deaf => return,
+                Intake::Deaf => {
+                    self.hub.ignore(conn, bytes.len() - at);
+                    return self.run_effects();
+                }
                 Intake::WebSocket(decoder) => return self.read_websocket(conn, decoder, &mut bytes[at..]),
                 Intake::Http => {
                     let (taken, progress) = self.hub.handle_http(self.now_ms, conn, &bytes[at..]);
@@ -213,8 +218,9 @@ impl Pair {
         settled.blocked.iter().for_each(|conn| self.lines[conn.index as usize].is_watched = true);
         settled.broken.iter().for_each(|conn| self.hub.handle_end(*conn, Reason::TransportClose));
         for conn in settled.drained {
-            if !self.hub.is_lingering(conn) {
-                self.close(conn);
+            match self.hub.part(conn) {
+                Parting::HalfClose => self.lines[conn.index as usize].is_half_closed = true,
+                Parting::Close => self.close(conn),
             }
         }
         !batch.is_empty()
@@ -239,8 +245,13 @@ impl Pair {
         self.lines[conn.index as usize].is_severed = true;
     }
 
-    /// Whether the server still holds the connection.
+    /// Whether the client has not seen the end of the connection.
     pub(crate) fn is_open(&self, conn: ConnId) -> bool {
+        self.is_held(conn) && !self.lines[conn.index as usize].is_half_closed
+    }
+
+    /// Whether the server still holds the connection.
+    pub(crate) fn is_held(&self, conn: ConnId) -> bool {
         self.lines[conn.index as usize].is_open
     }
 

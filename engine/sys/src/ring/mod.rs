@@ -212,6 +212,10 @@ impl Driver for Ring {
         }
     }
 
+    fn shutdown(&mut self, token: Token) {
+        self.finish(token);
+    }
+
     fn close(&mut self, token: Token) {
         if let Some(slot) = self.leave(token) {
             self.counters.closed += 1;

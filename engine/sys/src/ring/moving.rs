@@ -1,4 +1,4 @@
-//! Connections that come from or go to another core, and ordinary descriptors of direct ones. Rare and therefore plain: each
+//! Connections that come from or go to another core, half-closes, and ordinary descriptors of direct ones. Rare and therefore plain: each
 //! is one question to the kernel whose answer is waited for.
 
 use std::io;
@@ -47,6 +47,21 @@ impl Ring {
         }
     }
 
+    /// Ends our direction, by the system call. The kernel gives every shutdown *request* to a worker thread (`REQ_F_FORCE_ASYNC`), which
+    /// costs the machine as much, but elsewhere and later: no worker of ours ever runs beside the cores. Only at the process's limit of
+    /// descriptors, where no twin can be had, one has to do.
+    pub(super) fn finish(&mut self, token: Token) {
+        let ordinary = self.slots.find(token).and_then(|slot| borrowed(slot.file.as_ref()));
+        if let Some(file) = ordinary {
+            return socket::finish(file);
+        }
+        match self.install(token) {
+            Ok(twin) => socket::finish(twin.as_fd()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_out_of_descriptors) => self.gate.push(&Request::shutdown(token, self.descriptors)),
+        }
+    }
+
     /// An ordinary twin of a direct descriptor.
     fn install(&mut self, token: Token) -> io::Result<OwnedFd> {
         if !self.slots.is_current(token) {
@@ -91,3 +106,35 @@ impl Ring {
 
 /// The offset that lets the kernel choose the place (`IORING_FILE_INDEX_ALLOC`).
 const ALLOCATE: i32 = -1;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ring::{Descriptors, RingOptions};
+    use crate::{Driver, Outgoing};
+
+    /// What serves at the limit of descriptors.
+    #[test]
+    fn a_worker_ends_our_direction_as_well() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        for descriptors in [Descriptors::Direct, Descriptors::Ordinary] {
+            let options = RingOptions { descriptors: Some(descriptors), ..RingOptions::default() };
+            let mut ring = Ring::with_options(None, options).expect("a ring");
+            let mut client = TcpStream::connect(listener.local_addr().expect("bound")).expect("a listener");
+            client.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+            let (server, _) = listener.accept().expect("the connection just made");
+            let token = ring.adopt(Passed::from(OwnedFd::from(server))).expect("a place");
+            ring.send(&[Outgoing { token, bytes: b"last" }], &mut Vec::new());
+            ring.gate.push(&Request::shutdown(token, descriptors));
+            ring.gate.submit();
+            let mut received = Vec::new();
+            client.read_to_end(&mut received).expect("a graceful end");
+            assert_eq!(received, b"last");
+            assert!(ring.slots.is_current(token), "only one direction has ended");
+        }
+    }
+}

@@ -3,7 +3,9 @@
 
 use std::os::fd::RawFd;
 
-use io_uring::opcode::{AcceptMulti, AsyncCancel, Close, FixedFdInstall, PollAdd, Recv, Send, SetSockOpt};
+use io_uring::opcode::{
+    AcceptMulti, AsyncCancel, Close, FixedFdInstall, PollAdd, Recv, Send, SetSockOpt, Shutdown,
+};
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{Fd, Fixed};
 
@@ -57,6 +59,12 @@ impl Request {
     /// would refuse.
     pub(super) fn cancel(target: Tag) -> Request {
         Request(AsyncCancel::new(target.pack()).build()).silent()
+    }
+
+    /// Ends our direction.
+    pub(super) fn shutdown(token: Token, descriptors: Descriptors) -> Request {
+        let shutdown = Shutdown::new(descriptors.number(token), libc::SHUT_WR);
+        Request(descriptors.mark(shutdown.build())).silent()
     }
 
     /// Frees the descriptor.

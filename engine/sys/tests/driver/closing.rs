@@ -7,8 +7,8 @@ use std::time::Duration;
 use socketville_sys::{Driver, Ready};
 
 use crate::harness::{
-    Kept, Kind, Pairs, Server, connect, expect_bytes, expect_echo, expect_end, expect_no_workers, pattern,
-    receive_one, send_one, slam, wait_until,
+    Guard, Kept, Kind, Pairs, Server, connect, expect_bytes, expect_echo, expect_end, expect_no_workers,
+    pattern, receive_one, send_one, slam, wait_until,
 };
 
 /// After this the driver does nothing any more: the end must have gone out.
@@ -42,6 +42,94 @@ pub(crate) fn unread_bytes_do_not_turn_the_end_into_a_reset<K: Kind>() {
     last_look(&mut driver);
     expect_bytes(&mut client, b"too much for me");
     expect_end(&mut client);
+}
+
+pub(crate) fn a_shutdown_ends_one_direction_after_the_last_bytes<K: Kind>() {
+    let mut driver = K::make(None);
+    let (passed, mut client) = Pairs::new().pair();
+    let token = driver.adopt(passed).expect("a place");
+    assert_eq!(send_one(&mut driver, token, &pattern(3, 100_000)), None);
+    driver.shutdown(token);
+    last_look(&mut driver);
+    expect_bytes(&mut client, &pattern(3, 100_000));
+    expect_end(&mut client);
+    client.write_all(b"still heard").expect("only our direction has ended");
+    wait_until(&mut driver, Ready::Readable(token));
+    assert_eq!(receive_one(&mut driver, token), Kept::Bytes(b"still heard".to_vec()));
+    drop(client);
+    wait_until(&mut driver, Ready::Readable(token));
+    assert_eq!(receive_one(&mut driver, token), Kept::Eof, "the peer ends, it does not break off");
+    driver.close(token);
+    last_look(&mut driver);
+}
+
+/// The bug that half-closing mends: a plain close resets if bytes come afterwards, and takes what was not delivered yet along.
+pub(crate) fn bytes_on_their_way_at_our_end_do_not_reset_it<K: Kind>() {
+    let mut driver = K::make(None);
+    let (passed, mut client) = Pairs::new().pair();
+    let token = driver.adopt(passed).expect("a place");
+    assert_eq!(send_one(&mut driver, token, b"too much for me"), None);
+    driver.shutdown(token);
+    last_look(&mut driver);
+    for _ in 0..10 {
+        client.write_all(&pattern(1, 5_000)).expect("nobody has reset the connection");
+        wait_until(&mut driver, Ready::Readable(token));
+        assert!(matches!(receive_one(&mut driver, token), Kept::Bytes(_)));
+    }
+    client.shutdown(std::net::Shutdown::Write).expect("connected");
+    let guard = Guard::new();
+    while receive_one(&mut driver, token) != Kept::Eof {
+        guard.check("the end does not come");
+    }
+    driver.close(token);
+    last_look(&mut driver);
+    expect_bytes(&mut client, b"too much for me");
+    expect_end(&mut client);
+}
+
+pub(crate) fn a_close_right_after_a_shutdown_delivers_everything<K: Kind>() {
+    let (mut driver, pairs) = (K::make(None), Pairs::new());
+    for length in [1, 100_000] {
+        let (passed, mut client) = pairs.pair();
+        let token = driver.adopt(passed).expect("a place");
+        assert_eq!(send_one(&mut driver, token, &pattern(length, length)), None);
+        driver.shutdown(token);
+        driver.close(token);
+        last_look(&mut driver);
+        expect_bytes(&mut client, &pattern(length, length));
+        expect_end(&mut client);
+    }
+}
+
+pub(crate) fn a_shutdown_of_a_broken_connection_is_nothing<K: Kind>() {
+    let mut driver = K::make(None);
+    let (passed, client) = Pairs::new().pair();
+    let token = driver.adopt(passed).expect("a place");
+    slam(client);
+    wait_until(&mut driver, Ready::Readable(token));
+    driver.shutdown(token);
+    assert_eq!(receive_one(&mut driver, token), Kept::Failed(libc::ECONNRESET));
+    driver.shutdown(token);
+    driver.close(token);
+    last_look(&mut driver);
+}
+
+pub(crate) fn shutdowns_by_the_hundred_start_no_worker<K: Kind>() {
+    let (mut driver, pairs) = (K::make(None), Pairs::new());
+    let ends: Vec<_> = (0..200)
+        .map(|_| {
+            let (passed, client) = pairs.pair();
+            (driver.adopt(passed).expect("a place"), client)
+        })
+        .collect();
+    ends.iter().for_each(|&(token, _)| driver.shutdown(token));
+    last_look(&mut driver);
+    expect_no_workers();
+    for (token, mut client) in ends {
+        expect_end(&mut client);
+        driver.close(token);
+    }
+    last_look(&mut driver);
 }
 
 pub(crate) fn a_reset_by_the_peer_is_a_failure<K: Kind>() {
@@ -78,12 +166,13 @@ pub(crate) fn stale_tokens_are_counted_and_touch_nothing<K: Kind>() {
     let before = driver.counters().stale_tokens;
     driver.close(stale);
     driver.reset(stale);
+    driver.shutdown(stale);
     driver.watch_writable(stale);
     driver.receive(&[stale], &mut |_, received| panic!("{received:?}"));
     assert_eq!(send_one(&mut driver, stale, b"to nobody"), None);
     assert_eq!(driver.pass(stale).expect_err("gone").kind(), ErrorKind::NotFound);
     assert_eq!(driver.peer_address(stale).expect_err("gone").kind(), ErrorKind::NotFound);
-    assert_eq!(driver.counters().stale_tokens, before + 7);
+    assert_eq!(driver.counters().stale_tokens, before + 8);
     assert_eq!(send_one(&mut driver, current, b"to somebody"), None);
     expect_bytes(&mut client, b"to somebody");
 }

@@ -1,0 +1,167 @@
+//! How connections end: after their last bytes, after their peer's, or at once.
+//!
+//! Not the ends of sessions, which are told before. The rule is that of RFC 9112 section 9.6 and RFC 6455 section 7.1.1: who closes while its peer
+//! may still be sending resets the connection, and takes along what the peer has not read yet.
+//!
+//! ```text
+//! the peer may be sending   Lingering: last bytes -> our end -> bytes are ignored -> the peer's end, or a limit -> closed
+//! it has sent its last      Closing:   last bytes -> closed
+//! it is broken, or too slow            closed
+//! ```
+
+use socketville_proto::http::KeepAlive;
+
+use crate::conns::{Conn, Phase, Role};
+use crate::limits::{LINGER_BYTES_MAX, LINGER_MS};
+use crate::session::Link;
+use crate::{ConnId, Effect, Hub, Reason};
+
+/// How a connection ends once its last bytes are with the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Parting {
+    /// It closes, and is forgotten.
+    Close,
+    /// Only our direction ends.
+    HalfClose,
+}
+
+impl Phase {
+    const fn is_lingering(&self) -> bool {
+        matches!(self, Self::Lingering { .. })
+    }
+}
+
+impl Hub {
+    /// The peer will send nothing more; it may still read. An answer that is due or being made still leaves.
+    pub fn handle_eof(&mut self, now_ms: u64, conn: ConnId) {
+        let is_idle = self.outbox.is_idle(conn);
+        let Some(state) = self.conn_mut(conn) else { return };
+        match state.phase {
+            Phase::Answering => {
+                state.keep = KeepAlive::Close;
+                state.has_ended = true;
+            }
+            Phase::Http if !is_idle => self.close_conn(now_ms, conn),
+            Phase::Closing | Phase::Lingering { .. } if !is_idle => self.set_phase(conn, Phase::Closing),
+            _ => self.handle_end(conn, Reason::TransportClose),
+        }
+    }
+
+    /// The peer has ended or broken the connection.
+    pub fn handle_end(&mut self, conn: ConnId, reason: Reason) {
+        let Some(state) = self.conn_mut(conn) else { return };
+        let phase = std::mem::replace(&mut state.phase, Phase::Closing);
+        self.conns_lingering -= usize::from(phase.is_lingering());
+        match phase {
+            Phase::WebSocket { session, role: Role::Transport(_), .. } => self.lose_session(session, reason),
+            Phase::WebSocket { session, role: Role::Probe, .. } => self.abandon_probe(session),
+            Phase::Parked(session) => self.lose_session(session, Reason::TransportError),
+            Phase::Body(upload) => {
+                if let Some(session) = upload.session().filter(|&key| self.is_posting(key, conn)) {
+                    self.lose_session(session, Reason::TransportError);
+                }
+            }
+            Phase::WebSocket { role: Role::Bare, .. }
+            | Phase::Vacant
+            | Phase::Http
+            | Phase::Answering
+            | Phase::Closing
+            | Phase::Lingering { .. } => {}
+        }
+        self.cut(conn);
+    }
+
+    /// The server has closed the descriptor.
+    pub fn forget(&mut self, conn: ConnId) {
+        if let Some(state) = self.conn_mut(conn) {
+            let was_lingering = state.phase.is_lingering();
+            *state = Conn::vacant();
+            self.conns_open -= 1;
+            self.conns_lingering -= usize::from(was_lingering);
+            self.outbox.forget(conn);
+        }
+    }
+
+    /// Ends a connection after its last bytes; its peer has sent all that it had to.
+    pub(crate) fn close_conn(&mut self, now_ms: u64, conn: ConnId) {
+        if let Some(state) = self.conn_mut(conn) {
+            state.held = None;
+            self.set_phase(conn, Phase::Closing);
+            self.outbox.close(conn);
+            self.set_conn_deadline(conn, now_ms + LINGER_MS);
+        }
+    }
+
+    /// Ends a connection after its last bytes and whatever the peer still sends.
+    pub(crate) fn linger(&mut self, now_ms: u64, conn: ConnId) {
+        self.close_conn(now_ms, conn);
+        if !self.is_stopping && self.conn_mut(conn).is_some_and(|state| !state.has_ended) {
+            self.set_phase(conn, Phase::Lingering { ignored_bytes: 0 });
+        }
+    }
+
+    /// Bytes came that nobody reads. Who has more to say than it had to is heard out, up to a limit.
+    pub fn ignore(&mut self, conn: ConnId, bytes: usize) {
+        let may_linger = !self.is_stopping && !self.outbox.is_idle(conn);
+        let Some(state) = self.conn_mut(conn).filter(|_| bytes > 0) else { return };
+        let count = u32::try_from(bytes).unwrap_or(u32::MAX);
+        match state.phase {
+            Phase::Lingering { ref mut ignored_bytes } => {
+                *ignored_bytes = ignored_bytes.saturating_add(count);
+                if *ignored_bytes > LINGER_BYTES_MAX {
+                    self.handle_end(conn, Reason::TransportError);
+                }
+            }
+            Phase::Closing if may_linger => self.set_phase(conn, Phase::Lingering { ignored_bytes: count }),
+            _ => {}
+        }
+    }
+
+    /// What becomes of a connection whose last bytes are with the kernel.
+    pub fn part(&self, conn: ConnId) -> Parting {
+        let state = self.conns.get(conn.index as usize).filter(|state| state.generation == conn.generation);
+        if state.is_some_and(|state| state.phase.is_lingering()) {
+            Parting::HalfClose
+        } else {
+            Parting::Close
+        }
+    }
+
+    fn set_phase(&mut self, conn: ConnId, phase: Phase) {
+        let is_lingering = phase.is_lingering();
+        let Some(state) = self.conn_mut(conn) else { return };
+        let was_lingering = std::mem::replace(&mut state.phase, phase).is_lingering();
+        self.conns_lingering += usize::from(is_lingering);
+        self.conns_lingering -= usize::from(was_lingering);
+    }
+
+    /// Ends a connection at once.
+    pub(crate) fn cut(&mut self, conn: ConnId) {
+        if let Some(state) = self.conn_mut(conn) {
+            state.held = None;
+            self.set_phase(conn, Phase::Closing);
+            self.effects.push_back(Effect::Close(conn));
+        }
+    }
+
+    /// Cuts those who owe too much: no peer makes us keep more than its share.
+    pub fn cut_slow(&mut self) {
+        while let Some(conn) = self.outbox.take_overflowed() {
+            self.counters.slow_cut += 1;
+            self.handle_end(conn, Reason::TransportError);
+        }
+        while let Some(session) = self.slow_sessions.pop() {
+            // It stands here once per packet that did not fit.
+            if self.sessions.find(session).is_some() {
+                self.counters.slow_cut += 1;
+                // It may have gone on to a WebSocket since its buffer was full.
+                if let Some(Link::WebSocket(conn)) = self.sessions.find(session).map(|session| &session.link)
+                {
+                    let conn = *conn;
+                    self.cut(conn);
+                }
+                self.lose_session(session, Reason::TransportError);
+            }
+        }
+    }
+}
