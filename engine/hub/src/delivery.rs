@@ -12,13 +12,14 @@ use socketville_proto::sio::msgpack;
 use socketville_proto::{encode, sio, ws};
 
 use crate::forms::Forms;
+use crate::limits::FLUSH_INTERVAL_MS_MAX;
 use crate::members::{Bitset, Members};
 use crate::namespaces::Namespace;
 use crate::session::Link;
 use crate::socket_ids::SocketIds;
 use crate::sockets::{Socket, Standing};
 use crate::table::Table;
-use crate::{Hub, Id, NspId, Position, Range, SessionKey, SocketKey};
+use crate::{Hub, Id, NspId, Outbox, Position, Range, SessionKey, SocketKey};
 
 /// Where a socket's packets go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,9 @@ pub struct Selector<'a> {
     pub volatile: bool,
     /// Whether the packet goes as it is also to those who agreed upon compression.
     pub uncompressed: bool,
+    /// Milliseconds that it may wait for others; `None` is what its namespace allows, and more than
+    /// [`FLUSH_INTERVAL_MS_MAX`] is that.
+    pub flush_within_ms: Option<u8>,
 }
 
 /// A broadcast on its way to other cores; encoded already.
@@ -61,6 +65,8 @@ pub struct Record {
     pub volatile: bool,
     /// As in [`Selector`].
     pub uncompressed: bool,
+    /// As in [`Selector`]; from when the record arrives.
+    pub flush_within_ms: Option<u8>,
     /// WebSocket frames, with their headers.
     pub bytes: Box<[u8]>,
     /// How many.
@@ -261,6 +267,25 @@ impl Hub {
     }
 
     fn deliver(&mut self, nsp: NspId, selector: &Selector<'_>, range: Range, frames: u32) -> usize {
+        let own_ms = || self.namespaces.find(nsp).map_or(0, |namespace| namespace.flush_interval_ms);
+        match selector.flush_within_ms.unwrap_or_else(own_ms).min(FLUSH_INTERVAL_MS_MAX) {
+            0 => self.deliver_by(nsp, selector, range, frames, 0, Outbox::append),
+            ms => self.deliver_by(nsp, selector, range, frames, ms, |outbox, lane, range| {
+                outbox.append_within(lane, range, ms);
+            }),
+        }
+    }
+
+    /// `append` makes it due to a lane: a parameter, so that a recipient without an allowance costs not even a look.
+    fn deliver_by(
+        &mut self,
+        nsp: NspId,
+        selector: &Selector<'_>,
+        range: Range,
+        frames: u32,
+        allowance_ms: u8,
+        append: impl Fn(&mut Outbox, u32, Range),
+    ) -> usize {
         let mut selection = std::mem::take(&mut self.selection);
         let mut sockets = 0;
         let mut polls: SmallVec<[u32; 64]> = SmallVec::new();
@@ -274,7 +299,7 @@ impl Hub {
                 Some(Route::Lane(lane)) if !selector.volatile || outbox.is_writable(*lane) => {
                     let form = outbox.form(*lane);
                     let range = forms.of(form, press.as_deref_mut(), outbox, counters);
-                    outbox.append(*lane, range);
+                    append(outbox, *lane, range);
                     sockets += 1;
                 }
                 Some(Route::Lane(_)) => counters.volatile_dropped += 1,
@@ -295,7 +320,7 @@ impl Hub {
             if selector.volatile && !self.is_writable(Route::Poll(session)) {
                 self.counters.volatile_dropped += 1;
             } else {
-                self.append_to_poll(session, range);
+                self.append_to_poll(session, range, allowance_ms);
                 sockets += 1;
             }
         }
@@ -311,7 +336,7 @@ impl Hub {
                 let range = Forms::new(range).of(form, press, &mut self.outbox, &mut self.counters);
                 self.outbox.append(lane, range);
             }
-            Route::Poll(session) => self.append_to_poll(session, range),
+            Route::Poll(session) => self.append_to_poll(session, range, 0),
             Route::Nobody => {}
         }
     }
@@ -324,7 +349,7 @@ impl Hub {
                 let range = Forms::new(range).of(form, None, &mut self.outbox, &mut self.counters);
                 self.outbox.append(lane, range);
             }
-            Route::Poll(session) => self.append_to_poll(session, range),
+            Route::Poll(session) => self.append_to_poll(session, range, 0),
             Route::Nobody => {}
         }
     }
@@ -333,7 +358,7 @@ impl Hub {
         match route {
             Route::Lane(lane) => self.outbox.is_writable(lane),
             Route::Poll(index) => self.sessions.at(index).is_some_and(
-                |(_, session)| matches!(&session.link, Link::Polling(polling) if polling.parked.is_some() && !polling.is_due),
+                |(_, session)| matches!(&session.link, Link::Polling(polling) if polling.parked.is_some() && !polling.is_due && polling.waits_until_ms.is_none()),
             ),
             Route::Nobody => false,
         }
@@ -388,6 +413,7 @@ impl Record {
             skip: self.skip,
             volatile: self.volatile,
             uncompressed: self.uncompressed,
+            flush_within_ms: self.flush_within_ms,
         })
     }
 }
@@ -468,6 +494,7 @@ impl Selector<'_> {
             skip: self.skip,
             volatile: self.volatile,
             uncompressed: self.uncompressed,
+            flush_within_ms: self.flush_within_ms,
             bytes: bytes.into(),
             frames,
             position: None,
