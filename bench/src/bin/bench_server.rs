@@ -1,7 +1,7 @@
 //! The measured app on this engine: `join`, `pub`, `burst`, `echo`, as every rival serves it.
 //!
-//! Not a benchmark: `fanout` and `compare` drive it. `PORT` and `CORES` come from the environment, and `DEFLATE=1` for
-//! compression of every message.
+//! Not a benchmark: `fanout` and `compare` drive it. `PORT` and `CORES` come from the environment, `DEFLATE=1` for
+//! compression of every message, and `FLUSH_INTERVAL_MS` for messages that may wait.
 
 use serde::Deserialize;
 use socketville::{Ack, Deflate, Driver, HttpRequest, HttpResponse, Method, Server, Socket};
@@ -38,6 +38,8 @@ fn main() -> socketville::Result<()> {
     if std::env::var("DEFLATE").is_ok_and(|value| value == "1") {
         io.per_message_deflate(Deflate { threshold_bytes: 0, ..Deflate::default() });
     }
+    // Milliseconds that messages may wait for others.
+    io.of("/").flush_interval(std::time::Duration::from_millis(number("FLUSH_INTERVAL_MS", 0) as u64));
     io.on("join", |socket: Socket, room: String, ack: Ack| {
         ack.send(socket.join(room).is_ok());
     })
