@@ -8,8 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use socketville_proto::sio::msgpack;
-use socketville_proto::{encode, sio, ws};
+use socketville_proto::encode;
 
 use crate::forms::Forms;
 use crate::limits::FLUSH_INTERVAL_MS_MAX;
@@ -19,7 +18,7 @@ use crate::session::Link;
 use crate::socket_ids::SocketIds;
 use crate::sockets::{Socket, Standing};
 use crate::table::Table;
-use crate::{Hub, Id, NspId, Outbox, Position, Range, SessionKey, SocketKey};
+use crate::{Hub, Id, NspId, Outbox, Position, Range, Record, SessionKey, SocketKey};
 
 /// Where a socket's packets go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,33 +47,6 @@ pub struct Selector<'a> {
     /// Milliseconds that it may wait for others; `None` is what its namespace allows, and more than
     /// [`FLUSH_INTERVAL_MS_MAX`] is that.
     pub flush_within_ms: Option<u8>,
-}
-
-/// A broadcast on its way to other cores; encoded already.
-#[derive(Debug)]
-pub struct Record {
-    /// Whose namespace.
-    pub nsp: NspId,
-    /// As in [`Selector`].
-    pub to: SmallVec<[Box<str>; 1]>,
-    /// As in [`Selector`].
-    pub except: SmallVec<[Box<str>; 1]>,
-    /// As in [`Selector`].
-    pub skip: Option<Id>,
-    /// As in [`Selector`].
-    pub volatile: bool,
-    /// As in [`Selector`].
-    pub uncompressed: bool,
-    /// As in [`Selector`]; from when the record arrives.
-    pub flush_within_ms: Option<u8>,
-    /// WebSocket frames, with their headers.
-    pub bytes: Box<[u8]>,
-    /// How many.
-    pub frames: u32,
-    /// Its place in the history, if there is one.
-    pub position: Option<Position>,
-    /// Whether it was sent to one socket, and so to this core's only.
-    pub is_alone: bool,
 }
 
 /// How a packet to one socket is sent; see [`Selector`].
@@ -385,39 +357,6 @@ impl Hub {
     }
 }
 
-impl Record {
-    /// The event's array, with placeholders for what is binary; `None` if it cannot be read.
-    pub fn array(&self) -> Option<Cow<'_, str>> {
-        let (opcode, payload) = ws::server_frames(&self.bytes).next()?;
-        if opcode == ws::Opcode::Binary {
-            return match msgpack::decode(payload).ok()? {
-                msgpack::Packet::Event { payload, .. } => Some(payload.json.into()),
-                _ => None,
-            };
-        }
-        let text = str::from_utf8(payload).ok()?.strip_prefix('4')?;
-        match sio::decode(text).ok()? {
-            sio::Packet::Event { args, .. } => Some(args.json().into()),
-            _ => None,
-        }
-    }
-
-    /// Looks at the selection of this record.
-    pub fn with_selector<R>(&self, look: impl FnOnce(&Selector<'_>) -> R) -> R {
-        let to: SmallVec<[Cow<'_, str>; 4]> = self.to.iter().map(|name| Cow::Borrowed(&**name)).collect();
-        let except: SmallVec<[Cow<'_, str>; 4]> =
-            self.except.iter().map(|name| Cow::Borrowed(&**name)).collect();
-        look(&Selector {
-            to: &to,
-            except: &except,
-            skip: self.skip,
-            volatile: self.volatile,
-            uncompressed: self.uncompressed,
-            flush_within_ms: self.flush_within_ms,
-        })
-    }
-}
-
 /// An event's array with its place as one more argument: where the official client looks for it.
 fn with_position(payload: &[u8], position: Position) -> Vec<u8> {
     let mut placed = Vec::with_capacity(payload.len() + 20);
@@ -481,24 +420,6 @@ impl Selector<'_> {
         }
         if let Some(slot) = self.skip.and_then(|id| ids.find(&id, sockets)) {
             selection.remove(slot);
-        }
-    }
-
-    /// The same for other cores, with the bytes.
-    pub fn record(&self, nsp: NspId, bytes: &[u8], frames: u32) -> Record {
-        let names = |names: &[Cow<'_, str>]| names.iter().map(|name| Box::from(&**name)).collect();
-        Record {
-            nsp,
-            to: names(self.to),
-            except: names(self.except),
-            skip: self.skip,
-            volatile: self.volatile,
-            uncompressed: self.uncompressed,
-            flush_within_ms: self.flush_within_ms,
-            bytes: bytes.into(),
-            frames,
-            position: None,
-            is_alone: false,
         }
     }
 }
