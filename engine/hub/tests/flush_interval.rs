@@ -2,7 +2,7 @@
 
 mod pair;
 
-use pair::client::{text, upgrade_session};
+use pair::client::{frame, text, upgrade_session};
 use pair::{Client, Pair};
 use proptest::prelude::*;
 use socketville_hub::limits::{ARENA_WAITING_BYTES_MAX, FLUSH_INTERVAL_MS_MAX};
@@ -89,13 +89,16 @@ fn what_does_not_wait_takes_along_what_does() {
     pair.emit(client.key, "[2]");
     pair.turn();
     assert_eq!((pair.frames(client.conn), pair.sends - sends), (vec![event(1), event(2)], 1));
+    pair.within(100, "[0]");
+    pair.say(client.conn, frame(0x89, b"you?"));
+    assert_eq!(pair.frames(client.conn), [event(0), "Pong you?".into()], "who waits reads");
     pair.within(100, "[3]");
     pair.tell(client.conn, "40/a,");
     let frames = pair.frames(client.conn);
     assert!(frames[0] == event(3) && frames[1].starts_with("40/a,") && frames.len() == 2, "{frames:?}");
     assert!(pair.frames(other.conn).is_empty());
     pair.pass_ms(100);
-    assert_eq!(pair.frames(other.conn), [event(1), event(3)]);
+    assert_eq!(pair.frames(other.conn), [event(1), event(0), event(3)]);
     pair.pass_ms(25_000 - 100 - 10);
     pair.within(100, "[4]");
     pair.pass_ms(50);

@@ -164,6 +164,19 @@ fn the_arena_is_crowded_by_bytes_or_by_links_while_somebody_waits() {
     assert!(small < ARENA_WAITING_BYTES_MAX / 4, "links count");
 }
 
+/// The arena at its hard limit: what waits goes into backlogs with what is due, and loses nothing.
+#[test]
+fn a_spill_keeps_what_waits() {
+    let mut line = Line::new();
+    line.within(0, b"a", 50);
+    line.within(1, b"x", 50);
+    line.at_once(1, b"y");
+    line.outbox.spill();
+    line.within(0, b"b", 50);
+    line.turn(0);
+    assert_eq!((line.got[0].as_slice(), line.got[1].as_slice()), (&b"ab"[..], &b"xy"[..]));
+}
+
 proptest! {
     /// Content and order are those of a twin without allowances, nothing is later than allowed, and there are no more sends.
     #[test]
