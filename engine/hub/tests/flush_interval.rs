@@ -3,10 +3,12 @@
 mod pair;
 
 use pair::client::{frame, text, upgrade_session};
+use pair::eio3::allowing;
 use pair::{Client, Pair};
 use proptest::prelude::*;
 use socketville_hub::limits::{ARENA_WAITING_BYTES_MAX, FLUSH_INTERVAL_MS_MAX};
 use socketville_hub::{Config, Counters, Delivery, Ending, Selector};
+use socketville_proto::encode::Kind;
 
 impl Pair {
     /// A broadcast to all of `/` that may wait, and the end of its turn.
@@ -321,6 +323,31 @@ fn an_upgrade_while_waiting_loses_and_repeats_nothing() {
     assert_eq!(pair.frames(conn), [event(3)]);
     pair.pass_ms(500);
     assert_eq!((pair.frames(conn).len(), pair.hub.gauges().arena_bytes), (0, 0));
+}
+
+/// Other forms of a packet wait as it does, made once, and lie side by side as it does.
+#[test]
+fn other_forms_wait_too() {
+    let mut pair = allowing(Config::default());
+    let (v3, v4) = ([pair.join_v3(""), pair.join_v3("")], pair.join_websocket());
+    let (nsp, sends) = (pair.nsp("/"), pair.sends);
+    let selector = Selector { flush_within_ms: Some(20), ..Selector::default() };
+    for number in 0..3u8 {
+        let payload = br#"["b",{"_placeholder":true,"num":0}]"#;
+        pair.hub.broadcast(nsp, &selector, Kind::Event, payload, &[vec![number]]);
+        pair.turn();
+        pair.pass_ms(1);
+    }
+    assert_eq!((pair.sends - sends, pair.hub.counters.encodes_v3), (0, 3));
+    pair.pass_ms(20);
+    assert_eq!(pair.sends - sends, 3);
+    for client in &v3 {
+        let attachments: Vec<_> = pair.frames(client.conn).into_iter().skip(1).step_by(2).collect();
+        assert_eq!(attachments, ["[4, 0]", "[4, 1]", "[4, 2]"]);
+    }
+    let attachments: Vec<_> = pair.frames(v4.conn).into_iter().skip(1).step_by(2).collect();
+    assert_eq!(attachments, ["[0]", "[1]", "[2]"]);
+    assert_eq!(pair.hub.gauges().arena_bytes, 0);
 }
 
 /// What the engine is told in a step of the property below.
