@@ -3,20 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
+use crate::contestants::Contestant;
 use crate::payload::{PREFIX, SUFFIX};
 use crate::served::Served;
-use crate::swarm::{Sink, Swarm, Target};
-
-/// What a server promises to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// The whole app.
-    App,
-    /// Only `pub` and `burst` to all: the floor.
-    Broadcasts,
-}
+use crate::swarm::{Sink, Swarm, Target, Transport};
 
 /// Everything that three clients heard.
 #[derive(Default)]
@@ -34,15 +26,22 @@ impl Sink for Heard {
 ///
 /// # Errors
 /// What was expected and what came instead.
-pub fn check(served: &Served, depth: Depth) -> Result<()> {
+pub fn check(served: &Served, transport: Transport) -> Result<()> {
     let mut swarm = Swarm::new()?;
-    swarm.connect(Target { address: served.address(), clients: 3, source_offset: 0 })?;
-    if depth == Depth::App {
-        check_echo(&mut swarm)?;
-        check_room(&mut swarm)?;
-    }
+    swarm.connect(Target { transport, ..Target::new(served.address(), 3) })?;
+    check_echo(&mut swarm)?;
+    check_room(&mut swarm)?;
     check_all(&mut swarm)?;
     check_burst(&mut swarm)
+}
+
+/// Starts somebody for the questions alone, and ends it.
+///
+/// # Errors
+/// As [`check`], or when it does not start.
+pub fn check_contestant(contestant: &Contestant, cores: &str) -> Result<()> {
+    let served = contestant.start(cores)?;
+    check(&served, contestant.transport).with_context(|| format!("{} answers wrongly", contestant.name))
 }
 
 fn check_echo(swarm: &mut Swarm) -> Result<()> {

@@ -1,78 +1,186 @@
-//! The comparison: rows of loads, columns of servers, several rounds in which the servers take turns,
-//! medians. It measures nothing itself; taking turns is what makes two figures of a noisy machine comparable.
+//! The comparison: contestants take turns, round after round, so that a machine that grows busy is busy for
+//! everybody. It measures nothing itself and prints what happens while it happens.
 
-use std::fmt::Write as _;
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
+use anyhow::Result;
+
+use crate::answers;
 use crate::contestants::Contestant;
-use crate::outcome::{Outcome, Verdict};
-use crate::scenario::{Load, Pace};
+use crate::idle::{self, Plan};
+use crate::outcome::{Outcome, Unit, Verdict};
+use crate::plan::{Chapter, Row, Trial};
+use crate::results::{CellResult, RowResult};
+use crate::scenario;
+use crate::swarm::Faults;
 
-/// One line of the table: a load and who faces it.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// What it is, in a few words.
-    pub title: String,
-    /// The load.
-    pub load: Load,
-    /// Who faces it; ratios are against the first.
-    pub contestants: Vec<Contestant>,
+/// Who takes part, where, how often.
+pub struct Comparison {
+    /// Everybody who is needed, built, by name.
+    pub contestants: HashMap<String, Contestant>,
+    /// Rounds.
+    pub rounds: usize,
+    /// Cores of the servers, as taskset has it.
+    pub server_cores: String,
+    /// Core of the swarm.
+    pub swarm_cores: String,
 }
 
-/// The outcomes of one contestant in one row, one for each round.
-#[derive(Clone, Debug)]
-pub struct Cell {
-    /// The contestant's name.
-    pub name: String,
-    /// Its outcomes.
-    pub outcomes: Vec<Outcome>,
-}
-
-/// The loads of the standard comparison. The floors that belong to each are `floors`: plain ones, and those
-/// that coalesce.
-#[must_use]
-pub fn standard_loads(is_small: bool) -> Vec<(String, Load, u32)> {
-    let paced = |clients, rate, seconds| Load {
-        clients,
-        bytes: 128,
-        pace: Pace::Paced { rate, seconds },
-        warmup_s: 0.5,
-    };
-    let burst = |clients, count, repeats| Load {
-        clients,
-        bytes: 128,
-        pace: Pace::Burst { count, every: 16, repeats },
-        warmup_s: 0.0,
-    };
-    if is_small {
-        let loads = [paced(50, 20.0, 0.5), burst(50, 64, 1)];
-        return loads
-            .into_iter()
-            .zip([1, 16])
-            .map(|(load, coalesce)| ("small".to_owned(), load, coalesce))
-            .collect();
+impl Comparison {
+    /// Builds everybody who takes part in these chapters and is wanted (all, if nobody is named).
+    ///
+    /// # Errors
+    /// When somebody cannot be built.
+    pub fn build(chapters: &[Chapter], wanted: &[String], rounds: usize) -> Result<Comparison> {
+        let names: HashSet<&str> =
+            chapters.iter().flat_map(|chapter| &chapter.rows).flat_map(|row| row.names).copied().collect();
+        let is_wanted = |name: &str| {
+            let is_it = |word: &String| {
+                name == word || name.strip_prefix(word.as_str()).is_some_and(|rest| rest.starts_with('-'))
+            };
+            wanted.is_empty() || wanted.iter().any(is_it)
+        };
+        let mut contestants = HashMap::new();
+        for name in names.into_iter().filter(|name| is_wanted(name)) {
+            contestants.insert(name.to_owned(), Contestant::named(name)?);
+        }
+        let (server_cores, swarm_cores) = ("0".to_owned(), "1".to_owned());
+        Ok(Comparison { contestants, rounds, server_cores, swarm_cores })
     }
-    vec![
-        ("paced 50/s to 1000 clients, 128 B".to_owned(), paced(1000, 50.0, 4.0), 1),
-        ("paced 5/s to 10 000 clients, 128 B".to_owned(), paced(10_000, 5.0, 4.0), 1),
-        ("bursts of 960, yield after 16, 1000 clients, 128 B".to_owned(), burst(1000, 960, 3), 16),
-    ]
+
+    /// Asks everybody once whether they answer rightly, before anybody measures how fast.
+    ///
+    /// # Errors
+    /// Whoever does not.
+    pub fn check_answers(&self) -> Result<()> {
+        let mut all: Vec<&Contestant> = self.contestants.values().collect();
+        all.sort_by_key(|contestant| &contestant.name);
+        all.into_iter().try_for_each(|contestant| answers::check_contestant(contestant, &self.server_cores))
+    }
+
+    /// All rounds of one row: in each round everybody takes part once. Who cannot be measured has failed, and is not
+    /// asked again; the others go on.
+    #[must_use]
+    pub fn measure(&self, chapter: &Chapter, row: &Row) -> RowResult {
+        let present = row.names.iter().filter_map(|name| self.contestants.get(*name));
+        let mut entrants: Vec<Entrant<'_>> = present.map(Entrant::new).collect();
+        for round in 1..=self.rounds {
+            for entrant in &mut entrants {
+                if round <= row.rounds(&entrant.contestant.name, self.rounds) && !entrant.has_failed {
+                    self.take_turn(entrant, row, round);
+                }
+            }
+        }
+        let mut outcomes = entrants.iter().flat_map(|entrant| &entrant.outcomes);
+        let unit = outcomes.next().map_or(Unit::Delivery, |outcome| outcome.unit);
+        RowResult {
+            chapter: chapter.name.to_owned(),
+            question: chapter.question.to_owned(),
+            title: row.title.clone(),
+            figure: row.figure.name().to_owned(),
+            unit: unit.name().to_owned(),
+            cells: entrants.iter().map(Entrant::cell).collect(),
+        }
+    }
+
+    fn take_turn(&self, entrant: &mut Entrant<'_>, row: &Row, round: usize) {
+        let started = Instant::now();
+        match self.measure_one(entrant.contestant, row.trial) {
+            Ok(outcome) => {
+                let took_s = started.elapsed().as_secs_f64();
+                eprintln!("  {round}/{} {} ({took_s:.1} s)", self.rounds, progress(&outcome));
+                entrant.outcomes.push(outcome);
+            }
+            Err(error) => {
+                eprintln!("  {round}/{} {}: FAILED: {error:#}", self.rounds, entrant.contestant.name);
+                entrant.has_failed = true;
+            }
+        }
+    }
+
+    fn measure_one(&self, contestant: &Contestant, trial: Trial) -> Result<Outcome> {
+        match trial {
+            Trial::Load(load) => scenario::run_against(contestant, &self.server_cores, load),
+            Trial::Idle(clients) => {
+                let plan = Plan {
+                    clients,
+                    per_process: IDLE_PER_PROCESS,
+                    server_cores: self.server_cores.clone(),
+                    swarm_cores: self.swarm_cores.clone(),
+                    settle_s: 1.0,
+                };
+                Ok(held(&idle::measure(contestant, &plan)?))
+            }
+        }
+    }
 }
 
-/// The median of `value` over the rounds that may be quoted, or over those that were at least correct if none
-/// may.
-#[must_use]
-pub fn median(outcomes: &[Outcome], value: impl Fn(&Outcome) -> Option<f64>) -> Option<f64> {
-    let of = |verdict: Verdict| {
-        let chosen = outcomes.iter().filter(|outcome| outcome.verdict() == verdict);
-        let mut values: Vec<f64> = chosen.filter_map(&value).collect();
-        values.sort_by(f64::total_cmp);
-        values
+/// Somebody in a row.
+struct Entrant<'a> {
+    contestant: &'a Contestant,
+    outcomes: Vec<Outcome>,
+    has_failed: bool,
+}
+
+impl<'a> Entrant<'a> {
+    fn new(contestant: &'a Contestant) -> Entrant<'a> {
+        Entrant { contestant, outcomes: Vec::new(), has_failed: false }
+    }
+
+    fn cell(&self) -> CellResult {
+        let Contestant { name, kind, .. } = self.contestant;
+        let cell = CellResult::of(name, kind.name(), &self.outcomes);
+        if self.has_failed { cell.failed() } else { cell }
+    }
+}
+
+/// An idle cost as an outcome: nothing was sent, so nothing could be lost.
+fn held(cost: &idle::Cost) -> Outcome {
+    Outcome {
+        name: cost.name.clone(),
+        scenario: "idle".to_owned(),
+        unit: Unit::Client,
+        clients: cost.clients,
+        bytes: 0,
+        count: cost.clients as u64,
+        wall_s: 0.0,
+        server_cpu_s: None,
+        swarm_cpu_s: 0.0,
+        p50_us: 0.0,
+        p99_us: 0.0,
+        sends_per_frame: None,
+        wire_bytes: None,
+        connect_s: 0.0,
+        user_bytes: cost.user_bytes,
+        kernel_bytes: Some(cost.kernel_bytes),
+        faults: Faults::default(),
+    }
+}
+
+fn progress(outcome: &Outcome) -> String {
+    let figure = match (outcome.cpu_us(), outcome.user_bytes) {
+        (Some(cpu), _) => format!("{cpu:.3} us per {}", outcome.unit.name()),
+        (None, Some(bytes)) => format!("{bytes:.0} B per client"),
+        (None, None) => "unknown".to_owned(),
     };
-    let valid = of(Verdict::Valid);
-    middle(&if valid.is_empty() { of(Verdict::Void) } else { valid })
+    let busy = outcome.server_busy().map_or_else(String::new, |server| {
+        format!(", busy: server {server:.2}, swarm {:.2}", outcome.swarm_busy())
+    });
+    let verdict = match outcome.verdict() {
+        Verdict::Valid => String::new(),
+        Verdict::AtMost => ", AT MOST (the swarm was the bottleneck)".to_owned(),
+        Verdict::Void => ", VOID (the swarm was the bottleneck)".to_owned(),
+        Verdict::Failed => format!(", FAILED: {}", outcome.faults),
+    };
+    format!("{:<18} {figure}{busy}{verdict}", outcome.name)
 }
 
-fn middle(sorted: &[f64]) -> Option<f64> {
+/// The middle of some values, or between the two in the middle.
+#[must_use]
+pub fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
     let upper = *sorted.get(sorted.len() / 2)?;
     if sorted.len() % 2 == 1 {
         return Some(upper);
@@ -80,103 +188,27 @@ fn middle(sorted: &[f64]) -> Option<f64> {
     sorted.get(sorted.len() / 2 - 1).map(|lower| f64::midpoint(*lower, upper))
 }
 
-/// One row as a table in Markdown. Ratios are CPU per delivery against the first cell and against `other` (if
-/// it is there).
-#[must_use]
-pub fn table(title: &str, cells: &[Cell], other: &str) -> String {
-    let cpu = |cell: &Cell| median(&cell.outcomes, Outcome::cpu_us);
-    let first = cells.first();
-    let (base, base_name) = (first.and_then(cpu), first.map_or("", |cell| cell.name.as_str()));
-    let other_base = cells.iter().find(|cell| cell.name == other).and_then(cpu);
-    let mut text = format!("### {title}\n\n");
-    let _ = writeln!(
-        text,
-        "| server | CPU us per delivery | of {base_name} | of {other} | deliveries/s | p50 us | p99 us \
-         | busy (server / swarm) | sends per frame | runs |"
-    );
-    text.push_str("|---|---|---|---|---|---|---|---|---|---|\n");
-    for cell in cells {
-        let of = |value: fn(&Outcome) -> Option<f64>| median(&cell.outcomes, value);
-        let ratio = |base: Option<f64>| shown(cpu(cell).zip(base).map(|(cpu, base)| cpu / base), 2);
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} | {} | {} | {} | {} / {} | {} | {} |",
-            cell.name,
-            shown(cpu(cell), 3),
-            ratio(base),
-            ratio(other_base),
-            shown(of(|outcome| Some(outcome.deliveries_per_s())), 0),
-            shown(of(|outcome| Some(outcome.p50_us)), 0),
-            shown(of(|outcome| Some(outcome.p99_us)), 0),
-            shown(of(Outcome::server_busy), 2),
-            shown(of(|outcome| Some(outcome.swarm_busy())), 2),
-            shown(of(|outcome| outcome.sends_per_frame), 3),
-            runs(&cell.outcomes),
-        );
-    }
-    text
-}
-
-/// How many runs there were, and how many of them may not be quoted.
-fn runs(outcomes: &[Outcome]) -> String {
-    let count = |verdict| outcomes.iter().filter(|outcome| outcome.verdict() == verdict).count();
-    let mut text = outcomes.len().to_string();
-    for (verdict, word) in [(Verdict::Void, "void"), (Verdict::Failed, "FAILED")] {
-        if count(verdict) > 0 {
-            let _ = write!(text, ", {} {word}", count(verdict));
-        }
-    }
-    text
-}
-
-fn shown(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
-}
+/// Clients of one holding process.
+const IDLE_PER_PROCESS: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::swarm::Faults;
 
-    fn outcome(cpu_us: f64, faults: Faults) -> Outcome {
-        Outcome {
-            name: "x".to_owned(),
-            scenario: String::new(),
-            clients: 1,
-            bytes: 26,
-            deliveries: 1_000_000,
-            wall_s: 10.0,
-            server_cpu_s: Some(cpu_us),
-            swarm_cpu_s: 0.1,
-            p50_us: 1.0,
-            p99_us: 2.0,
-            sends_per_frame: None,
-            connect_s: 0.0,
-            faults,
-        }
+    #[test]
+    fn a_median_is_in_the_middle() {
+        assert_eq!(median([5.0, 1.0, 3.0].into_iter()), Some(3.0));
+        assert_eq!(median([5.0, 1.0].into_iter()), Some(3.0));
+        assert_eq!(median(std::iter::empty()), None);
     }
 
     #[test]
-    fn a_median_leaves_failed_runs_out() {
-        let failed = Faults { lost: 1, ..Faults::default() };
-        let outcomes: Vec<Outcome> = [5.0, 1.0, 3.0].map(|cpu| outcome(cpu, Faults::default())).to_vec();
-        assert_eq!(median(&outcomes, Outcome::cpu_us), Some(3.0));
-        assert_eq!(median(&outcomes[..2], Outcome::cpu_us), Some(3.0));
-        assert_eq!(median(&[outcome(1.0, failed)], Outcome::cpu_us), None);
-    }
-
-    #[test]
-    fn the_table_has_ratios_against_the_first_and_the_named() {
-        let cell =
-            |name: &str, cpu| Cell { name: name.to_owned(), outcomes: vec![outcome(cpu, Faults::default())] };
-        let text = table("t", &[cell("floor", 2.0), cell("ours", 3.0), cell("rival", 6.0)], "rival");
-        assert!(text.contains("| ours | 3.000 | 1.50 | 0.50 |"), "{text}");
-    }
-
-    #[test]
-    fn failed_runs_are_said_in_the_table() {
-        let failed = outcome(1.0, Faults { lost: 1, ..Faults::default() });
-        let cells = [Cell { name: "a".to_owned(), outcomes: vec![failed] }];
-        assert!(table("t", &cells, "b").contains("1, 1 FAILED"));
+    fn who_is_wanted_comes_with_settings() {
+        let chapters = crate::plan::chapters(crate::plan::Size::Smoke);
+        let wanted = ["floor-ring".to_owned()];
+        let built = Comparison::build(&chapters, &wanted, 1).expect("floors are there");
+        let mut names: Vec<&str> = built.contestants.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["floor-ring", "floor-ring-deflate", "floor-ring-x16", "floor-ring-x16-deflate"]);
     }
 }

@@ -1,55 +1,124 @@
-//! The names that a comparison knows: how each is built, started and asked. It decides nothing about figures.
+//! The names that a comparison knows: what each is, how it is built, started and told what to do. It decides
+//! nothing about figures.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::answers::Depth;
-use crate::floor::Wire;
+use crate::floor::{Ceiling, Wire};
 use crate::served::{Served, Start};
+use crate::swarm::Transport;
+
+/// Which side somebody is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The kernel alone.
+    Floor,
+    /// This engine.
+    Ours,
+    /// Somebody else's server.
+    Peer,
+    /// What the engine might have been built on: a plain program on a runtime.
+    Runtime,
+}
 
 /// Somebody to measure.
 #[derive(Clone, Debug)]
 pub struct Contestant {
-    /// Its name in tables.
+    /// Its name in tables and on command lines.
     pub name: String,
+    /// Which side it is on.
+    pub kind: Kind,
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// What it promises to answer.
-    pub depth: Depth,
+    /// What it is told beside `PORT` and `CORES`.
+    pub environment: Vec<(&'static str, String)>,
+    /// How clients connect if they are to use WebSocket.
+    pub transport: Transport,
+    /// Whether it counts its sends under `/metrics`; others might never answer the question.
+    pub counts_sends: bool,
 }
 
-impl Contestant {
-    /// The floor, served by this very program: its `serve` subcommand must be [`crate::floor::serve`].
-    ///
-    /// # Errors
-    /// When the path of this program is unknown.
-    pub fn floor(wire: Wire, coalesce: u32) -> Result<Contestant> {
-        let program = std::env::current_exe().context("where is this program?")?;
-        let name = if coalesce > 1 {
-            format!("floor {} x{coalesce}", wire.name())
-        } else {
-            format!("floor {}", wire.name())
-        };
-        let coalesce = coalesce.to_string();
-        let command =
-            [&program.to_string_lossy(), "serve", "--wire", wire.name(), "--coalesce", coalesce.as_str()];
-        Ok(Contestant { name, command: command.map(str::to_owned).to_vec(), depth: Depth::Broadcasts })
-    }
+/// Everybody, in the order in which tables show them; with `-deflate` those that compress.
+pub const NAMES: &[&str] = &[
+    "floor-ring",
+    "floor-send",
+    "floor-epoll",
+    "floor-ring-x16",
+    "floor-send-x16",
+    "floor-ring-deflate",
+    "floor-ring-x16-deflate",
+    "ours",
+    "ours-deflate",
+    "socketioxide",
+    "node",
+    "node-deflate",
+    "node-deflate-fresh",
+    "bun",
+    "tokio",
+    "monoio",
+    "tokio-uring",
+];
 
-    /// `ours`, `socketioxide` or `node`, built first.
+impl Contestant {
+    /// One of [`NAMES`], built first.
     ///
     /// # Errors
     /// An unknown name, or a build that fails.
     pub fn named(name: &str) -> Result<Contestant> {
-        let command = match name {
-            "ours" => vec![build_ours()?],
-            "socketioxide" => vec![build_socketioxide()?],
-            "node" => vec!["node".to_owned(), install_node()?],
-            _ => bail!("unknown server {name}: ours, socketioxide or node"),
+        if let Some(floor) = name.strip_prefix("floor-") {
+            return Contestant::floor(name, floor);
+        }
+        let (base, settings) = name.split_once("-deflate").unwrap_or((name, ""));
+        let (kind, command) = match base {
+            "ours" => (Kind::Ours, vec![build_ours()?]),
+            "socketioxide" => (Kind::Peer, vec![build_rival("socketioxide", "rival-socketioxide")?]),
+            "node" => (Kind::Peer, vec!["node".to_owned(), install("node")?]),
+            "bun" => (Kind::Peer, bun()?),
+            "tokio" | "monoio" | "tokio-uring" => {
+                (Kind::Runtime, vec![build_rival("runtimes", &format!("runtime-{base}"))?])
+            }
+            _ => bail!("unknown server {name}: one of {}", NAMES.join(", ")),
         };
-        Ok(Contestant { name: name.to_owned(), command, depth: Depth::App })
+        let mut contestant = Contestant::new(name, kind, command);
+        if name.contains("-deflate") {
+            contestant.transport = Transport::Deflate;
+            contestant.environment.push(("DEFLATE", "1".to_owned()));
+        }
+        if settings == "-fresh" {
+            contestant.environment.push(("CONTEXT_TAKEOVER", "0".to_owned()));
+        }
+        Ok(contestant)
+    }
+
+    /// The floor, served by this very program: its `serve` subcommand must be [`crate::floor::Serve`].
+    fn floor(name: &str, settings: &str) -> Result<Contestant> {
+        let mut words = settings.split('-');
+        let wire = words.next().and_then(Wire::named).with_context(|| format!("{name}: which wire?"))?;
+        let mut ceiling = Ceiling::default();
+        for word in words {
+            match word.strip_prefix('x').map(str::parse) {
+                Some(Ok(frames)) => ceiling.coalesce = frames,
+                _ if word == "deflate" => ceiling.deflate = true,
+                _ => bail!("{name}: a floor has -xN and -deflate, not {word}"),
+            }
+        }
+        Contestant::floor_on(name, wire, ceiling)
+    }
+
+    /// A floor by its settings.
+    ///
+    /// # Errors
+    /// When the path of this program is unknown.
+    pub fn floor_on(name: &str, wire: Wire, ceiling: Ceiling) -> Result<Contestant> {
+        let program = std::env::current_exe().context("where is this program?")?;
+        let mut command = vec![program.to_string_lossy().into_owned()];
+        let coalesce = ceiling.coalesce.to_string();
+        command.extend(["serve", "--wire", wire.name(), "--coalesce", &coalesce].map(str::to_owned));
+        command.extend(ceiling.deflate.then(|| "--deflate".to_owned()));
+        let transport = if ceiling.deflate { Transport::Deflate } else { Transport::WebSocket };
+        Ok(Contestant { transport, ..Contestant::new(name, Kind::Floor, command) })
     }
 
     /// A program given on the command line, its arguments separated by spaces.
@@ -59,7 +128,13 @@ impl Contestant {
     pub fn custom(name: &str, command: &str) -> Result<Contestant> {
         let command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
         ensure!(!command.is_empty(), "an empty command cannot be started");
-        Ok(Contestant { name: name.to_owned(), command, depth: Depth::App })
+        Ok(Contestant { counts_sends: true, ..Contestant::new(name, Kind::Peer, command) })
+    }
+
+    fn new(name: &str, kind: Kind, command: Vec<String>) -> Contestant {
+        let (environment, transport) = (Vec::new(), Transport::WebSocket);
+        let counts_sends = matches!(kind, Kind::Floor | Kind::Ours);
+        Contestant { name: name.to_owned(), kind, command, environment, transport, counts_sends }
     }
 
     /// Starts it on its cores.
@@ -67,9 +142,27 @@ impl Contestant {
     /// # Errors
     /// As [`Served::start`].
     pub fn start(&self, cores: &str) -> Result<Served> {
-        let start =
-            Start { command: self.command.clone(), cores: cores.to_owned(), cores_count: count_cores(cores) };
+        let start = Start {
+            command: self.command.clone(),
+            environment: self.environment.clone(),
+            cores: cores.to_owned(),
+            cores_count: count_cores(cores),
+            counts_sends: self.counts_sends,
+        };
         Served::start(&start).with_context(|| format!("starting {}", self.name))
+    }
+}
+
+impl Kind {
+    /// In a word, as results have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Floor => "floor",
+            Kind::Ours => "ours",
+            Kind::Peer => "peer",
+            Kind::Runtime => "runtime",
+        }
     }
 }
 
@@ -89,36 +182,45 @@ pub fn count_cores(cores: &str) -> usize {
 fn build_ours() -> Result<String> {
     let target = target_folder()?;
     cargo_build(&bench_folder(), &target, &["--bin", "bench-server"])?;
-    program(&target.join("release/bench-server"))
+    program(&target.join(profile()).join("bench-server"))
 }
 
 /// A rival's build lies beside ours, in a folder of its own: they share no dependency.
-fn build_socketioxide() -> Result<String> {
+fn build_rival(folder: &str, name: &str) -> Result<String> {
     let target = target_folder()?.join("rivals");
-    cargo_build(&bench_folder().join("rivals/socketioxide"), &target, &[])?;
-    program(&target.join("release/rival-socketioxide"))
+    cargo_build(&rivals_folder().join(folder), &target, &["--bin", name])?;
+    program(&target.join(profile()).join(name))
 }
 
-fn install_node() -> Result<String> {
-    let folder = bench_folder().join("rivals/node");
+fn install(folder: &str) -> Result<String> {
+    let folder = rivals_folder().join(folder);
     if !folder.join("node_modules/socket.io").is_dir() {
         step(
             Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder),
-            "npm ci in bench/rivals/node",
+            &format!("npm ci in {}", folder.display()),
         )?;
     }
     program(&folder.join("server.mjs"))
 }
 
+/// Bun comes as a package, its program inside the package for this platform, until a first call moves it to the
+/// place that npm links to.
+fn bun() -> Result<Vec<String>> {
+    let server = install("bun")?;
+    let modules = rivals_folder().join("bun/node_modules");
+    let moved = || program(&modules.join("bun/bin/bun.exe"));
+    let program = program(&modules.join("@oven/bun-linux-x64/bin/bun")).or_else(|_| moved())?;
+    Ok(vec![program, server])
+}
+
 fn cargo_build(folder: &Path, target: &Path, more: &[&str]) -> Result<()> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(cargo);
-    command
-        .args(["build", "--release", "--quiet", "--target-dir"])
-        .arg(target)
-        .args(more)
-        .current_dir(folder);
-    step(&mut command, &format!("cargo build in {}", folder.display()))
+    command.args(["build", "--quiet", "--target-dir"]).arg(target).args(more).current_dir(folder);
+    if profile() == "release" {
+        command.arg("--release");
+    }
+    step(&mut command, &format!("cargo build {} in {}", more.join(" "), folder.display()))
 }
 
 fn step(command: &mut Command, what: &str) -> Result<()> {
@@ -136,13 +238,23 @@ fn target_folder() -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
+/// A generator that was built for debugging measures servers that were.
+fn profile() -> &'static str {
+    if cfg!(debug_assertions) { "debug" } else { "release" }
+}
+
 fn program(path: &Path) -> Result<String> {
     ensure!(path.exists(), "{} is not there after its build", path.display());
     Ok(path.to_string_lossy().into_owned())
 }
 
+fn rivals_folder() -> PathBuf {
+    bench_folder().join("rivals")
+}
+
 /// The folder of this crate's sources: comparisons run where the house was built.
-fn bench_folder() -> PathBuf {
+#[must_use]
+pub fn bench_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -164,5 +276,16 @@ mod tests {
         assert_eq!(contestant.command, ["node", "server.mjs", "--flag"]);
         assert!(Contestant::custom("x", "  ").is_err());
         assert!(Contestant::named("nobody").is_err());
+    }
+
+    #[test]
+    fn every_floor_of_the_list_is_understood() {
+        for name in NAMES.iter().filter(|name| name.starts_with("floor-")) {
+            let floor = Contestant::named(name).expect("a floor");
+            assert_eq!(floor.command.contains(&"--deflate".to_owned()), name.contains("deflate"));
+            assert_eq!(floor.command.contains(&"16".to_owned()), name.contains("x16"));
+        }
+        assert!(Contestant::named("floor-pigeon").is_err());
+        assert!(Contestant::named("floor-ring-fast").is_err());
     }
 }

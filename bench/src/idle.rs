@@ -72,7 +72,7 @@ pub fn measure(contestant: &Contestant, plan: &Plan) -> Result<Cost> {
     // The pairs stay until the end, so that none is freed while others are counted.
     let ends = Ends::measure(PAIRS)?;
     let served = contestant.start(&plan.server_cores)?;
-    answers::check(&served, contestant.depth)?;
+    answers::check(&served, contestant.transport)?;
     let mut holders = Holder::start_all(served.address(), plan)?;
     let (slab_before, user_before) = (Slab::settled(), resident(&served));
     for holder in &mut holders {
@@ -102,12 +102,27 @@ pub fn measure(contestant: &Contestant, plan: &Plan) -> Result<Cost> {
     })
 }
 
+/// The subcommand with which the bench programs hold connections.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct Hold {
+    /// The server
+    #[arg(long)]
+    address: SocketAddr,
+    /// How many connections
+    #[arg(long)]
+    clients: usize,
+    /// Where loopback source addresses begin
+    #[arg(long)]
+    source_offset: u8,
+}
+
 /// The holding process: waits for a line, connects, says so, and keeps the connections (answering pings)
 /// until its input ends.
 ///
 /// # Errors
 /// When a client does not join, or is lost later.
-pub fn hold(target: Target) -> Result<()> {
+pub fn hold(Hold { address, clients, source_offset }: Hold) -> Result<()> {
+    let target = Target { source_offset, ..Target::new(address, clients) };
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     let mut swarm = Swarm::new()?;

@@ -10,19 +10,25 @@
 //! - [`floor`]: the kernel alone, behind just enough protocol to be measured by the same swarm;
 //! - [`served`]: a server under measurement, started or only pointed at;
 //! - [`answers`]: does it answer rightly, before anybody measures how fast;
-//! - [`scenario`]: paced and burst, giving an [`outcome::Outcome`];
-//! - [`comparison`]: medians of runs that took turns, and their table;
+//! - [`scenario`]: one run of one load, giving an [`outcome::Outcome`]; [`idle`]: what a connection costs that
+//!   says nothing;
 //! - [`options`]: what the programs share on their command lines;
 //! - [`contestants`]: the names a comparison knows, and how each is built and started;
-//! - [`idle`]: what a connection costs that says nothing.
+//! - [`plan`]: the chapters of the comparison, the question of each, and who takes part;
+//! - [`comparison`]: medians of runs that took turns; [`results`]: what of them is kept, as JSON, with
+//!   its [`provenance`]; [`table`],
+//!   [`plot`], [`readme`] and [`numbers`]: how people read them.
+//!
+//! And [`paths`]: the engine's two paths without a kernel, for counting instructions.
 //!
 //! # The measured app
 //!
-//! Every server speaks the same app over WebSocket, text frames: `join` (room, ack); `pub` `{room?, p}` emits
-//! `msg` with the string p to the room or to all; `burst` `{room?, count, every, rest}` emits `msg` with i as
-//! 10 digits followed by rest for each i below count, yielding to its loop after each `every`; `echo` (data,
-//! ack) acks with data. It takes `PORT` and `CORES` from the environment. A payload is 10 digits of sequence,
-//! 16 digits of send time in ns, and filler.
+//! Every server speaks the same app, over WebSocket with text frames and over long-polling: `join` (room, ack);
+//! `pub` `{room?, p}` emits `msg` with the string p to the room or to all; `burst` `{room?, count, every, rest}`
+//! emits `msg` with i as 10 digits followed by rest for each i below count, yielding to its loop after each
+//! `every`; `echo` (data, ack) acks with data. The keys `p` and `rest` come last. It takes `PORT` and `CORES` from
+//! the environment, and where it can `DEFLATE=1` (permessage-deflate for every message), `PING_INTERVAL_MS` and
+//! `PING_TIMEOUT_MS`. A payload is 10 digits of sequence, 16 digits of send time in ns, and filler or JSON text.
 
 pub mod answers;
 pub mod comparison;
@@ -31,10 +37,19 @@ pub mod floor;
 pub mod idle;
 pub mod machine;
 pub mod metrics;
+pub mod numbers;
 pub mod options;
 pub mod outcome;
+pub mod paths;
 pub mod payload;
+pub mod plan;
+pub mod plot;
+pub mod prose;
+pub mod provenance;
+pub mod readme;
+pub mod results;
 pub mod scenario;
 pub mod served;
 pub mod swarm;
+pub mod table;
 pub mod wire;

@@ -8,48 +8,65 @@ use crate::answers;
 use crate::contestants::Contestant;
 use crate::machine;
 use crate::outcome::{Outcome, Verdict};
-use crate::scenario::{self, Load, Pace};
+use crate::scenario::{self, Audience, Content, Load, Work};
 use crate::served::Served;
+use crate::swarm::Transport;
 
-/// Which question is asked.
+/// How messages come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Scenario {
+pub enum Pace {
     /// A steady pace, open loop.
     Paced,
-    /// Many messages at once.
+    /// Many messages that the server makes at once.
     Burst,
+    /// Many messages that a client sends at once.
+    Volley,
+    /// So many are always under way.
+    Closed,
 }
 
 /// The load and where its two sides run.
 #[derive(Args, Clone, Debug)]
 pub struct LoadOptions {
     /// How messages come
-    #[arg(long, value_enum, default_value_t = Scenario::Paced)]
-    pub scenario: Scenario,
+    #[arg(long, value_enum, default_value_t = Pace::Paced)]
+    pub scenario: Pace,
     /// Clients, each of which gets every message (at most 19900)
     #[arg(long, short = 'n', default_value_t = 1000)]
     pub clients: usize,
+    /// Clients of a room; a message then goes to one room (0: to all)
+    #[arg(long, default_value_t = 0)]
+    pub rooms_of: usize,
     /// Bytes of a message's string (at least 26)
     #[arg(long, short, default_value_t = 128)]
     pub bytes: usize,
+    /// JSON text, every message different, instead of dots
+    #[arg(long)]
+    pub json_text: bool,
+    /// The clients long-poll
+    #[arg(long)]
+    pub polling: bool,
     /// Paced: messages a second
     #[arg(long, default_value_t = 50.0)]
     pub rate: f64,
-    /// Paced: seconds of the measured part
+    /// Paced and closed: seconds of the measured part
     #[arg(long, default_value_t = 5.0)]
     pub seconds: f64,
-    /// Paced: seconds before the measured part
+    /// Paced and closed: seconds before the measured part
     #[arg(long, default_value_t = 0.5)]
     pub warmup: f64,
-    /// Burst: messages at once
+    /// Burst and volley: messages at once
     #[arg(long, default_value_t = 960)]
     pub count: u32,
     /// Burst: the server yields to its loop after so many
     #[arg(long, default_value_t = 16)]
     pub every: u32,
-    /// Burst: measured bursts, after one that is not measured
+    /// Burst and volley: how many are measured, after a short one that is not
     #[arg(long, default_value_t = 3)]
     pub repeats: u32,
+    /// Closed: messages under way
+    #[arg(long, default_value_t = 4)]
+    pub outstanding: u32,
     /// Cores of the server, as taskset has it
     #[arg(long, default_value = "0", value_name = "LIST")]
     pub server_cores: String,
@@ -65,11 +82,21 @@ impl LoadOptions {
     /// The run they describe.
     #[must_use]
     pub fn load(&self) -> Load {
-        let pace = match self.scenario {
-            Scenario::Paced => Pace::Paced { rate: self.rate, seconds: self.seconds },
-            Scenario::Burst => Pace::Burst { count: self.count, every: self.every, repeats: self.repeats },
+        let (seconds, count, repeats) = (self.seconds, self.count, self.repeats);
+        let work = match self.scenario {
+            Pace::Paced => Work::Paced { rate: self.rate, seconds },
+            Pace::Burst => Work::Burst { count, every: self.every, repeats },
+            Pace::Volley => Work::Volley { count, repeats },
+            Pace::Closed => Work::Closed { outstanding: self.outstanding, seconds },
         };
-        Load { clients: self.clients, bytes: self.bytes, pace, warmup_s: self.warmup }
+        let audience = match self.rooms_of {
+            0 => Audience::All,
+            members => Audience::Rooms(members),
+        };
+        let content = if self.json_text { Content::Json } else { Content::Filler };
+        let transport = if self.polling { Transport::Polling } else { Transport::WebSocket };
+        let (clients, bytes, warmup_s) = (self.clients, self.bytes, self.warmup);
+        Load { clients, bytes, content, audience, transport, work, warmup_s }
     }
 
     /// Prepares this process to be the swarm.
@@ -83,9 +110,8 @@ impl LoadOptions {
     /// # Errors
     /// When it does not start, answers wrongly, or the swarm cannot connect.
     pub fn measure(&self, contestant: &Contestant) -> Result<Outcome> {
-        let served = contestant.start(&self.server_cores)?;
-        answers::check(&served, contestant.depth)?;
-        scenario::run(&served, &contestant.name, self.load())
+        answers::check_contestant(contestant, &self.server_cores)?;
+        scenario::run_against(contestant, &self.server_cores, self.load())
     }
 
     /// The same for a server that runs elsewhere.
@@ -93,7 +119,7 @@ impl LoadOptions {
     /// # Errors
     /// As [`LoadOptions::measure`].
     pub fn measure_served(&self, served: &Served, name: &str) -> Result<Outcome> {
-        answers::check(served, answers::Depth::App)?;
+        answers::check(served, Transport::WebSocket)?;
         scenario::run(served, name, self.load())
     }
 

@@ -29,7 +29,20 @@ impl Stamp {
     #[inline]
     #[must_use]
     pub fn of_packet(packet: &[u8], bytes: usize) -> Option<Stamp> {
-        let payload = packet.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+        Stamp::of_payload(Stamp::payload_of(packet)?, bytes)
+    }
+
+    /// The payload inside a whole `msg` packet.
+    #[inline]
+    #[must_use]
+    pub fn payload_of(packet: &[u8]) -> Option<&[u8]> {
+        packet.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)
+    }
+
+    /// The stamp of a payload that has exactly `bytes` bytes.
+    #[inline]
+    #[must_use]
+    pub fn of_payload(payload: &[u8], bytes: usize) -> Option<Stamp> {
         if payload.len() != bytes {
             return None;
         }

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::machine::{Process, pinned};
+use crate::metrics::Sends;
 
 /// A server that accepts connections.
 pub struct Served {
     address: SocketAddr,
     process: Option<Process>,
     child: Option<Child>,
+    counts_sends: bool,
 }
 
 /// How to start a server.
@@ -21,10 +23,14 @@ pub struct Served {
 pub struct Start {
     /// The program and its arguments.
     pub command: Vec<String>,
+    /// What it is told beside `PORT` and `CORES`.
+    pub environment: Vec<(&'static str, String)>,
     /// The cores it may use, as taskset has it: `0`, `0-1`.
     pub cores: String,
     /// What it is told in `CORES`.
     pub cores_count: usize,
+    /// Whether it may be asked for its counters.
+    pub counts_sends: bool,
 }
 
 impl Served {
@@ -38,12 +44,14 @@ impl Served {
         let child = pinned(&start.cores, &start.command)
             .env("PORT", address.port().to_string())
             .env("CORES", start.cores_count.to_string())
+            .envs(start.environment.iter().map(|(name, value)| (*name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .with_context(|| format!("could not start {name}"))?;
         let process = Some(Process::new(child.id()));
-        let mut served = Served { address, process, child: Some(child) };
+        let counts_sends = start.counts_sends;
+        let mut served = Served { address, process, child: Some(child), counts_sends };
         served.wait_ready().with_context(|| format!("waiting for {name}"))?;
         Ok(served)
     }
@@ -51,13 +59,19 @@ impl Served {
     /// A server that runs already; without its process id there are no CPU and memory figures.
     #[must_use]
     pub fn at(address: SocketAddr, pid: Option<u32>) -> Served {
-        Served { address, process: pid.map(Process::new), child: None }
+        Served { address, process: pid.map(Process::new), child: None, counts_sends: true }
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it has sent, by its own account.
+    #[must_use]
+    pub fn sends(&self) -> Option<Sends> {
+        self.counts_sends.then(|| Sends::ask(self.address))?
     }
 
     /// Its process, if known.
@@ -110,7 +124,13 @@ mod tests {
 
     #[test]
     fn a_program_that_ends_at_once_is_an_error_that_says_so() {
-        let start = Start { command: vec!["false".to_owned()], cores: "0".to_owned(), cores_count: 1 };
+        let start = Start {
+            command: vec!["false".to_owned()],
+            environment: Vec::new(),
+            cores: "0".to_owned(),
+            cores_count: 1,
+            counts_sends: false,
+        };
         let error = Served::start(&start).err().expect("no server");
         assert!(format!("{error:#}").contains("it ended with"), "{error:#}");
     }

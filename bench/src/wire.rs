@@ -10,6 +10,9 @@ pub const PING: u8 = 0x9;
 /// The opcode of a pong frame.
 pub const PONG: u8 = 0xA;
 
+/// The bit of a compressed message in the first byte.
+const RSV1: u8 = 0x40;
+
 /// The key of the sample handshake of RFC 6455 section 1.3; a fixed key makes the answer a constant.
 pub const SAMPLE_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 /// The answer to [`SAMPLE_KEY`].
@@ -24,6 +27,8 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 pub struct Head {
     /// The frame ends its message.
     pub fin: bool,
+    /// The message is compressed (RFC 7692 section 6).
+    pub rsv1: bool,
     /// Its opcode.
     pub opcode: u8,
     /// The client's key, if masked.
@@ -48,7 +53,14 @@ impl Head {
         let masked = second & 0x80 != 0;
         let mask = if masked { Some(array(bytes, length_end)?) } else { None };
         let head_len = length_end + if masked { 4 } else { 0 };
-        Some(Head { fin: first & 0x80 != 0, opcode: first & 0x0f, mask, head_len, payload_len })
+        Some(Head {
+            fin: first & 0x80 != 0,
+            rsv1: first & RSV1 != 0,
+            opcode: first & 0x0f,
+            mask,
+            head_len,
+            payload_len,
+        })
     }
 
     /// Head and payload together, bytes.
@@ -64,6 +76,12 @@ pub fn write_masked(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
     write_head(opcode, payload.len(), 0x80, out);
     out.extend_from_slice(&MASK);
     out.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, key)| byte ^ key));
+}
+
+/// Appends a server's text frame whose payload is compressed.
+pub fn write_deflated(payload: &[u8], out: &mut Vec<u8>) {
+    write_head(TEXT | RSV1, payload.len(), 0, out);
+    out.extend_from_slice(payload);
 }
 
 /// Appends a server's frame: not masked.
@@ -130,6 +148,15 @@ mod tests {
                 assert_eq!(body, &payload[..]);
             }
         }
+    }
+
+    #[test]
+    fn a_compressed_frame_says_so() {
+        let mut frame = Vec::new();
+        write_deflated(b"abc", &mut frame);
+        let head = Head::read(&frame).expect("complete head");
+        assert_eq!((head.rsv1, head.opcode, head.payload_len), (true, TEXT, 3));
+        assert!(!Head::read(&[0x81, 0]).expect("complete head").rsv1);
     }
 
     #[test]

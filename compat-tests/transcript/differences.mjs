@@ -128,11 +128,6 @@ export const DIFFERENCES = [
       [...POLL, '4377["marker"]'], SESSION_GONE),
   ),
   ...because(
-    "A header against a flaw of Internet Explorer 8 to 10, none of which can run today's clients.",
-    at("HTTP, the User-Agent of an old browser", "a answer",
-      [...POLL, "x-xss-protection: 0", OPEN], [...POLL, OPEN]),
-  ),
-  ...because(
     "What one turn brings leaves in one answer; the reference answers the waiting GET with the first packet alone.",
     at("session, a poll before joining", "s answer 2",
       [...POLL, '40{"sid":"{sid2}"}'], [...POLL, '40{"sid":"{sid2}"}\x1e42["auth",{}]']),

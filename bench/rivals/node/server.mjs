@@ -1,10 +1,24 @@
 // The measured app on Node and socket.io: what `bench-server` does, as the documentation would have it.
-// PORT (default 3000) comes from the environment. CORES is ignored: one process of Node uses one core for this work.
+// From the environment: PORT (default 3000), DEFLATE=1 (permessage-deflate for every message), CONTEXT_TAKEOVER=0 (each
+// message compressed for itself), PING_INTERVAL_MS, PING_TIMEOUT_MS. CORES is ignored: one process of Node uses one core
+// for this work.
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 
+const { DEFLATE, CONTEXT_TAKEOVER, PING_INTERVAL_MS, PING_TIMEOUT_MS, PORT } = process.env;
+const perMessageDeflate = DEFLATE === "1" && {
+  threshold: 0,
+  ...(CONTEXT_TAKEOVER === "0" && { serverNoContextTakeover: true, clientNoContextTakeover: true }),
+};
+
 const server = createServer();
-const io = new Server(server, { transports: ["websocket"], perMessageDeflate: false, serveClient: false });
+const io = new Server(server, {
+  transports: ["websocket", "polling"],
+  perMessageDeflate,
+  serveClient: false,
+  ...(PING_INTERVAL_MS && { pingInterval: Number(PING_INTERVAL_MS) }),
+  ...(PING_TIMEOUT_MS && { pingTimeout: Number(PING_TIMEOUT_MS) }),
+});
 
 const to = (room) => (room ? io.to(room) : io);
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -24,5 +38,5 @@ io.on("connection", (socket) => {
   socket.on("echo", (data, ack) => ack(data));
 });
 
-const port = Number(process.env.PORT ?? 3000);
+const port = Number(PORT ?? 3000);
 server.listen(port, "127.0.0.1", 4096, () => console.log(`node listens on port ${port}`));

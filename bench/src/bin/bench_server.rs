@@ -1,10 +1,16 @@
 //! The measured app on this engine: `join`, `pub`, `burst`, `echo`, as every rival serves it.
 //!
-//! Not a benchmark: `fanout` and `compare` drive it. `PORT` and `CORES` come from the environment, `DEFLATE=1` for
-//! compression of every message, and `FLUSH_INTERVAL_MS` for messages that may wait.
+//! Not a benchmark: `fanout` and `compare` drive it. From the environment: `PORT`, `CORES`, `DRIVER`; `DEFLATE=1` for
+//! compression of every message; `PING_INTERVAL_MS` and `PING_TIMEOUT_MS`; `FLUSH_INTERVAL_MS` for messages that may wait;
+//! `GRACEFUL=1`: SIGTERM drains.
+
+use std::time::Duration;
 
 use serde::Deserialize;
-use socketville::{Ack, Deflate, Driver, HttpRequest, HttpResponse, Method, Server, Socket};
+use socketville::{
+    Ack, Builder, Deflate, Driver, Emitter, HttpRequest, HttpResponse, Method, Server, Socket,
+};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[cfg(any())]
 #[global_allocator]
@@ -27,19 +33,59 @@ struct Burst {
 }
 
 fn main() -> socketville::Result<()> {
-    let number =
-        |name: &str, default| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
     let io = Server::builder();
-    io.cores(number("CORES", 1)).driver(match std::env::var("DRIVER").as_deref() {
-        Ok("epoll") => Driver::Epoll,
-        Ok("io_uring") => Driver::IoUring,
+    configure(&io);
+    add_app(&io);
+    let emitter = std::sync::Arc::new(std::sync::OnceLock::<Emitter>::new());
+    add_metrics(&io, std::sync::Arc::clone(&emitter));
+    let server = io.listen(&format!("127.0.0.1:{}", number("PORT").unwrap_or(3000)))?;
+    let _ = emitter.set(server.emitter());
+    println!(
+        "listening on http://{} ({}, {} cores)",
+        server.local_addr(),
+        server.driver_name(),
+        server.cores()
+    );
+    server.run()
+}
+
+fn configure(io: &Builder) {
+    io.cores(number("CORES").map_or(1, |cores| cores as usize)).driver(match word("DRIVER").as_deref() {
+        Some("epoll") => Driver::Epoll,
+        Some("io_uring") => Driver::IoUring,
         _ => Driver::Auto,
     });
-    if std::env::var("DEFLATE").is_ok_and(|value| value == "1") {
+    if is_set("DEFLATE") {
         io.per_message_deflate(Deflate { threshold_bytes: 0, ..Deflate::default() });
     }
-    // Milliseconds that messages may wait for others.
-    io.of("/").flush_interval(std::time::Duration::from_millis(number("FLUSH_INTERVAL_MS", 0) as u64));
+    if let Some(interval) = number("PING_INTERVAL_MS") {
+        io.ping_interval(Duration::from_millis(interval));
+    }
+    if let Some(timeout) = number("PING_TIMEOUT_MS") {
+        io.ping_timeout(Duration::from_millis(timeout));
+    }
+    if let Some(interval) = number("FLUSH_INTERVAL_MS") {
+        io.of("/").flush_interval(Duration::from_millis(interval));
+    }
+    if is_set("GRACEFUL") {
+        io.on_start(drain_on_sigterm);
+    }
+}
+
+/// Clients are told and what is due is sent before the end, where without this the signal would end the process.
+fn drain_on_sigterm(emitter: Emitter) {
+    tokio::spawn(async move {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => {
+                terminated.recv().await;
+                emitter.stop();
+            }
+            Err(error) => eprintln!("SIGTERM will end this at once: {error}"),
+        }
+    });
+}
+
+fn add_app(io: &Builder) {
     io.on("join", |socket: Socket, room: String, ack: Ack| {
         ack.send(socket.join(room).is_ok());
     })
@@ -55,10 +101,12 @@ fn main() -> socketville::Result<()> {
         }
     })
     .on("echo", |data: serde_json::Value, ack: Ack| ack.send(data));
-    let emitter = std::sync::Arc::new(std::sync::OnceLock::<socketville::Emitter>::new());
-    let asked = std::sync::Arc::clone(&emitter);
+}
+
+/// Counters of the engine, for sends per frame.
+fn add_metrics(io: &Builder, emitter: std::sync::Arc<std::sync::OnceLock<Emitter>>) {
     io.route(Method::Get, "/metrics", move |_request: HttpRequest| {
-        let asked = asked.get().cloned();
+        let asked = emitter.get().cloned();
         async move {
             let reports = match asked {
                 Some(emitter) => emitter.reports().await,
@@ -67,15 +115,18 @@ fn main() -> socketville::Result<()> {
             HttpResponse::text(200, socketville::render_metrics(&reports))
         }
     });
-    let server = io.listen(&format!("127.0.0.1:{}", number("PORT", 3000)))?;
-    let _ = emitter.set(server.emitter());
-    println!(
-        "listening on http://{} ({}, {} cores)",
-        server.local_addr(),
-        server.driver_name(),
-        server.cores()
-    );
-    server.run()
+}
+
+fn word(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn number(name: &str) -> Option<u64> {
+    word(name)?.parse().ok()
+}
+
+fn is_set(name: &str) -> bool {
+    word(name).is_some_and(|value| value == "1")
 }
 
 fn emit(socket: &Socket, room: Option<&str>, text: &str) {

@@ -7,9 +7,9 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use socketville_bench::contestants::Contestant;
-use socketville_bench::floor::{self, Wire};
+use socketville_bench::floor::{self, Ceiling, Wire};
 use socketville_bench::options::LoadOptions;
 
 /// The kernel alone: one nonblocking send of ready bytes to each socket, measured like any server.
@@ -21,9 +21,8 @@ struct Options {
     /// How bytes reach the kernel; several are measured one after the other
     #[arg(long, value_enum, value_delimiter = ',', default_value = "send,ring")]
     wire: Vec<Wire>,
-    /// Up to so many frames leave in one send
-    #[arg(long, default_value_t = 1)]
-    coalesce: u32,
+    #[command(flatten)]
+    ceiling: Ceiling,
     #[command(flatten)]
     load: LoadOptions,
 }
@@ -32,34 +31,27 @@ struct Options {
 enum Command {
     /// Be the floor's server (what this program starts by itself)
     #[command(hide = true)]
-    Serve(Serve),
-}
-
-#[derive(Args)]
-struct Serve {
-    #[arg(long, value_enum)]
-    wire: Wire,
-    #[arg(long, default_value_t = 1)]
-    coalesce: u32,
-    #[arg(long, env = "PORT")]
-    port: u16,
+    Serve(floor::Serve),
 }
 
 const EXAMPLES: &str = "Examples:
   ceiling --clients 1000 --rate 50
   ceiling --wire ring --coalesce 16 --scenario burst
+  ceiling --deflate --bytes 1024 --json-text --rate 20
+  ceiling --clients 10000 --rooms-of 10 --rate 3000
   ceiling --clients 50 --seconds 1";
 
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
     if let Some(Command::Serve(serve)) = options.command {
-        floor::serve(serve.wire, serve.coalesce, serve.port)?;
+        floor::serve(serve)?;
         return Ok(ExitCode::SUCCESS);
     }
     options.load.prepare();
     let mut correct = true;
     for wire in &options.wire {
-        let contestant = Contestant::floor(*wire, options.coalesce)?;
+        let name = format!("floor-{}", wire.name());
+        let contestant = Contestant::floor_on(&name, *wire, options.ceiling)?;
         let outcome = options.load.measure(&contestant).with_context(|| contestant.name.clone())?;
         correct &= options.load.show(&outcome);
     }

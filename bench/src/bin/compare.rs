@@ -1,44 +1,52 @@
-//! `compare`: who delivers a broadcast for how much CPU? The floor and several servers take turns, five
-//! rounds, and medians are set side by side. This is the command behind the figures that the project quotes.
+//! `compare`: who delivers for how much, in every chapter of the plan? The floors, this engine and its peers take turns,
+//! five rounds, and medians are set side by side. This is the command behind the figures that the project quotes.
 
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
-use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand};
-use serde_json::Value;
-use socketville_bench::comparison::{self, Cell, Row};
-use socketville_bench::contestants::Contestant;
-use socketville_bench::floor::{self, Wire};
-use socketville_bench::outcome::{Outcome, Verdict};
-use socketville_bench::scenario::Load;
-use socketville_bench::{answers, machine, scenario};
+use anyhow::{Result, bail};
+use clap::{Parser, Subcommand};
+use socketville_bench::comparison::Comparison;
+use socketville_bench::contestants::bench_folder;
+use socketville_bench::floor;
+use socketville_bench::idle;
+use socketville_bench::machine;
+use socketville_bench::numbers::{self, Numbers};
+use socketville_bench::plan::{self, Chapter, Size};
+use socketville_bench::provenance;
+use socketville_bench::readme;
+use socketville_bench::results::{Results, RowResult};
+use socketville_bench::table;
 
-/// The floor and several servers in turns; medians and ratios of CPU per delivery.
+/// Everybody in turns; medians and ratios, as a table, a plot and JSON.
 ///
-/// Servers run on core 0, the swarm on core 1. The floor is the kernel alone: one send of ready bytes per
-/// socket by the engine's ring and by a plain loop; in bursts a send carries up to 16 frames. Takes about ten
-/// minutes with the default settings.
+/// Servers run on core 0, the swarm on core 1. The whole plan takes under 20 minutes and says its length first.
+/// Results go to bench/results/comparison.json, row by row, from which `compare numbers` writes the README's tables and the
+/// plot. Where chapters or servers are named, the rows that were measured take the place of theirs there.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 struct Options {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Who takes part beside the floors: ours, socketioxide, node (built if need be)
-    #[arg(long, value_delimiter = ',', default_value = "ours,socketioxide,node")]
+    /// Only these chapters (see --list)
+    #[arg(value_name = "CHAPTER")]
+    only: Vec<String>,
+    /// Only these contestants, each with its settings: ours, floor-ring, node, …
+    #[arg(long, value_delimiter = ',')]
     servers: Vec<String>,
-    /// Rounds; the tables show medians
+    /// Rounds; figures are medians
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Only rows whose title contains this
-    #[arg(long, value_name = "TEXT")]
-    only: Option<String>,
-    /// Small loads, one round: does everything work?
+    /// Few clients for moments, one round, nothing is kept: does everything work?
     #[arg(long)]
     smoke: bool,
-    /// All runs as JSON into this file
+    /// Print the chapters with their questions and lengths, and end
+    #[arg(long)]
+    list: bool,
+    /// Where results go, instead of bench/results/comparison.json
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Cores of the servers, as taskset has it
@@ -53,95 +61,117 @@ struct Options {
 enum Command {
     /// Be the floor's server (what this program starts by itself)
     #[command(hide = true)]
-    Serve(Serve),
-}
-
-#[derive(Args)]
-struct Serve {
-    #[arg(long, value_enum)]
-    wire: Wire,
-    #[arg(long, default_value_t = 1)]
-    coalesce: u32,
-    #[arg(long, env = "PORT")]
-    port: u16,
+    Serve(floor::Serve),
+    /// Write the README's numbers and the plot from the results
+    Numbers {
+        /// Write nothing; fail if something would be written
+        #[arg(long)]
+        check: bool,
+    },
+    /// Hold connections (what this program starts by itself)
+    #[command(hide = true)]
+    Hold(idle::Hold),
 }
 
 const EXAMPLES: &str = "Examples:
   compare
-  compare --servers ours,socketioxide --rounds 3 --only paced
-  compare --smoke --servers node";
+  compare deflate rooms
+  compare fanout --servers ours,floor-ring --rounds 3
+  compare --smoke --servers ours,floor-ring
+  compare numbers                         (writes README and plot from the results)";
 
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
-    if let Some(Command::Serve(serve)) = options.command {
-        floor::serve(serve.wire, serve.coalesce, serve.port)?;
+    match options.command {
+        Some(Command::Serve(serve)) => floor::serve(serve).map(|()| ExitCode::SUCCESS),
+        Some(Command::Hold(hold)) => idle::hold(hold).map(|()| ExitCode::SUCCESS),
+        Some(Command::Numbers { check }) => {
+            let is_current = numbers::make(if check { Numbers::Check } else { Numbers::Write })?;
+            Ok(if is_current { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        None => compare(&options),
+    }
+}
+
+fn compare(options: &Options) -> Result<ExitCode> {
+    let chapters = chapters(options)?;
+    let rounds = if options.smoke { 1 } else { options.rounds.max(1) };
+    announce(&chapters, rounds);
+    if options.list {
         return Ok(ExitCode::SUCCESS);
     }
     machine::raise_descriptor_limit();
-    let rows = rows(&options)?;
+    eprintln!("building who takes part");
+    let mut comparison = Comparison::build(&chapters, &options.servers, rounds)?;
+    comparison.server_cores.clone_from(&options.server_cores);
+    comparison.swarm_cores.clone_from(&options.swarm_core);
     machine::pin_self(&options.swarm_core);
-    let mut runs = Vec::new();
-    let mut is_correct = true;
-    for row in &rows {
-        let cells = measure(&options, row)?;
-        println!("{}", comparison::table(&row.title, &cells, "socketioxide"));
-        let outcomes = cells.iter().flat_map(|cell| &cell.outcomes);
-        runs.extend(outcomes.clone().map(Outcome::to_json));
-        is_correct &= outcomes.clone().all(|outcome| outcome.verdict() != Verdict::Failed);
-    }
-    if let Some(path) = &options.out {
-        let text = serde_json::to_string_pretty(&Value::Array(runs))?;
-        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
-    }
+    eprintln!("asking everybody whether they answer rightly");
+    comparison.check_answers()?;
+    let mut keep = Keep::new(options, rounds)?;
+    let is_correct = measure(&comparison, &chapters, &mut keep)?;
     Ok(if is_correct { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn rows(options: &Options) -> Result<Vec<Row>> {
-    eprintln!("building what takes part");
-    let named: Vec<Contestant> =
-        options.servers.iter().map(|name| Contestant::named(name)).collect::<Result<_>>()?;
-    let loads = comparison::standard_loads(options.smoke).into_iter();
-    let wanted =
-        loads.filter(|(title, ..)| options.only.as_ref().is_none_or(|only| title.contains(only.as_str())));
-    wanted.map(|(title, load, coalesce)| row(title, load, coalesce, &named)).collect()
+fn chapters(options: &Options) -> Result<Vec<Chapter>> {
+    let mut chapters = plan::chapters(if options.smoke { Size::Smoke } else { Size::Whole });
+    let names: Vec<&str> = chapters.iter().map(|chapter| chapter.name).collect();
+    if let Some(strange) = options.only.iter().find(|name| !names.contains(&name.as_str())) {
+        bail!("no chapter is called {strange}: {}", names.join(", "));
+    }
+    chapters
+        .retain(|chapter| options.only.is_empty() || options.only.iter().any(|name| name == chapter.name));
+    Ok(chapters)
 }
 
-fn row(title: String, load: Load, coalesce: u32, named: &[Contestant]) -> Result<Row> {
-    let mut contestants =
-        vec![Contestant::floor(Wire::Ring, coalesce)?, Contestant::floor(Wire::Send, coalesce)?];
-    contestants.extend_from_slice(named);
-    Ok(Row { title, load, contestants })
+fn announce(chapters: &[Chapter], rounds: usize) {
+    for chapter in chapters {
+        let minutes = chapter.seconds(rounds) / 60.0;
+        eprintln!("{:<9} {:>4.1} min  {}", chapter.name, minutes, chapter.question);
+    }
+    let minutes: f64 = chapters.iter().map(|chapter| chapter.seconds(rounds)).sum::<f64>() / 60.0;
+    eprintln!("{:<9} {minutes:>4.1} min  {rounds} rounds with everybody, after building", "all");
 }
 
-/// All rounds of one row: in each round everybody takes part once.
-fn measure(options: &Options, row: &Row) -> Result<Vec<Cell>> {
-    let rounds = if options.smoke { 1 } else { options.rounds.max(1) };
-    let empty = |contestant: &Contestant| Cell { name: contestant.name.clone(), outcomes: Vec::new() };
-    let mut cells: Vec<Cell> = row.contestants.iter().map(empty).collect();
-    eprintln!("{}", row.title);
-    for round in 1..=rounds {
-        for (contestant, cell) in row.contestants.iter().zip(&mut cells) {
-            let outcome =
-                measure_one(options, contestant, row.load).with_context(|| contestant.name.clone())?;
-            eprintln!("  round {round} of {rounds}: {}", progress(&outcome));
-            cell.outcomes.push(outcome);
+/// Measures row by row, and says whether everybody was correct.
+fn measure(comparison: &Comparison, chapters: &[Chapter], keep: &mut Keep) -> Result<bool> {
+    let (started, mut is_correct) = (Instant::now(), true);
+    for chapter in chapters {
+        for row in &chapter.rows {
+            eprintln!("\n[{:.0} s] {}: {}", started.elapsed().as_secs_f64(), chapter.name, row.title);
+            let result = comparison.measure(chapter, row);
+            println!("{}", table::detailed(&result));
+            is_correct &= result.cells.iter().all(|cell| cell.verdict != "failed");
+            keep.row(result)?;
         }
     }
-    Ok(cells)
+    Ok(is_correct)
 }
 
-fn measure_one(options: &Options, contestant: &Contestant, load: Load) -> Result<Outcome> {
-    let served = contestant.start(&options.server_cores)?;
-    answers::check(&served, contestant.depth)?;
-    scenario::run(&served, &contestant.name, load)
+/// Where results go, row by row: what was measured is not lost with what was not.
+struct Keep {
+    path: Option<PathBuf>,
+    results: Results,
 }
 
-fn progress(outcome: &Outcome) -> String {
-    let cpu = outcome.cpu_us().map_or_else(|| "unknown".to_owned(), |cpu| format!("{cpu:.3}"));
-    let verdict = match outcome.verdict() {
-        Verdict::Valid => String::new(),
-        Verdict::Void => ", VOID (the swarm was the bottleneck)".to_owned(),
-        Verdict::Failed => format!(", FAILED: {}", outcome.faults),
-    };
-    format!("{:<16} {cpu} us per delivery{verdict}", outcome.name)
+impl Keep {
+    /// A part of the plan takes its place among what was measured before; the whole plan begins anew.
+    fn new(options: &Options, rounds: usize) -> Result<Keep> {
+        let standard = || bench_folder().join(readme::RESULTS);
+        let path = if options.smoke { options.out.clone() } else { options.out.clone().or(Some(standard())) };
+        let is_part = !options.only.is_empty() || !options.servers.is_empty();
+        let before = match &path {
+            Some(path) if is_part && path.exists() => Results::read(path)?,
+            _ => Results::default(),
+        };
+        Ok(Keep { path, results: Results { rounds, ..provenance::results(before) } })
+    }
+
+    fn row(&mut self, row: RowResult) -> Result<()> {
+        self.results.replace_rows(vec![row]);
+        match &self.path {
+            Some(path) => self.results.write(path),
+            None => Ok(()),
+        }
+    }
 }

@@ -22,7 +22,7 @@ use socketville_bench::served::Served;
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Options {
-    /// A server by name: ours, socketioxide, node (built if need be)
+    /// A server by name, built if need be: ours, ours-deflate, socketioxide, node, node-deflate, bun, tokio, …
     #[arg(long, conflicts_with_all = ["server", "url"])]
     name: Option<String>,
     /// A program that speaks the measured app; PORT and CORES are in its environment
@@ -40,6 +40,9 @@ struct Options {
 
 const EXAMPLES: &str = "Examples:
   fanout --name node --clients 1000 --rate 50
+  fanout --name ours-deflate --bytes 1024 --json-text --rate 20
+  fanout --name ours --clients 10000 --rooms-of 10 --rate 3000
+  fanout --name ours --polling --rate 5
   fanout --name socketioxide --scenario burst --count 960 --every 16
   fanout --server 'node my-server.mjs' --clients 50 --seconds 1";
 

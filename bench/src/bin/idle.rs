@@ -3,15 +3,12 @@
 
 #![forbid(unsafe_code)]
 
-use std::net::SocketAddr;
-
 use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use socketville_bench::contestants::Contestant;
-use socketville_bench::floor::{self, Wire};
+use socketville_bench::floor;
 use socketville_bench::idle::{self, Plan};
 use socketville_bench::machine;
-use socketville_bench::swarm::Target;
 
 /// Bytes per idle connection: joined to the default namespace, silent but for heartbeats.
 ///
@@ -23,7 +20,7 @@ use socketville_bench::swarm::Target;
 struct Options {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Servers: ours, socketioxide, node (built if need be), floor-send, floor-ring, floor-epoll
+    /// Servers, built if need be: ours, socketioxide, node, bun, floor-send, floor-ring, floor-epoll
     #[arg(long, value_delimiter = ',', default_value = "ours")]
     name: Vec<String>,
     /// A program that speaks the measured app, instead
@@ -53,30 +50,10 @@ struct Options {
 enum Command {
     /// Hold connections (what this program starts by itself)
     #[command(hide = true)]
-    Hold(Hold),
+    Hold(idle::Hold),
     /// Be the floor's server (what this program starts by itself)
     #[command(hide = true)]
-    Serve(Serve),
-}
-
-#[derive(Args)]
-struct Hold {
-    #[arg(long)]
-    address: SocketAddr,
-    #[arg(long)]
-    clients: usize,
-    #[arg(long)]
-    source_offset: u8,
-}
-
-#[derive(Args)]
-struct Serve {
-    #[arg(long, value_enum)]
-    wire: Wire,
-    #[arg(long, default_value_t = 1)]
-    coalesce: u32,
-    #[arg(long, env = "PORT")]
-    port: u16,
+    Serve(floor::Serve),
 }
 
 const EXAMPLES: &str = "Examples:
@@ -87,10 +64,8 @@ const EXAMPLES: &str = "Examples:
 fn main() -> Result<()> {
     let options = Options::parse();
     match options.command {
-        Some(Command::Hold(Hold { address, clients, source_offset })) => {
-            idle::hold(Target { address, clients, source_offset })
-        }
-        Some(Command::Serve(serve)) => floor::serve(serve.wire, serve.coalesce, serve.port),
+        Some(Command::Hold(hold)) => idle::hold(hold),
+        Some(Command::Serve(serve)) => floor::serve(serve),
         None => measure(&options),
     }
 }
@@ -106,7 +81,7 @@ fn measure(options: &Options) -> Result<()> {
     };
     let contestants: Vec<Contestant> = match &options.server {
         Some(command) => vec![Contestant::custom(command, command)?],
-        None => options.name.iter().map(|name| contestant(name)).collect::<Result<_>>()?,
+        None => options.name.iter().map(|name| Contestant::named(name)).collect::<Result<_>>()?,
     };
     for contestant in contestants {
         let cost = idle::measure(&contestant, &plan).with_context(|| contestant.name.clone())?;
@@ -117,13 +92,4 @@ fn measure(options: &Options) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn contestant(name: &str) -> Result<Contestant> {
-    match name {
-        "floor-send" => Contestant::floor(Wire::Send, 1),
-        "floor-ring" => Contestant::floor(Wire::Ring, 1),
-        "floor-epoll" => Contestant::floor(Wire::Epoll, 1),
-        _ => Contestant::named(name),
-    }
 }

@@ -147,6 +147,20 @@ impl<D: Driver> Connections for Driven<D> {
         sends
     }
 
+    fn send_each(&mut self, ids: &[Token], bytes: &[u8]) -> u64 {
+        let mut batch = Vec::with_capacity(ids.len());
+        for token in ids {
+            match conn(&mut self.conns, *token) {
+                Some(conn) if conn.backlog.is_empty() => batch.push(Outgoing { token: *token, bytes }),
+                Some(conn) => conn.backlog.push(bytes),
+                None => {}
+            }
+        }
+        self.driver.send(&batch, &mut self.unsent);
+        self.keep_unsent(&batch, bytes);
+        batch.len() as u64
+    }
+
     fn admit(&mut self, token: Token) {
         let Some(conn) = self.conn(token) else { return };
         let new = !conn.member;

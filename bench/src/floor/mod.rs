@@ -1,19 +1,21 @@
 //! The floor: what the kernel alone costs. A server that speaks just enough to be measured by the swarm, and
-//! whose fan-out is nothing but one nonblocking send of ready bytes to each member. It has no rooms, no acks,
-//! no limits: never an example of a server.
+//! whose fan-out is nothing but one nonblocking send of ready bytes to each member. It has no limits and trusts
+//! its peers: never an example of a server.
 //!
 //! Each wire of it ([`send`](Wire::Send): the plain write loop; [`ring`](Wire::Ring) and
 //! [`epoll`](Wire::Epoll): the engine's own drivers) is read by the same few lines, so that what differs
-//! between two figures is the way bytes reach the kernel. With `coalesce` K up to K frames leave in one send:
-//! the floor of an engine that puts K frames into each send. What a full socket does not take is copied to
-//! its backlog and leaves when the socket is writable.
+//! between two figures is the way bytes reach the kernel. What a full socket does not take is copied to its
+//! backlog and leaves when the socket is writable. It has ceilings for different work ([`Ceiling`]): up to K
+//! frames in one send to all; one send to each member of a room; each event compressed once; the answers to all
+//! that one read brought in one send.
 
 mod backlog;
 mod driven;
 mod peer;
 mod plain;
+mod round;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use socketville_sys::{Epoll, Listener, Ring};
 use self::driven::Driven;
 use self::peer::{Burst, Request};
 use self::plain::Plain;
+use self::round::Round;
 use crate::wire::{self, SAMPLE_ACCEPT};
 
 /// How bytes reach the kernel.
@@ -46,26 +49,62 @@ impl Wire {
             Wire::Epoll => "epoll",
         }
     }
+
+    /// The wire of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Wire> {
+        [Wire::Send, Wire::Ring, Wire::Epoll].into_iter().find(|wire| wire.name() == name)
+    }
 }
 
-/// Serves on 127.0.0.1 until it is killed, putting up to `coalesce` frames into one send.
+/// The subcommand with which the bench programs become a floor.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct Serve {
+    /// How bytes reach the kernel
+    #[arg(long, value_enum)]
+    wire: Wire,
+    #[command(flatten)]
+    ceiling: Ceiling,
+    /// Where to listen, on 127.0.0.1
+    #[arg(long, env = "PORT")]
+    port: u16,
+}
+
+/// What a floor is allowed beyond one send for each frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
+pub struct Ceiling {
+    /// Up to so many frames to all leave in one send
+    #[arg(long, default_value_t = 1)]
+    pub coalesce: u32,
+    /// Agrees to compression, and compresses each event once
+    #[arg(long)]
+    pub deflate: bool,
+}
+
+impl Default for Ceiling {
+    fn default() -> Ceiling {
+        Ceiling { coalesce: 1, deflate: false }
+    }
+}
+
+/// Serves on 127.0.0.1 until it is killed.
 ///
 /// # Errors
 /// When it cannot listen, or the kernel refuses the wire.
-pub fn serve(wire: Wire, coalesce: u32, port: u16) -> Result<()> {
+pub fn serve(Serve { wire, ceiling, port }: Serve) -> Result<()> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let listener = || Listener::bind(address).with_context(|| format!("listening on {address}"));
     match wire {
-        Wire::Send => run(Plain::bind(address)?, coalesce),
-        Wire::Ring => run(Driven::new(Ring::new(Some(listener()?)).context("io_uring")?), coalesce),
-        Wire::Epoll => run(Driven::new(Epoll::new(Some(listener()?)).context("epoll")?), coalesce),
+        Wire::Send => run(Plain::bind(address)?, ceiling),
+        Wire::Ring => run(Driven::new(Ring::new(Some(listener()?)).context("io_uring")?), ceiling),
+        Wire::Epoll => run(Driven::new(Epoll::new(Some(listener()?)).context("epoll")?), ceiling),
     }
 }
 
 /// The connections of one wire.
 trait Connections {
     /// Names a connection.
-    type Id: Copy;
+    type Id: Copy + PartialEq;
 
     /// Waits (`None`: for ever), accepts, sends backlogs to sockets that became writable, and appends what
     /// peers ask.
@@ -74,103 +113,105 @@ trait Connections {
     fn send(&mut self, id: Self::Id, bytes: &[u8]);
     /// One send to each member; returns how many sends that were.
     fn send_all(&mut self, bytes: &[u8]) -> u64;
+    /// One send to each of these; returns how many sends that were.
+    fn send_each(&mut self, ids: &[Self::Id], bytes: &[u8]) -> u64;
     /// From now on a member.
     fn admit(&mut self, id: Self::Id);
     /// How many members there are.
     fn members(&self) -> usize;
 }
 
-/// The frames that wait for the next send to all.
-struct Round {
-    bytes: Vec<u8>,
-    frames: u32,
-    coalesce: u32,
-    frames_total: u64,
-    sends_total: u64,
-}
-
-fn run<C: Connections>(mut connections: C, coalesce: u32) -> Result<()> {
-    let mut round =
-        Round { bytes: Vec::new(), frames: 0, coalesce: coalesce.max(1), frames_total: 0, sends_total: 0 };
-    let (mut asked, mut bursts) = (Vec::new(), VecDeque::new());
+fn run<C: Connections>(connections: C, ceiling: Ceiling) -> Result<()> {
+    let rooms = HashMap::new();
+    let mut floor = Floor {
+        connections,
+        round: Round::new(ceiling),
+        rooms,
+        bursts: VecDeque::new(),
+        answers: Vec::new(),
+    };
+    let mut asked = Vec::new();
     loop {
-        let timeout = if bursts.is_empty() { None } else { Some(Duration::ZERO) };
-        connections.turn(timeout, &mut asked)?;
+        let timeout = if floor.bursts.is_empty() { None } else { Some(Duration::ZERO) };
+        floor.connections.turn(timeout, &mut asked)?;
         for (id, request) in asked.drain(..) {
-            answer(&mut connections, &mut round, &mut bursts, id, request);
+            floor.answer(id, request);
         }
-        advance(&mut connections, &mut round, &mut bursts);
-        if bursts.is_empty() {
-            round.flush(&mut connections);
+        floor.flush_answers();
+        floor.advance();
+        if floor.bursts.is_empty() {
+            floor.round.flush(&mut floor.connections);
         }
     }
 }
 
-fn answer<C: Connections>(
-    connections: &mut C,
-    round: &mut Round,
-    bursts: &mut VecDeque<Burst>,
-    id: C::Id,
-    request: Request,
-) {
-    match request {
-        Request::Upgrade => connections.send(id, &upgrade()),
-        Request::Connect => {
-            connections.admit(id);
-            connections.send(id, &text(r#"40{"sid":"floor"}"#));
-        }
-        Request::Metrics => connections.send(id, round.metrics().as_bytes()),
-        Request::Publish(payload) => round.push(connections, &payload),
-        Request::Burst(burst) => bursts.push_back(burst),
-    }
+/// One floor at work.
+struct Floor<C: Connections> {
+    connections: C,
+    round: Round,
+    rooms: HashMap<String, Vec<C::Id>>,
+    bursts: VecDeque<Burst>,
+    /// Answers of this turn; those to one connection lie side by side, since one read brought its questions.
+    answers: Vec<(C::Id, Vec<u8>)>,
 }
 
-/// The next `every` messages of the first burst.
-fn advance<C: Connections>(connections: &mut C, round: &mut Round, bursts: &mut VecDeque<Burst>) {
-    let Some(burst) = bursts.front_mut() else { return };
-    let end = burst.count.min(burst.next.saturating_add(burst.every.max(1)));
-    for index in burst.next..end {
-        round.push(connections, &format!("{index:010}{}", burst.rest));
-    }
-    burst.next = end;
-    if end == burst.count {
-        bursts.pop_front();
-    }
-}
-
-impl Round {
-    fn push<C: Connections>(&mut self, connections: &mut C, payload: &str) {
-        let packet = format!(r#"42["msg","{payload}"]"#);
-        wire::write_plain(wire::TEXT, packet.as_bytes(), &mut self.bytes);
-        self.frames += 1;
-        if self.frames >= self.coalesce {
-            self.flush(connections);
+impl<C: Connections> Floor<C> {
+    fn answer(&mut self, id: C::Id, request: Request) {
+        match request {
+            Request::Upgrade => self.connections.send(id, &upgrade(self.round.ceiling.deflate)),
+            Request::Connect => {
+                self.connections.admit(id);
+                self.connections.send(id, &text(r#"40{"sid":"floor"}"#));
+            }
+            Request::Metrics => self.connections.send(id, self.round.metrics().as_bytes()),
+            Request::Join(packet, room) => {
+                self.rooms.entry(room).or_default().push(id);
+                self.connections.send(id, &text(&format!(r#"43{packet}["ok"]"#)));
+            }
+            Request::Echo(packet, data) => self.echo(id, &format!("43{packet}[{data}]")),
+            Request::Publish(None, payload) => self.round.push(&mut self.connections, &payload),
+            Request::Publish(Some(room), payload) => {
+                let members = self.rooms.get(&room).map(Vec::as_slice).unwrap_or_default();
+                self.round.send_to(&mut self.connections, members, &payload);
+            }
+            Request::Burst(burst) => self.bursts.push_back(burst),
         }
     }
 
-    fn flush<C: Connections>(&mut self, connections: &mut C) {
-        if self.frames == 0 {
-            return;
+    fn echo(&mut self, id: C::Id, packet: &str) {
+        match self.answers.last_mut().filter(|(last, _)| *last == id) {
+            Some((_, bytes)) => wire::write_plain(wire::TEXT, packet.as_bytes(), bytes),
+            None => self.answers.push((id, text(packet))),
         }
-        self.frames_total += u64::from(self.frames) * connections.members() as u64;
-        self.sends_total += connections.send_all(&self.bytes);
-        self.bytes.clear();
-        self.frames = 0;
     }
 
-    fn metrics(&self) -> String {
-        let body =
-            format!("floor_frames_total {}\nfloor_sends_total {}\n", self.frames_total, self.sends_total);
-        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    fn flush_answers(&mut self) {
+        for (id, bytes) in self.answers.drain(..) {
+            self.connections.send(id, &bytes);
+        }
+    }
+
+    /// The next `every` messages of the first burst.
+    fn advance(&mut self) {
+        let Some(burst) = self.bursts.front_mut() else { return };
+        let end = burst.count.min(burst.next.saturating_add(burst.every.max(1)));
+        for index in burst.next..end {
+            self.round.push(&mut self.connections, &format!("{index:010}{}", burst.rest));
+        }
+        burst.next = end;
+        if end == burst.count {
+            self.bursts.pop_front();
+        }
     }
 }
 
 /// The answer to the swarm's upgrade, with Engine.IO's open packet behind it.
-fn upgrade() -> Vec<u8> {
+fn upgrade(agrees: bool) -> Vec<u8> {
     let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
     let open =
         r#"0{"sid":"floor","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
-    let mut bytes = format!("{head}{SAMPLE_ACCEPT}\r\n\r\n").into_bytes();
+    let extensions = if agrees { EXTENSIONS } else { "" };
+    let mut bytes = format!("{head}{SAMPLE_ACCEPT}\r\n{extensions}\r\n").into_bytes();
     bytes.extend_from_slice(&text(open));
     bytes
 }
@@ -180,3 +221,7 @@ fn text(packet: &str) -> Vec<u8> {
     wire::write_plain(wire::TEXT, packet.as_bytes(), &mut frame);
     frame
 }
+
+/// What is agreed with a client that offers compression: no window outlives a message.
+const EXTENSIONS: &str = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+                          client_no_context_takeover\r\n";

@@ -2,6 +2,7 @@
 //! only.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::wire::{self, Head};
 
@@ -14,10 +15,14 @@ pub(super) enum Request {
     Connect,
     /// The counters.
     Metrics,
-    /// One message to all.
-    Publish(String),
+    /// To be in a room; the packet's id.
+    Join(u64, String),
+    /// One message, its payload as it stands between the quotes, to a room or to all.
+    Publish(Option<String>, String),
     /// Many messages to all.
     Burst(Burst),
+    /// An answer of the same: the packet's id, and what to answer.
+    Echo(u64, String),
 }
 
 /// A burst and how far it is.
@@ -31,8 +36,10 @@ pub(super) struct Burst {
 }
 
 #[derive(Deserialize)]
-struct Publish {
-    p: String,
+struct Publish<'a> {
+    room: Option<String>,
+    #[serde(borrow)]
+    p: &'a RawValue,
 }
 
 /// The bytes of a peer that are no whole head or frame yet.
@@ -76,11 +83,23 @@ fn request(packet: &[u8]) -> Option<Request> {
     if packet == b"40" {
         return Some(Request::Connect);
     }
-    let arguments = |name: &str| packet.strip_prefix(name.as_bytes())?.strip_suffix(b"]");
-    if let Some(json) = arguments(r#"42["pub","#) {
-        return serde_json::from_slice(json).ok().map(|publish: Publish| Request::Publish(publish.p));
+    let event = packet.strip_prefix(b"42")?;
+    let digits = event.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (id, event) = event.split_at_checked(digits)?;
+    let id = std::str::from_utf8(id).ok()?.parse().unwrap_or(0);
+    let arguments = |name: &str| event.strip_prefix(name.as_bytes())?.strip_suffix(b"]");
+    if let Some(data) = arguments(r#"["echo","#) {
+        return Some(Request::Echo(id, String::from_utf8(data.to_vec()).ok()?));
     }
-    serde_json::from_slice(arguments(r#"42["burst","#)?).ok().map(Request::Burst)
+    if let Some(json) = arguments(r#"["pub","#) {
+        let publish: Publish<'_> = serde_json::from_slice(json).ok()?;
+        let payload = publish.p.get().strip_prefix('"')?.strip_suffix('"')?;
+        return Some(Request::Publish(publish.room, payload.to_owned()));
+    }
+    if let Some(room) = arguments(r#"["join","#) {
+        return Some(Request::Join(id, serde_json::from_slice(room).ok()?));
+    }
+    serde_json::from_slice(arguments(r#"["burst","#)?).ok().map(Request::Burst)
 }
 
 #[cfg(test)]
@@ -95,9 +114,16 @@ mod tests {
 
     fn session() -> Vec<u8> {
         let mut bytes = b"GET /socket.io/?EIO=4 HTTP/1.1\r\nHost: x\r\n\r\n".to_vec();
-        for packet in
-            ["40", "3", r#"42["pub",{"p":"hello"}]"#, r#"42["burst",{"count":5,"every":2,"rest":"r"}]"#]
-        {
+        let packets = [
+            "40",
+            "3",
+            r#"42["pub",{"p":"he\"llo"}]"#,
+            r#"42["pub",{"room":"r1","p":"hello"}]"#,
+            r#"427["join","r1"]"#,
+            r#"428["echo",{"a":[1]}]"#,
+            r#"42["burst",{"count":5,"every":2,"rest":"r"}]"#,
+        ];
+        for packet in packets {
             wire::write_masked(wire::TEXT, packet.as_bytes(), &mut bytes);
         }
         bytes
@@ -107,8 +133,15 @@ mod tests {
     fn a_session_is_understood_however_it_is_cut() {
         let bytes = session();
         let burst = Burst { count: 5, every: 2, rest: "r".to_owned(), next: 0 };
-        let expected =
-            [Request::Upgrade, Request::Connect, Request::Publish("hello".to_owned()), Request::Burst(burst)];
+        let expected = [
+            Request::Upgrade,
+            Request::Connect,
+            Request::Publish(None, r#"he\"llo"#.to_owned()),
+            Request::Publish(Some("r1".to_owned()), "hello".to_owned()),
+            Request::Join(7, "r1".to_owned()),
+            Request::Echo(8, r#"{"a":[1]}"#.to_owned()),
+            Request::Burst(burst),
+        ];
         assert_eq!(requests_of(&[&bytes]), expected);
         let single: Vec<&[u8]> = bytes.chunks(1).collect();
         assert_eq!(requests_of(&single), expected);

@@ -139,6 +139,16 @@ impl Connections for Plain {
         members.map(|conn| u64::from(conn.send(bytes))).sum()
     }
 
+    fn send_each(&mut self, ids: &[usize], bytes: &[u8]) -> u64 {
+        let mut sends = 0;
+        for id in ids {
+            if let Some(conn) = self.conns.get_mut(*id).and_then(Option::as_mut) {
+                sends += u64::from(conn.send(bytes));
+            }
+        }
+        sends
+    }
+
     fn admit(&mut self, id: usize) {
         if let Some(conn) = self.conns.get_mut(id).and_then(Option::as_mut) {
             self.members += usize::from(!conn.member);

@@ -1,5 +1,5 @@
 //! The sink that believes nothing: each client's series is checked for loss, repeats and order, each
-//! message's bytes for their form, and its age goes into a histogram. It does not decide whether a run was
+//! message's bytes for their form (and, where they were foretold, for every byte), and its age goes into a histogram. It does not decide whether a run was
 //! good; [`Faults`] says what was wrong.
 
 use std::fmt;
@@ -15,6 +15,8 @@ pub struct Checker {
     latency: Histogram,
     delivered: u64,
     faults: Faults,
+    /// Whole payloads that must come, by their sequence modulo [`EXPECTED_MAX`]; empty if none was foretold.
+    expected: Vec<Vec<u8>>,
 }
 
 /// What was wrong. All zero is good.
@@ -60,6 +62,16 @@ impl Checker {
             latency: Histogram::default(),
             delivered: 0,
             faults: Faults::default(),
+            expected: Vec::new(),
+        }
+    }
+
+    /// From now on the message of this sequence must be exactly this.
+    pub fn expect(&mut self, sequence: u32, payload: &[u8]) {
+        self.expected.resize(EXPECTED_MAX, Vec::new());
+        if let Some(place) = self.expected.get_mut(sequence as usize % EXPECTED_MAX) {
+            place.clear();
+            place.extend_from_slice(payload);
         }
     }
 
@@ -80,10 +92,11 @@ impl Checker {
         self.latency.clear();
     }
 
-    /// Ends the series: all numbers below `end` were sent to everybody, and a new series may begin at 0.
+    /// Ends the series: all numbers below `end` of a client were sent to it, and a new series may begin at 0.
     /// Faults add up.
-    pub fn end_series(&mut self, end: u32) {
-        self.faults.lost += self.clients.iter().map(|client| client.missing_below(end)).sum::<u64>();
+    pub fn end_series(&mut self, end: impl Fn(usize) -> u32) {
+        let clients = self.clients.iter().enumerate();
+        self.faults.lost += clients.map(|(index, client)| client.missing_below(end(index))).sum::<u64>();
         self.clients.fill(Sequence::default());
     }
 
@@ -92,6 +105,15 @@ impl Checker {
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.faults
+    }
+
+    /// Whether the message is what was foretold, if anything was.
+    #[inline]
+    fn is_as_expected(&self, sequence: u32, packet: &[u8]) -> bool {
+        self.expected.is_empty()
+            || self.expected.get(sequence as usize % EXPECTED_MAX).is_some_and(|expected| {
+                Stamp::payload_of(packet).is_some_and(|payload| payload == expected.as_slice())
+            })
     }
 
     #[cold]
@@ -107,7 +129,11 @@ impl Checker {
 impl Sink for Checker {
     #[inline]
     fn packet(&mut self, client: usize, packet: &[u8], now_ns: u64) {
-        let Some(stamp) = Stamp::of_packet(packet, self.payload_bytes) else {
+        if client >= self.clients.len() {
+            return; // a visitor: nobody promised it anything
+        }
+        let stamp = Stamp::of_packet(packet, self.payload_bytes);
+        let Some(stamp) = stamp.filter(|stamp| self.is_as_expected(stamp.sequence, packet)) else {
             self.faults.malformed += 1;
             return;
         };
@@ -123,10 +149,31 @@ impl Sink for Checker {
     }
 }
 
+/// Messages that may be foretold at a time: more than are ever under way.
+const EXPECTED_MAX: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::payload::{PREFIX, SUFFIX};
+
+    #[test]
+    fn a_foretold_message_is_compared_byte_by_byte() {
+        let mut checker = Checker::new(1, BYTES);
+        let payload = Stamp { sequence: 0, sent_ns: 9 }.payload(BYTES);
+        checker.expect(0, payload.as_bytes());
+        checker.packet(0, &[PREFIX, payload.replace('.', "x").as_bytes(), SUFFIX].concat(), 10);
+        assert_eq!((checker.faults().malformed, checker.delivered()), (1, 0));
+        checker.packet(0, &[PREFIX, payload.as_bytes(), SUFFIX].concat(), 10);
+        assert_eq!((checker.faults().malformed, checker.delivered()), (1, 1));
+    }
+
+    #[test]
+    fn visitors_are_promised_nothing() {
+        let mut checker = Checker::new(1, BYTES);
+        checker.packet(1, b"42[\"msg\",\"x\"]", 0);
+        assert!(checker.faults().is_none());
+    }
 
     const BYTES: usize = 30;
 
@@ -138,7 +185,7 @@ mod tests {
                 checker.packet(client, &[PREFIX, payload.as_bytes(), SUFFIX].concat(), 4000);
             }
         }
-        checker.end_series(end);
+        checker.end_series(|_| end);
         checker
     }
 
@@ -178,7 +225,7 @@ mod tests {
     #[test]
     fn a_new_series_starts_at_zero_and_faults_add_up() {
         let mut checker = checked(&[&[0, 1]], 3);
-        checker.end_series(2);
+        checker.end_series(|_| 2);
         assert_eq!(checker.faults().lost, 1 + 2);
     }
 }

@@ -3,17 +3,21 @@
 //!
 //! ```text
 //! Connecting --writable--> Upgrading --101--> Opening --`0{…}`--> Joining --`40{…}`--> Joined
+//!                              \__ polling: `0{…}` in a response ____/
 //!      \____________________________ anything unexpected ________________________________\--> Gone
 //! ```
 
 use mio::net::TcpStream;
+
+use super::inflate::Window;
+use super::polling::Poller;
 
 /// Where a client is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// TCP's handshake is under way.
     Connecting,
-    /// The upgrade request is sent.
+    /// The upgrade request is sent, or the one for a polling session.
     Upgrading,
     /// WebSocket stands; Engine.IO's open packet is awaited.
     Opening,
@@ -31,11 +35,34 @@ pub(super) struct Client {
     pub(super) phase: Phase,
     /// The beginning of a frame whose end has not come yet.
     pub(super) tail: Vec<u8>,
+    /// Compression was offered; what came of it.
+    pub(super) window: Option<Window>,
+    /// It offers compression, and the server must agree.
+    pub(super) offers_deflate: bool,
+    /// There if it polls.
+    pub(super) poller: Option<Poller>,
+    /// When it began to connect, ns since the swarm's epoch.
+    pub(super) opened_ns: u64,
 }
 
 impl Client {
-    pub(super) fn new(stream: TcpStream) -> Client {
-        Client { stream, phase: Phase::Connecting, tail: Vec::new() }
+    pub(super) fn new(stream: TcpStream, opened_ns: u64) -> Client {
+        Client {
+            stream,
+            phase: Phase::Connecting,
+            tail: Vec::new(),
+            window: None,
+            offers_deflate: false,
+            poller: None,
+            opened_ns,
+        }
+    }
+
+    /// Gives back what memory a client that has gone away held.
+    pub(super) fn forget(&mut self) {
+        self.tail = Vec::new();
+        self.window = None;
+        self.poller = None;
     }
 
     /// Remembers `bytes` as the tail, giving memory back after an unusually long one.

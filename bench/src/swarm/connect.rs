@@ -1,5 +1,5 @@
 //! How a swarm comes to be: many connects, a bounded number at a time, spread over loopback addresses, each
-//! through the upgrade to the namespace. It measures nothing but the time that all of it took.
+//! through the upgrade to the namespace. It measures nothing but the time that all of it, and each, took.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -10,8 +10,22 @@ use mio::{Interest, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::client::{Client, Phase};
+use super::inflate::Window;
+use super::polling::Poller;
 use super::{Sink, Swarm};
 use crate::wire;
+
+/// How clients reach the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// WebSocket from the first request.
+    #[default]
+    WebSocket,
+    /// WebSocket with permessage-deflate: the server must agree.
+    Deflate,
+    /// Long-polling for ever.
+    Polling,
+}
 
 /// Whom to connect to, and how many.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +37,25 @@ pub struct Target {
     /// Loopback source addresses are counted from 127.0.0.(2 + this): generators that run side by side take
     /// their own.
     pub source_offset: u8,
+    /// How they connect.
+    pub transport: Transport,
+    /// Connects under way at a time: [`IN_FLIGHT_MAX`] unless many at once are the question.
+    pub in_flight_max: usize,
 }
 
 impl Target {
+    /// So many clients over WebSocket, in the usual manner.
+    #[must_use]
+    pub fn new(address: SocketAddr, clients: usize) -> Target {
+        Target {
+            address,
+            clients,
+            source_offset: 0,
+            transport: Transport::WebSocket,
+            in_flight_max: IN_FLIGHT_MAX,
+        }
+    }
+
     /// The source address of a client; `None` leaves it to the kernel. Loopback targets only, and only where
     /// one address would run out of ports.
     fn source(&self, client: usize) -> Option<SocketAddr> {
@@ -46,18 +76,19 @@ impl Swarm {
     /// # Errors
     /// When a client fails, or no client makes progress for 20 seconds.
     pub fn connect(&mut self, target: Target) -> Result<Duration> {
-        self.connect_into(target, &mut ())
+        self.connect_with(target, &mut ())
     }
 
-    fn connect_into<S: Sink>(&mut self, target: Target, sink: &mut S) -> Result<Duration> {
+    /// The same, and a sink is told of everything that comes and of everybody who joins.
+    ///
+    /// # Errors
+    /// As [`Swarm::connect`].
+    pub fn connect_with<S: Sink>(&mut self, target: Target, sink: &mut S) -> Result<Duration> {
         let (started, before) = (Instant::now(), self.joined());
         let (mut opened, mut progress) = (0, (0, Instant::now()));
         while self.joined() - before < target.clients {
             let joined = self.joined() - before;
-            while opened < target.clients && opened - joined < IN_FLIGHT_MAX {
-                self.open(target, opened)?;
-                opened += 1;
-            }
+            opened += self.open_some(target, opened, joined)?;
             self.turn(Some(TURN), sink)?;
             if self.lost() > 0 {
                 bail!("while connecting, {joined} of {} joined: {}", target.clients, self.fault());
@@ -72,20 +103,44 @@ impl Swarm {
         Ok(started.elapsed())
     }
 
-    fn open(&mut self, target: Target, client: usize) -> Result<()> {
+    /// Begins as many connects as may be under way, and says how many: for those who go on with their own turns.
+    ///
+    /// # Errors
+    /// When the kernel refuses a connect.
+    pub fn open_some(&mut self, target: Target, opened: usize, joined: usize) -> Result<usize> {
+        let mut more = 0;
+        while opened + more < target.clients && opened + more - joined < target.in_flight_max {
+            self.open(target, opened + more)?;
+            more += 1;
+        }
+        Ok(more)
+    }
+
+    /// Begins one connect; `client` chooses the source address.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn open(&mut self, target: Target, client: usize) -> Result<usize> {
         let mut stream = connecting(target.address, target.source(client))
             .with_context(|| format!("client {client} could not connect to {}", target.address))?;
-        let token = Token(self.clients.len());
-        self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        self.clients.push(Client::new(stream));
-        Ok(())
+        let index = self.clients.len();
+        self.poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
+        let mut opened = Client::new(stream, self.now_ns());
+        opened.offers_deflate = target.transport == Transport::Deflate;
+        opened.poller = (target.transport == Transport::Polling).then(Poller::new);
+        self.clients.push(opened);
+        Ok(index)
     }
 
     pub(super) fn start_upgrade(&mut self, index: usize) {
         let Some(client) = self.clients.get_mut(index) else { return };
         client.phase = Phase::Upgrading;
         let _ = client.stream.set_nodelay(true);
-        self.write(index, UPGRADE.as_bytes());
+        if client.poller.is_some() {
+            return self.start_polling(index);
+        }
+        let request = if client.offers_deflate { UPGRADE_DEFLATE } else { UPGRADE };
+        self.write(index, request.as_bytes());
     }
 
     /// Reads the answer to the upgrade; `None` while it is incomplete.
@@ -97,9 +152,21 @@ impl Swarm {
             self.lose(index, &format!("the upgrade was refused or answered wrongly: {line}"));
         } else if let Some(client) = self.clients.get_mut(index) {
             client.phase = Phase::Opening;
+            client.window = window(&head);
+            if client.offers_deflate != client.window.is_some() {
+                self.lose(index, "the server did not agree to compression, or to none");
+            }
         }
         Some(end)
     }
+}
+
+/// What the server answered to the offer of permessage-deflate (RFC 7692 section 7.1.1).
+fn window(head: &str) -> Option<Window> {
+    let lines = head.lines().filter_map(|line| line.split_once(':'));
+    let mut answers = lines.filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-extensions"));
+    let answer = answers.find(|(_, value)| value.contains("permessage-deflate"))?.1;
+    Some(if answer.contains("server_no_context_takeover") { Window::Fresh } else { Window::kept() })
 }
 
 /// A nonblocking socket whose connect is under way. Closing it later sends a reset: no port is left in
@@ -121,7 +188,7 @@ fn connecting(address: SocketAddr, source: Option<SocketAddr>) -> std::io::Resul
 /// Linux's EINPROGRESS: the connect goes on by itself.
 const IN_PROGRESS: i32 = 115;
 /// Connects under way at a time: more overflow the backlog of servers that listen with 128.
-const IN_FLIGHT_MAX: usize = 64;
+pub const IN_FLIGHT_MAX: usize = 64;
 /// Beyond some 14 000 connections per source address the kernel's search for a port dominates.
 const CLIENTS_PER_SOURCE: usize = 10_000;
 /// How long one turn may wait while connecting.
@@ -141,12 +208,34 @@ const UPGRADE: &str = concat!(
     "\r\n"
 );
 
+/// The same with the offer that browsers make.
+const UPGRADE_DEFLATE: &str = concat!(
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n",
+    "Host: 127.0.0.1\r\n",
+    "Connection: Upgrade\r\n",
+    "Upgrade: websocket\r\n",
+    "Sec-WebSocket-Version: 13\r\n",
+    "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+    "\r\n"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn an_agreement_is_read() {
+        let head = |value: &str| format!("HTTP/1.1 101 x\r\nsec-websocket-extensions: {value}\r\n\r\n");
+        assert!(window("HTTP/1.1 101 x\r\n\r\n").is_none());
+        assert!(matches!(window(&head("permessage-deflate")), Some(Window::Kept(_))));
+        let fresh = head("permessage-deflate; server_no_context_takeover");
+        assert!(matches!(window(&fresh), Some(Window::Fresh)));
+    }
+
     fn target(clients: usize, source_offset: u8) -> Target {
-        Target { address: "127.0.0.1:4000".parse().expect("an address"), clients, source_offset }
+        let address = "127.0.0.1:4000".parse().expect("an address");
+        Target { source_offset, ..Target::new(address, clients) }
     }
 
     #[test]
@@ -167,6 +256,6 @@ mod tests {
 
     #[test]
     fn the_request_carries_the_sample_key() {
-        assert!(UPGRADE.contains(wire::SAMPLE_KEY));
+        assert!(UPGRADE.contains(wire::SAMPLE_KEY) && UPGRADE_DEFLATE.contains(wire::SAMPLE_KEY));
     }
 }

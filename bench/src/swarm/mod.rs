@@ -1,6 +1,6 @@
-//! N light Socket.IO clients on one thread, over edge-triggered readiness. Not a client library: it knows one
-//! protocol path (WebSocket, text, default namespace), and is made to cost much less per delivery than any
-//! server.
+//! N light Socket.IO clients on one thread, over edge-triggered readiness. Not a client library: it knows the
+//! default namespace and text, over WebSocket (plain or compressed) or long-polling, and is made to cost much
+//! less per delivery than any server.
 //!
 //! How it stays cheap: one read per ready socket into one buffer that all share; frames are parsed where they
 //! lie and handed to the [`Sink`] as slices; only the tail of a cut frame is kept per client. A read that did
@@ -10,10 +10,12 @@ mod checker;
 mod client;
 mod connect;
 mod histogram;
+mod inflate;
+mod polling;
 mod sequence;
 
 pub use checker::{Checker, Faults};
-pub use connect::Target;
+pub use connect::{IN_FLIGHT_MAX, Target, Transport};
 pub use histogram::Histogram;
 pub use sequence::Sequence;
 
@@ -25,12 +27,18 @@ use anyhow::{Context, Result, bail};
 use mio::{Events, Poll};
 
 use self::client::{Client, Phase};
+use self::inflate::Inflater;
 use crate::wire;
 
 /// Receives every Socket.IO packet (Engine.IO message) that any client got after it had joined.
 pub trait Sink {
     /// `packet` begins with `4`; `now_ns` is the time of the read, since the swarm's epoch.
     fn packet(&mut self, client: usize, packet: &[u8], now_ns: u64);
+
+    /// A client has joined, so long after it began to connect.
+    fn joined(&mut self, client: usize, took_ns: u64) {
+        let _ = (client, took_ns);
+    }
 }
 
 /// Ignores everything: for the time while the swarm connects, and for idle clients.
@@ -49,8 +57,13 @@ pub struct Swarm {
     scratch: Vec<u8>,
     epoch: Instant,
     joined: usize,
+    /// Joins that a sink has not been told of: client, time since it began to connect.
+    news: Vec<(usize, u64)>,
     lost: usize,
     first_fault: Option<String>,
+    received_bytes: u64,
+    /// Taken out while a message is opened.
+    inflater: Option<Inflater>,
 }
 
 impl Swarm {
@@ -68,8 +81,11 @@ impl Swarm {
             scratch: Vec::new(),
             epoch: Instant::now(),
             joined: 0,
+            news: Vec::new(),
             lost: 0,
             first_fault: None,
+            received_bytes: 0,
+            inflater: Some(Inflater::new()),
         })
     }
 
@@ -78,7 +94,19 @@ impl Swarm {
     /// # Errors
     /// When the client is not there any more.
     pub fn send_text(&mut self, client: usize, text: &str) -> Result<()> {
-        self.send(client, wire::TEXT, text.as_bytes());
+        self.send_texts(client, std::iter::once(text))
+    }
+
+    /// Emits text frames from one client, all in one write.
+    ///
+    /// # Errors
+    /// When the client is not there any more.
+    pub fn send_texts<T: AsRef<str>>(&mut self, client: usize, texts: impl Iterator<Item = T>) -> Result<()> {
+        let mut frames = std::mem::take(&mut self.scratch);
+        frames.clear();
+        texts.for_each(|text| wire::write_masked(wire::TEXT, text.as_ref().as_bytes(), &mut frames));
+        self.write(client, &frames);
+        self.scratch = frames;
         match self.clients.get(client) {
             Some(client) if client.phase != Phase::Gone => Ok(()),
             _ => bail!("client {client} is gone: {}", self.fault()),
@@ -118,6 +146,24 @@ impl Swarm {
         u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
+    /// One client goes away: its connection is reset, and it is not counted as lost.
+    pub fn leave(&mut self, client: usize) {
+        let Some(leaving) = self.clients.get_mut(client).filter(|client| client.phase != Phase::Gone) else {
+            return;
+        };
+        leaving.phase = Phase::Gone;
+        let _ = self.poll.registry().deregister(&mut leaving.stream);
+        let _ = leaving.stream.shutdown(std::net::Shutdown::Both);
+        leaving.forget();
+        self.unsent.remove(&client);
+    }
+
+    /// Bytes that came, of everything.
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
     /// How many clients the swarm has, in any state.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -134,6 +180,12 @@ impl Swarm {
     #[must_use]
     pub fn joined(&self) -> usize {
         self.joined
+    }
+
+    /// Whether this client has joined and is still there.
+    #[must_use]
+    pub fn has_joined(&self, client: usize) -> bool {
+        self.phase(client) == Phase::Joined
     }
 
     /// How many clients lost their connection or heard something unexpected.
@@ -175,6 +227,7 @@ impl Swarm {
             match client.stream.read(free) {
                 Ok(0) => return self.lose(index, "the server closed"),
                 Ok(received) => {
+                    self.received_bytes += received as u64;
                     head.copy_from_slice(&client.tail);
                     let drained = received < free.len() && !closing;
                     self.handle_bytes(index, kept + received, sink);
@@ -206,6 +259,9 @@ impl Swarm {
             }
         }
         self.buffer = buffer;
+        for (client, took_ns) in self.news.drain(..) {
+            sink.joined(client, took_ns);
+        }
     }
 
     /// Handles the first head or frame of `bytes`; `None` if it is incomplete, else its length.
@@ -219,12 +275,17 @@ impl Swarm {
     ) -> Option<usize> {
         let phase = self.clients.get(index)?.phase;
         match phase {
-            Phase::Upgrading => self.handle_upgraded(index, bytes),
             Phase::Connecting | Phase::Gone => None,
+            _ if self.clients.get(index)?.poller.is_some() => {
+                self.handle_response(index, bytes, now_ns, sink)
+            }
+            Phase::Upgrading => self.handle_upgraded(index, bytes),
             Phase::Opening | Phase::Joining | Phase::Joined => {
                 let head = wire::Head::read(bytes)?;
                 let payload = bytes.get(head.head_len..head.frame_len())?;
-                if phase == Phase::Joined
+                if head.rsv1 {
+                    self.handle_deflated(index, head, payload, now_ns, sink);
+                } else if phase == Phase::Joined
                     && head.opcode == wire::TEXT
                     && payload.first() == Some(&b'4')
                     && head.fin
@@ -238,9 +299,32 @@ impl Swarm {
         }
     }
 
+    /// A compressed message: opened, it is a packet for the sink or one of the handshake's.
+    fn handle_deflated<S: Sink>(
+        &mut self,
+        index: usize,
+        head: wire::Head,
+        payload: &[u8],
+        now_ns: u64,
+        sink: &mut S,
+    ) {
+        let Some(mut inflater) = self.inflater.take() else { return };
+        let client = self.clients.get_mut(index);
+        let phase = client.as_ref().map_or(Phase::Gone, |client| client.phase);
+        let text = client.and_then(|client| inflater.open(client.window.as_mut()?, payload));
+        match text {
+            Some(text) if head.fin && phase == Phase::Joined && text.first() == Some(&b'4') => {
+                sink.packet(index, text, now_ns)
+            }
+            Some(text) => self.handle_control(index, head, text),
+            None => self.lose(index, "a compressed message that is none"),
+        }
+        self.inflater = Some(inflater);
+    }
+
     /// Everything that is not a packet for the sink.
     fn handle_control(&mut self, index: usize, head: wire::Head, payload: &[u8]) {
-        let phase = self.clients.get(index).map_or(Phase::Gone, |client| client.phase);
+        let phase = self.phase(index);
         match (head.opcode, payload.first(), phase) {
             _ if !head.fin || head.mask.is_some() => self.lose(index, "a fragmented or masked frame"),
             (wire::PING, _, _) => self.send(index, wire::PONG, payload),
@@ -261,9 +345,15 @@ impl Swarm {
 
     fn handle_joined(&mut self, index: usize) {
         self.joined += 1;
+        let now_ns = self.now_ns();
         if let Some(client) = self.clients.get_mut(index) {
             client.phase = Phase::Joined;
+            self.news.push((index, now_ns.saturating_sub(client.opened_ns)));
         }
+    }
+
+    fn phase(&self, index: usize) -> Phase {
+        self.clients.get(index).map_or(Phase::Gone, |client| client.phase)
     }
 
     fn enter(&mut self, index: usize, phase: Phase, text: &str) {

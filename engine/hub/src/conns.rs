@@ -128,7 +128,7 @@ impl Hub {
     /// A connection was accepted or came from another core.
     pub fn open(&mut self, now_ms: u64, conn: ConnId) {
         let index = conn.index as usize;
-        self.conns.reach(index, Conn::vacant);
+        self.conns.reach(index);
         self.conns[index] = Conn { generation: conn.generation, phase: Phase::Http, ..Conn::vacant() };
         self.conns_open += 1;
         self.counters.connections_opened += 1;
@@ -308,6 +308,12 @@ impl Hub {
 
     pub(crate) fn conn_mut(&mut self, conn: ConnId) -> Option<&mut Conn> {
         find(&mut self.conns, conn)
+    }
+}
+
+impl Default for Conn {
+    fn default() -> Self {
+        Self::vacant()
     }
 }
 

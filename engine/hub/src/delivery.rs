@@ -21,9 +21,10 @@ use crate::table::Table;
 use crate::{Hub, Id, NspId, Outbox, Position, Range, Record, SessionKey, SocketKey};
 
 /// Where a socket's packets go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Route {
     /// It has left.
+    #[default]
     Nobody,
     /// To the lane of the connection in this slot.
     Lane(u32),

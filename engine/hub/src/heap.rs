@@ -15,9 +15,9 @@ impl<T> Default for Heap<T> {
     }
 }
 
-impl<T: Ord> Heap<T> {
+impl<T: Ord + Default> Heap<T> {
     pub(crate) fn peek(&self) -> Option<&T> {
-        self.entries.get(0)
+        self.entries.get(0).filter(|_| !self.entries.is_empty())
     }
 
     pub(crate) fn push(&mut self, entry: T) {
@@ -35,7 +35,10 @@ impl<T: Ord> Heap<T> {
 
     pub(crate) fn pop(&mut self) -> Option<T> {
         let last = self.entries.pop()?;
-        let Some(first) = self.entries.get_mut(0) else { return Some(last) };
+        if self.entries.is_empty() {
+            return Some(last);
+        }
+        let first = &mut self.entries[0];
         let least = std::mem::replace(first, last);
         self.sink();
         Some(least)

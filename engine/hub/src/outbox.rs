@@ -84,6 +84,12 @@ struct Backlog {
     sent: usize,
 }
 
+impl Default for Lane {
+    fn default() -> Self {
+        FREE
+    }
+}
+
 const NONE: u32 = u32::MAX;
 const FREE: Lane = Lane {
     generation: 0,
@@ -127,7 +133,7 @@ impl Outbox {
     /// A connection begins.
     pub fn open(&mut self, conn: ConnId) {
         let index = conn.index as usize;
-        self.lanes.reach(index, || FREE);
+        self.lanes.reach(index);
         self.lanes[index] = Lane { generation: conn.generation, state: State::Idle, ..FREE };
     }
 

@@ -193,7 +193,7 @@ impl Hub {
     }
 
     pub(crate) fn socket_or_reject(&mut self, now_ms: u64, key: SessionKey, name: &str) -> Option<SocketKey> {
-        let socket = self.namespace(name).and_then(|nsp| self.joined_socket_of(key, nsp));
+        let socket = self.joined_socket_named(key, name);
         if socket.is_none() {
             self.reject_packet(now_ms, key);
         }

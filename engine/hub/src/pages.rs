@@ -9,13 +9,14 @@
 const PAGE: usize = 1 << PAGE_BITS;
 const PAGE_BITS: u32 = 9;
 
-/// Entries by their places, from 0.
+/// Entries by their places, from 0. Pages are whole: behind the last entry there are vacant ones, the type's defaults.
 #[derive(Debug)]
 pub struct Pages<T> {
-    pages: Vec<Vec<T>>,
+    pages: Vec<Box<[T; PAGE]>>,
+    len: usize,
 }
 
-impl<T> Default for Pages<T> {
+impl<T: Default> Default for Pages<T> {
     fn default() -> Self {
         Self::new()
     }
@@ -24,39 +25,36 @@ impl<T> Default for Pages<T> {
 impl<T> Pages<T> {
     /// None.
     pub const fn new() -> Self {
-        Self { pages: Vec::new() }
+        Self { pages: Vec::new(), len: 0 }
     }
 
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
-        self.pages.is_empty()
+        self.len == 0
     }
 
     /// How many.
-    pub fn len(&self) -> usize {
-        self.pages.last().map_or(0, |last| (self.pages.len() - 1) * PAGE + last.len())
+    pub const fn len(&self) -> usize {
+        self.len
     }
 
-    /// Adds an entry in the next place.
-    pub fn push(&mut self, value: T) {
-        match self.pages.last_mut().filter(|page| page.len() < PAGE) {
-            Some(page) => page.push(value),
-            None => {
-                let mut page = Vec::with_capacity(PAGE);
-                page.push(value);
-                self.pages.push(page);
-            }
-        }
+    /// The entry in a place; a vacant one behind the last, `None` behind its page.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&T> {
+        let (page, at) = place(index);
+        Some(&self.pages.get(page)?[at])
     }
 
-    /// Takes the last entry.
-    pub(crate) fn pop(&mut self) -> Option<T> {
-        let last = self.pages.last_mut()?;
-        let value = last.pop();
-        if last.is_empty() {
-            self.pages.pop();
-        }
-        value
+    /// The same, to change it.
+    #[inline]
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        let (page, at) = place(index);
+        Some(&mut self.pages.get_mut(page)?[at])
+    }
+
+    /// All, in the order of their places.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.pages.iter().flat_map(|page| page.iter()).take(self.len)
     }
 
     pub(crate) fn swap(&mut self, a: usize, b: usize) {
@@ -66,32 +64,37 @@ impl<T> Pages<T> {
             Err(_) => self.pages[page_a].swap(a, b),
         }
     }
+}
 
-    /// Adds entries until there is one in this place.
-    pub fn reach(&mut self, index: usize, mut make: impl FnMut() -> T) {
-        while self.len() <= index {
-            self.push(make());
+impl<T: Default> Pages<T> {
+    /// Adds an entry in the next place.
+    pub fn push(&mut self, value: T) {
+        let index = self.len;
+        self.reach(index);
+        self[index] = value;
+    }
+
+    /// Takes the last entry. One page more than needed stays, so that who goes to and fro over its edge pays for it once.
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        self.len = self.len.checked_sub(1)?;
+        let last = self.len;
+        let value = std::mem::take(&mut self[last]);
+        self.pages.truncate(place(last).0 + 2);
+        Some(value)
+    }
+
+    /// Makes sure that there is an entry in this place.
+    pub fn reach(&mut self, index: usize) {
+        self.len = self.len.max(index + 1);
+        while self.pages.len() <= place(index).0 {
+            self.pages.push(vacant_page());
         }
     }
+}
 
-    /// The entry in a place.
-    #[inline]
-    pub fn get(&self, index: usize) -> Option<&T> {
-        let (page, at) = place(index);
-        self.pages.get(page)?.get(at)
-    }
-
-    /// The same, to change it.
-    #[inline]
-    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
-        let (page, at) = place(index);
-        self.pages.get_mut(page)?.get_mut(at)
-    }
-
-    /// All, in the order of their places.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.pages.iter().flatten()
-    }
+fn vacant_page<T: Default>() -> Box<[T; PAGE]> {
+    let page: Box<[T]> = std::iter::repeat_with(T::default).take(PAGE).collect();
+    page.try_into().unwrap_or_else(|_| unreachable!("as many as a page has"))
 }
 
 /// The page of an entry, and where it stands there.
@@ -131,9 +134,10 @@ mod tests {
             twin.push(i);
         }
         assert!(pages.iter().eq(twin.iter()));
-        for index in [0, PAGE - 1, PAGE, PAGE * 2 + 2, PAGE * 2 + 3, PAGE * 9] {
+        for index in [0, PAGE - 1, PAGE, PAGE * 2 + 2, PAGE * 9] {
             assert_eq!(pages.get(index), twin.get(index));
         }
+        assert_eq!(pages.get(PAGE * 2 + 3), Some(&0), "vacant");
         pages[PAGE] = 7;
         assert_eq!(pages.get_mut(PAGE), Some(&mut 7));
     }
@@ -141,7 +145,7 @@ mod tests {
     #[test]
     fn entries_are_swapped_and_taken_across_pages() {
         let (mut pages, mut twin) = (Pages::new(), Vec::new());
-        pages.reach(PAGE, || 0);
+        pages.reach(PAGE);
         twin.resize(PAGE + 1, 0);
         for (a, b) in [(0, PAGE), (1, 2), (PAGE, 3), (4, 4)] {
             (pages[a], twin[a]) = (a + 1, a + 1);
@@ -163,10 +167,10 @@ mod tests {
         let mut pages = Pages::new();
         pages.push(1);
         let before = std::ptr::from_ref(&pages[0]);
-        pages.reach(PAGE * 3, || 2);
+        pages.reach(PAGE * 3);
         assert_eq!(std::ptr::from_ref(&pages[0]), before);
         assert_eq!(pages.len(), PAGE * 3 + 1);
-        pages.reach(5, || 3);
+        pages.reach(5);
         assert_eq!(pages.len(), PAGE * 3 + 1);
     }
 }

@@ -79,7 +79,7 @@ impl Hub {
         if let Some(name) = name {
             self.socket_ids.insert_name(name, socket.index);
         }
-        self.routes.reach(socket.index as usize, || Route::Nobody);
+        self.routes.reach(socket.index as usize);
         self.routes[socket.index as usize] = Route::Nobody;
         Some((socket, id))
     }
@@ -331,9 +331,14 @@ impl Hub {
             && !matches!(self.routes.get(key.index as usize), None | Some(Route::Nobody))
     }
 
-    /// The socket of a session that is in a namespace.
-    pub(crate) fn joined_socket_of(&self, key: SessionKey, nsp: NspId) -> Option<SocketKey> {
-        self.socket_of(key, nsp).filter(|&socket| !self.is_waiting(socket))
+    /// The socket of a session that is in a namespace with this name. Asks the few that the session has, not the map of all names.
+    pub(crate) fn joined_socket_named(&self, key: SessionKey, name: &str) -> Option<SocketKey> {
+        let seats = self.sessions.find(key)?.sockets.all();
+        let is_it = |socket: &Socket| {
+            socket.standing == Standing::In
+                && self.namespaces.find(socket.nsp).is_some_and(|nsp| *nsp.name == *name)
+        };
+        seats.iter().copied().find(|&socket| self.sockets.find(socket).is_some_and(is_it))
     }
 
     /// The socket of a session for a namespace, be it in or waiting.

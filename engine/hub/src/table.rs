@@ -61,6 +61,12 @@ struct Slot<T> {
     value: Option<T>,
 }
 
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self { generation: 0, value: None }
+    }
+}
+
 impl<T> Table<T> {
     pub(crate) const fn new() -> Self {
         Self { slots: Pages::new(), free: BinaryHeap::new(), len: 0 }

@@ -28,7 +28,7 @@ impl Alarm {
 }
 
 /// A time and a place in one word, for there is at least one a connection: the time first, so that words compare as times do.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry(u64);
 
 /// Bits of a place: half for connections, half for sessions.

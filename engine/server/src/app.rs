@@ -60,7 +60,7 @@ pub(crate) struct NamespaceApp {
     pub(crate) on_connect: Vec<BoxedHandler>,
     pub(crate) on_disconnecting: Vec<BoxedHandler>,
     pub(crate) on_disconnect: Vec<BoxedHandler>,
-    pub(crate) events: HashMap<String, BoxedHandler>,
+    pub(crate) events: HashMap<String, BoxedHandler, ahash::RandomState>,
     pub(crate) on_any: Vec<BoxedAny>,
     pub(crate) on_any_outgoing: Vec<BoxedAny>,
     pub(crate) packet_middlewares: Vec<BoxedMiddleware>,

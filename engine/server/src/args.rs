@@ -22,7 +22,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::ser::{SerializeTuple, Serializer};
 
-use socketville_proto::sio::Parser;
+use socketville_proto::sio::{Parser, json};
 
 use crate::binary::with_attachments_out;
 
@@ -116,7 +116,7 @@ fn write_elements(
 ) -> Result<(), serde_json::Error> {
     out.push(b'[');
     if let Some(event) = event {
-        Json::new(&mut *out).serialize_str(event)?;
+        json::write_string(out, event);
     }
     args.serialize(Spread {
         out,
@@ -196,10 +196,19 @@ impl<'s, 'w> Serializer for Spread<'s, 'w> {
     type SerializeStructVariant = <Delegate<'s, 'w> as Serializer>::SerializeStructVariant;
 
     one_argument! {
-        serialize_bool(bool), serialize_char(char), serialize_str(&str), serialize_bytes(&[u8]),
+        serialize_bool(bool), serialize_char(char), serialize_bytes(&[u8]),
         serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64), serialize_i128(i128),
         serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64), serialize_u128(u128),
         serialize_f32(f32), serialize_f64(f64), serialize_unit_struct(&'static str),
+    }
+
+    /// The most frequent argument of all, written eight bytes a step.
+    fn serialize_str(self, value: &str) -> Result<(), Self::Error> {
+        if !self.is_first {
+            self.out.push(b',');
+        }
+        json::write_string(self.out, value);
+        Ok(())
     }
 
     fn serialize_unit(self) -> Result<(), Self::Error> {

@@ -147,7 +147,7 @@ impl Core {
         drop(hub);
         let mut sockets = self.sockets.borrow_mut();
         let index = key.index as usize;
-        sockets.reach(index, || None);
+        sockets.reach(index);
         sockets[index] = Some(Rc::clone(&shared));
         Socket::of(shared)
     }

@@ -19,6 +19,8 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use simd_json::{Buffers, ErrorType};
 
+use socketville_proto::sio::json;
+
 use crate::binary::{Attachments, with_attachments_in};
 
 /// Characters of an argument that an error quotes: enough to recognise it in a log, too few to fill one.
@@ -169,8 +171,7 @@ impl<'a> Plain<'a> {
     /// Text without escapes is itself.
     fn scan_text(raw: &'a str) -> Option<Self> {
         let text = raw.strip_prefix('"')?.strip_suffix('"')?;
-        let is_plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
-        is_plain.then_some(Self::Text(text))
+        json::is_plain(text).then_some(Self::Text(text))
     }
 
     /// An integer of at most 18 digits, which no 64-bit type can overflow.

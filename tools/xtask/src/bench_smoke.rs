@@ -13,7 +13,8 @@ const SMOKES: &[(&str, &[&str])] = &[
     ("ceiling", &["--clients", "50", "--seconds", "1"]),
     ("fanout", &["--name", "ours", "--clients", "50", "--seconds", "1"]),
     ("fanout", &["--name", "ours", "--clients", "50", "--scenario", "burst", "--count", "64"]),
-    ("compare", &["--smoke", "--servers", "ours"]),
+    ("compare", &["--smoke", "--servers", "ours,floor-ring"]),
+    ("compare", &["numbers", "--check"]),
     ("idle", &["--name", "ours", "--clients", "200", "--seconds", "1"]),
 ];
 

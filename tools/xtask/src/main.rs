@@ -9,7 +9,9 @@ mod child;
 mod compat;
 mod deny;
 mod house;
+mod instructions;
 mod licence;
+mod micro;
 mod packages;
 mod report;
 mod request;
@@ -21,7 +23,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use request::Request;
-use workspace::Workspace;
+use workspace::{Record, Workspace};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,13 +39,13 @@ fn main() -> ExitCode {
             println!("{}", request::usage());
             ExitCode::SUCCESS
         }
-        Request::Run { steps, seeds } => run(&steps, seeds),
+        Request::Run { steps, seeds, record } => run(&steps, seeds, record),
     }
 }
 
 /// Runs the steps in order, reports each, and closes with the table and the count.
-fn run(steps: &[&'static steps::Step], seeds: u32) -> ExitCode {
-    let workspace = match Workspace::discover(seeds) {
+fn run(steps: &[&'static steps::Step], seeds: u32, record: Record) -> ExitCode {
+    let workspace = match Workspace::discover(seeds, record) {
         Ok(workspace) => workspace,
         Err(error) => {
             eprintln!("xtask: {error:#}");

@@ -39,6 +39,11 @@ const PROGRAMS: &[Program] = &[
         package: "python3-venv",
         why: "python-socketio is installed into an environment of its own",
     },
+    Program {
+        question: &["valgrind", "--version"],
+        package: "valgrind",
+        why: "callgrind counts the instructions of the engine's paths",
+    },
 ];
 
 /// Installs what is missing, as root on Debian and its kin; elsewhere says what to install.

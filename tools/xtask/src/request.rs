@@ -1,8 +1,9 @@
-//! What the caller asked for: which steps, with how many seeds.
+//! What the caller asked for: which steps, with how many seeds, and whether records are renewed.
 //!
 //! It knows names only; what a step does is `steps`' business.
 
 use crate::steps::{STEPS, Step};
+use crate::workspace::Record;
 
 /// Seeds of the simulation when none are asked for: what CI runs.
 const SEEDS_DEFAULT: u32 = 200;
@@ -17,6 +18,8 @@ pub(crate) enum Request {
         steps: Vec<&'static Step>,
         /// How many seeds `sim` replays.
         seeds: u32,
+        /// What `instructions` does with its records.
+        record: Record,
     },
 }
 
@@ -31,7 +34,10 @@ impl Request {
             "test" => STEPS.iter().collect(),
             name => vec![step_named(name)?],
         };
-        Ok(Self::Run { steps, seeds: seeds_of(options)? })
+        if name == "instructions" && options == ["--renew"] {
+            return Ok(Self::Run { steps, seeds: SEEDS_DEFAULT, record: Record::Renew });
+        }
+        Ok(Self::Run { steps, seeds: seeds_of(options)?, record: Record::Check })
     }
 }
 
@@ -52,8 +58,9 @@ fn seeds_of(options: &[String]) -> Result<u32, String> {
 
 /// The names of all steps, one a line.
 pub(crate) fn usage() -> String {
-    let mut text =
-        String::from("cargo xtask NAME [--seeds N]\n\n  test         all of these, in this order\n");
+    let mut text = String::from(
+        "cargo xtask NAME [--seeds N]\ncargo xtask instructions --renew\n\n  test         all of these, in this order\n",
+    );
     for step in STEPS {
         text.push_str(&format!("  {:<12} {}\n", step.name, step.about));
     }
@@ -73,7 +80,7 @@ mod tests {
 
     #[test]
     fn test_means_every_step_in_order() {
-        let Ok(Request::Run { steps, seeds }) = parse("test") else { panic!("`test` is a request") };
+        let Ok(Request::Run { steps, seeds, .. }) = parse("test") else { panic!("`test` is a request") };
         assert!(steps.iter().map(|step| step.name).eq(STEPS.iter().map(|step| step.name)));
         assert_eq!(seeds, SEEDS_DEFAULT);
     }
@@ -84,6 +91,17 @@ mod tests {
         for line in ["sim --seeds 0", "sim --seeds many", "sim --seeds", "sim --speed 1"] {
             assert!(parse(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn records_are_renewed_only_when_asked() {
+        let record = |line| match parse(line) {
+            Ok(Request::Run { record, .. }) => Some(record),
+            _ => None,
+        };
+        assert_eq!(record("instructions"), Some(Record::Check));
+        assert_eq!(record("instructions --renew"), Some(Record::Renew));
+        assert_eq!(record("test --renew"), None);
     }
 
     #[test]

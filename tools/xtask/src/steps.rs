@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::report::{Row, Verdict};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{bench_smoke, cargo, compat, deny, house, packages, sim};
+use crate::{bench_smoke, cargo, compat, deny, house, instructions, micro, packages, sim};
 
 /// Something CI runs, by name.
 pub(crate) struct Step {
@@ -38,9 +38,15 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "clippy", about: "no warning in any target", run: cargo::clippy },
     Step { name: "doc", about: "the documentation builds without a warning", run: cargo::doc },
     Step { name: "unit", about: "unit, property, vector and doc tests", run: cargo::unit },
+    Step { name: "micro", about: "the micro benchmarks, each once", run: micro::run },
     Step { name: "build", about: "every program, in release, once for the steps below", run: cargo::build },
     Step { name: "sim", about: "the whole engine on a simulated kernel, seed by seed", run: sim::replay },
     Step { name: "compat", about: "the official clients against the release programs", run: compat::run },
+    Step {
+        name: "instructions",
+        about: "the two paths are no longer than recorded",
+        run: instructions::check,
+    },
     Step { name: "bench-smoke", about: "every bench runs, with small sizes", run: bench_smoke::run },
 ];
 

@@ -2,14 +2,17 @@
 //! set up as well as it can be (one thread for one core, mimalloc, a send queue that loses nothing, no
 //! Nagle). Not an example of our own engine.
 //!
-//! `PORT` (default 3000) and `CORES` (default 1) come from the environment.
+//! `PORT` (default 3000), `CORES` (default 1), `PING_INTERVAL_MS` and `PING_TIMEOUT_MS` come from the environment. It has
+//! no compression.
+
+use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use mimalloc::MiMalloc;
 use serde::Deserialize;
 use serde_json::Value;
 use socketioxide::{
-    SocketIo, TransportType,
+    SocketIo,
     extract::{AckSender, Data, SocketRef},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -46,6 +49,10 @@ fn from_environment(name: &str, default: u16) -> Result<u16, std::num::ParseIntE
     std::env::var(name).map_or(Ok(default), |value| value.parse())
 }
 
+fn milliseconds(name: &str, default: u64) -> Result<Duration, std::num::ParseIntError> {
+    std::env::var(name).map_or(Ok(default), |value| value.parse()).map(Duration::from_millis)
+}
+
 /// A single-threaded runtime has no locks between workers and keeps the order of tasks; it is the best there
 /// is for one core.
 fn runtime(cores: usize) -> std::io::Result<Runtime> {
@@ -59,7 +66,8 @@ fn runtime(cores: usize) -> std::io::Result<Runtime> {
 async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
     let (layer, io) = SocketIo::builder()
         .max_buffer_size(SEND_QUEUE_PACKETS)
-        .transports([TransportType::Websocket])
+        .ping_interval(milliseconds("PING_INTERVAL_MS", 25_000)?)
+        .ping_timeout(milliseconds("PING_TIMEOUT_MS", 20_000)?)
         .build_layer();
     io.ns("/", connected);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?.tap_io(|stream| {

@@ -13,8 +13,8 @@ use super::args::Spans;
 use crate::limits;
 
 pub(super) use scanner::Visitor;
+pub use text::{is_plain, unescape, write_string};
 pub(super) use text::{plain_end, unescape_lossy};
-pub use text::{unescape, write_string};
 
 /// What sort of value a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,57 @@
+//! `compare numbers`: the README's tables and the plot, written from bench/results/comparison.json, or checked to be what
+//! would be written. It measures nothing.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::contestants::bench_folder;
+use crate::results::Results;
+use crate::{plot, readme};
+
+/// What is done with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// They are written.
+    Write,
+    /// They are compared, and whoever differs is named.
+    Check,
+}
+
+/// Writes or checks; returns whether all is as the results say.
+///
+/// # Errors
+/// When results or README cannot be read, or nothing can be written.
+pub fn make(what: Numbers) -> Result<bool> {
+    let mut is_current = true;
+    for (path, text) in made()? {
+        is_current &= match what {
+            Numbers::Check => holds(&path, &text),
+            Numbers::Write => write(&path, &text)?,
+        };
+    }
+    Ok(is_current)
+}
+
+fn made() -> Result<[(PathBuf, String); 2]> {
+    let folder = bench_folder();
+    let results = Results::read(&folder.join(readme::RESULTS))?;
+    let readme_path = folder.join("../README.md");
+    let text = std::fs::read_to_string(&readme_path).context("reading the README")?;
+    let readme = readme::with_numbers(&text, &results)?;
+    Ok([(readme_path, readme), (folder.join(readme::PLOT), plot::svg(&results))])
+}
+
+fn holds(path: &Path, text: &str) -> bool {
+    let is_current = std::fs::read_to_string(path).is_ok_and(|found| found == text);
+    if !is_current {
+        eprintln!("{} is not what the results say: run `compare numbers`", path.display());
+    }
+    is_current
+}
+
+fn write(path: &Path, text: &str) -> Result<bool> {
+    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    println!("{}", path.display());
+    Ok(true)
+}

@@ -1,0 +1,101 @@
+//! The README's numbers: written between two markers from the results, and never by hand. It knows no other part
+//! of the README.
+
+use anyhow::{Context, Result};
+
+use crate::results::{Results, RowResult};
+use crate::table::{self, WireBytes};
+
+/// Where the results lie, below bench/.
+pub const RESULTS: &str = "results/comparison.json";
+/// Where the plot lies, below bench/.
+pub const PLOT: &str = "results/comparison.svg";
+
+/// The README with its numbers made anew.
+///
+/// # Errors
+/// When the markers are not there, in their order.
+pub fn with_numbers(readme: &str, results: &Results) -> Result<String> {
+    let (before, rest) = readme.split_once(BEGIN).context("the README lacks its marker of the begin")?;
+    let (_, after) = rest.split_once(END).context("the README lacks its marker of the end")?;
+    Ok(format!("{before}{BEGIN}\n{}\n{END}{after}", numbers(results).trim_end()))
+}
+
+/// Everything between the markers.
+#[must_use]
+pub fn numbers(results: &Results) -> String {
+    let of = |chapters: &[&str]| -> Vec<&RowResult> {
+        results.rows.iter().filter(|row| chapters.contains(&row.chapter.as_str())).collect()
+    };
+    let others: Vec<&RowResult> =
+        results.rows.iter().filter(|row| !APART.contains(&row.chapter.as_str())).collect();
+    let mut text =
+        format!("![What each server costs, work by work](bench/{PLOT})\n\n{}\n", provenance(results));
+    text.push_str(&table::overview(&others));
+    for (title, chapters, wire) in TABLES {
+        let rows = of(chapters);
+        if !rows.is_empty() {
+            text.push_str(&format!("\n{title}\n\n{}", table::everybody(&rows, *wire)));
+        }
+    }
+    text
+}
+
+fn provenance(results: &Results) -> String {
+    let machine = |name: &str| results.machine.get(name).map_or("?", String::as_str);
+    let versions: Vec<String> =
+        results.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    format!(
+        "Medians of {} alternating rounds, {}: {} cores of {}, {}, Linux {}; {}.\n",
+        results.rounds,
+        results.date,
+        machine("cores"),
+        machine("cpu"),
+        machine("memory"),
+        machine("kernel"),
+        versions.join(", ")
+    )
+}
+
+const BEGIN: &str = "<!-- numbers: written by `compare numbers`, from bench/results -->";
+const END: &str = "<!-- end of numbers -->";
+
+/// Chapters whose contestants are others: each has a table of its own.
+const APART: &[&str] = &["deflate", "runtimes", "ceiling"];
+
+type Table = (&'static str, &'static [&'static str], WireBytes);
+
+const TABLES: &[Table] = &[
+    (
+        "permessage-deflate, every event different; CPU us per delivery, in brackets bytes on the wire \
+         (`-deflate` compresses, `-fresh` without context takeover):",
+        &["deflate"],
+        WireBytes::Shown,
+    ),
+    (
+        "The kernel alone, and the same fan-out as tasks of a runtime; CPU us per delivery:",
+        &["ceiling", "runtimes"],
+        WireBytes::Left,
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::tests::made;
+
+    #[test]
+    fn numbers_are_written_between_the_markers_and_twice_is_once() {
+        let readme = format!("# Top\n{BEGIN}\nold\n{END}\nbottom\n");
+        let once = with_numbers(&readme, &made()).expect("markers");
+        assert!(once.starts_with("# Top\n") && once.ends_with("\nbottom\n") && !once.contains("old"));
+        assert!(once.contains("| 50 a second |") && once.contains("permessage-deflate"));
+        assert_eq!(with_numbers(&once, &made()).expect("markers"), once);
+    }
+
+    #[test]
+    fn a_readme_without_markers_is_an_error() {
+        assert!(with_numbers("# Top\n", &made()).is_err());
+        assert!(with_numbers(&format!("{END} {BEGIN}"), &made()).is_err());
+    }
+}

@@ -1,0 +1,287 @@
+//! What is kept of a comparison, as JSON: every run, the medians, and on what machine with which versions.
+//! Tables, plot and README are made from it and from nothing else.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::comparison::median;
+use crate::outcome::{Outcome, Verdict};
+
+/// One comparison.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+pub struct Results {
+    /// The day it was made.
+    pub date: String,
+    /// The command that makes it again.
+    pub command: String,
+    /// Rounds; figures are their medians.
+    pub rounds: usize,
+    /// The machine, in words: kernel, CPU, cores, memory.
+    pub machine: BTreeMap<String, String>,
+    /// Who took part, in which version, and the commit of this house.
+    pub versions: BTreeMap<String, String>,
+    /// One for each load.
+    pub rows: Vec<RowResult>,
+}
+
+/// One load.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+pub struct RowResult {
+    /// Its chapter.
+    pub chapter: String,
+    /// The chapter's question.
+    pub question: String,
+    /// What it is, in a few words.
+    pub title: String,
+    /// What is compared: `cpu`, `age` or `memory`.
+    pub figure: String,
+    /// What is counted: delivery, round trip, …
+    pub unit: String,
+    /// Who faced it; the first is the base of ratios.
+    pub cells: Vec<CellResult>,
+}
+
+/// One contestant in one row.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+pub struct CellResult {
+    /// Its name.
+    pub name: String,
+    /// `floor`, `ours`, `peer` or `runtime`.
+    pub kind: String,
+    /// What its figures are worth: `valid`, `at most`, `void` or `failed`.
+    pub verdict: String,
+    /// Runs that may be quoted, of how many.
+    pub quotable: usize,
+    /// Medians by name; none if no run may be quoted.
+    pub medians: BTreeMap<String, f64>,
+    /// All runs.
+    pub runs: Vec<Value>,
+}
+
+impl CellResult {
+    /// The medians of what may be quoted.
+    #[must_use]
+    pub fn of(name: &str, kind: &str, outcomes: &[Outcome]) -> CellResult {
+        let verdict = worth(outcomes);
+        let quoted: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.verdict() == verdict).collect();
+        let is_quotable = matches!(verdict, Verdict::Valid | Verdict::AtMost);
+        let medians = if is_quotable { medians(&quoted) } else { BTreeMap::new() };
+        CellResult {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            verdict: verdict.name().to_owned(),
+            quotable: if is_quotable { quoted.len() } else { 0 },
+            medians,
+            runs: outcomes.iter().map(Outcome::to_json).collect(),
+        }
+    }
+
+    /// The same of somebody who could not be measured to the end: nothing may be quoted.
+    #[must_use]
+    pub fn failed(self) -> CellResult {
+        let verdict = Verdict::Failed.name().to_owned();
+        CellResult { verdict, quotable: 0, medians: BTreeMap::new(), ..self }
+    }
+
+    /// A median by its name.
+    #[must_use]
+    pub fn median(&self, name: &str) -> Option<f64> {
+        self.medians.get(name).copied()
+    }
+}
+
+impl RowResult {
+    /// The figure that this row compares, of one contestant.
+    #[must_use]
+    pub fn value(&self, cell: &CellResult) -> Option<f64> {
+        match self.figure.as_str() {
+            "age" => cell.median("p99_us").map(|us| us / 1e3),
+            "memory" => cell.median("user_bytes"),
+            _ => cell.median("cpu_us"),
+        }
+    }
+
+    /// What it is counted in.
+    #[must_use]
+    pub fn unit_words(&self) -> String {
+        match self.figure.as_str() {
+            "age" => "p99 of the broadcast's age, ms".to_owned(),
+            "memory" => "bytes of memory per client".to_owned(),
+            _ => format!("CPU us per {}", self.unit),
+        }
+    }
+
+    /// The first cell of a kind.
+    #[must_use]
+    pub fn first_of(&self, kind: &str) -> Option<&CellResult> {
+        self.cells.iter().find(|cell| cell.kind == kind)
+    }
+
+    /// The first cell whose name is this, or this with settings.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&CellResult> {
+        let is_it = |cell: &&CellResult| {
+            cell.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        self.cells.iter().find(is_it)
+    }
+}
+
+impl Results {
+    /// Reads results.
+    ///
+    /// # Errors
+    /// When the file is not there or is no results.
+    pub fn read(path: &Path) -> Result<Results> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is no results", path.display()))
+    }
+
+    /// Writes them, folders included.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        }
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// Puts rows in the place of those of the same chapter and title, or behind: a part of the plan may be
+    /// measured again.
+    pub fn replace_rows(&mut self, rows: Vec<RowResult>) {
+        for row in rows {
+            let is_it = |old: &&mut RowResult| (&old.chapter, &old.title) == (&row.chapter, &row.title);
+            match self.rows.iter_mut().find(is_it) {
+                Some(old) => *old = row,
+                None => self.rows.push(row),
+            }
+        }
+    }
+}
+
+/// Any failed run fails it all: a server that loses a message now and then loses messages.
+fn worth(outcomes: &[Outcome]) -> Verdict {
+    let has = |verdict| outcomes.iter().any(|outcome| outcome.verdict() == verdict);
+    [Verdict::Failed, Verdict::Valid, Verdict::AtMost].into_iter().find(|v| has(*v)).unwrap_or(Verdict::Void)
+}
+
+fn medians(outcomes: &[&Outcome]) -> BTreeMap<String, f64> {
+    type Value = fn(&Outcome) -> Option<f64>;
+    let values: [(&str, Value); 11] = [
+        ("cpu_us", Outcome::cpu_us),
+        ("rate_per_s", |outcome| Some(outcome.rate())),
+        ("p50_us", |outcome| Some(outcome.p50_us)),
+        ("p99_us", |outcome| Some(outcome.p99_us)),
+        ("server_busy", Outcome::server_busy),
+        ("swarm_busy", |outcome| Some(outcome.swarm_busy())),
+        ("sends_per_frame", |outcome| outcome.sends_per_frame),
+        ("wire_bytes", |outcome| outcome.wire_bytes),
+        ("connect_s", |outcome| Some(outcome.connect_s)),
+        ("user_bytes", |outcome| outcome.user_bytes),
+        ("kernel_bytes", |outcome| outcome.kernel_bytes),
+    ];
+    let of = |(name, value): (&str, Value)| {
+        let middle = median(outcomes.iter().filter_map(|outcome| value(outcome)))?;
+        Some((name.to_owned(), (middle * 1e4).round() / 1e4))
+    };
+    values.into_iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::outcome::tests::outcome;
+    use crate::swarm::Faults;
+
+    /// A small comparison made up for tests: three rows, one of them without a quotable peer.
+    pub(crate) fn made() -> Results {
+        let cell = |name: &str, kind: &str, cpu_us: f64| {
+            let medians = BTreeMap::from([("cpu_us".to_owned(), cpu_us), ("wire_bytes".to_owned(), 400.0)]);
+            let verdict = "valid".to_owned();
+            CellResult { name: name.into(), kind: kind.into(), verdict, quotable: 5, medians, runs: vec![] }
+        };
+        let row = |chapter: &str, title: &str, peer: CellResult| RowResult {
+            chapter: chapter.into(),
+            question: "What?".into(),
+            title: title.into(),
+            figure: "cpu".into(),
+            unit: "delivery".into(),
+            cells: vec![cell("floor-ring", "floor", 5.0), cell("ours", "ours", 5.5), peer],
+        };
+        let void = CellResult {
+            name: "node".into(),
+            kind: "peer".into(),
+            verdict: "void".into(),
+            ..CellResult::default()
+        };
+        Results {
+            date: "2026-01-01".into(),
+            command: "compare".into(),
+            rounds: 5,
+            machine: BTreeMap::from([("kernel".into(), "6.18".into()), ("cpu".into(), "x <& y".into())]),
+            versions: BTreeMap::from([("node".into(), "20".into())]),
+            rows: vec![
+                row("fanout", "50 a second", cell("node", "peer", 11.0)),
+                row("fanout", "5 a second", cell("socketioxide", "peer", 10.0)),
+                row("deflate", "1 KiB", void),
+            ],
+        }
+    }
+
+    #[test]
+    fn medians_are_of_what_may_be_quoted() {
+        let of = |cpu: f64, swarm: f64| Outcome { server_cpu_s: Some(cpu), swarm_cpu_s: swarm, ..outcome() };
+        let cell = CellResult::of("x", "peer", &[of(0.01, 0.0), of(0.03, 0.0), of(1.2, 1.9)]);
+        assert_eq!((cell.verdict.as_str(), cell.quotable), ("valid", 2));
+        assert_eq!(cell.median("cpu_us"), Some(20.0));
+        let void = CellResult::of("x", "peer", &[of(1.2, 1.9)]);
+        assert_eq!((void.verdict.as_str(), void.median("cpu_us")), ("void", None));
+    }
+
+    #[test]
+    fn one_failed_run_fails_it_all() {
+        let failed = Outcome { faults: Faults { lost: 1, ..Faults::default() }, ..outcome() };
+        let cell = CellResult::of("x", "peer", &[outcome(), failed]);
+        assert_eq!((cell.verdict.as_str(), cell.median("cpu_us")), ("failed", None));
+    }
+
+    #[test]
+    fn who_could_not_be_measured_has_no_figure() {
+        let cell = CellResult::of("x", "peer", &[outcome()]).failed();
+        assert_eq!((cell.verdict.as_str(), cell.quotable, cell.runs.len()), ("failed", 0, 1));
+        assert_eq!(cell.median("cpu_us"), None);
+    }
+
+    #[test]
+    fn results_survive_their_file() {
+        let path = std::env::temp_dir().join(format!("bench-results-{}/r.json", std::process::id()));
+        made().write(&path).expect("written");
+        assert_eq!(Results::read(&path).expect("read"), made());
+        let _ = std::fs::remove_dir_all(path.parent().expect("a folder"));
+    }
+
+    #[test]
+    fn a_row_that_was_measured_again_takes_its_place() {
+        let mut results = made();
+        let again = RowResult { unit: "other".into(), ..results.rows[1].clone() };
+        let new = RowResult { title: "new".into(), ..again.clone() };
+        results.replace_rows(vec![again, new]);
+        assert_eq!(results.rows.len(), 4);
+        assert_eq!((results.rows[1].unit.as_str(), results.rows[3].title.as_str()), ("other", "new"));
+    }
+
+    #[test]
+    fn cells_are_found_by_kind_and_by_name_with_settings() {
+        let mut row = made().rows[0].clone();
+        row.cells[2].name = "node-deflate".into();
+        assert_eq!(row.first_of("ours").map(|cell| cell.name.as_str()), Some("ours"));
+        assert!(row.named("node").is_some() && row.named("nod").is_none());
+    }
+}

@@ -1,0 +1,214 @@
+//! What does a question with an answer cost: every client has some events with acknowledgements under way, and
+//! asks the next when one is answered. Each answer must be the question's own, once.
+//!
+//! Order between the answers of one client is not demanded: an acknowledgement has an id so that it may come
+//! when it is ready.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use super::Load;
+use super::run::{Run, SILENCE_MAX, TURN};
+use crate::outcome::{Outcome, Unit};
+use crate::payload::{self, Stamp};
+use crate::served::Served;
+use crate::swarm::{Faults, Histogram, Sink};
+
+/// Runs the closed loop of every client, then waits for the last answers.
+pub(super) fn measure(
+    served: &Served,
+    name: &str,
+    load: Load,
+    in_flight: u32,
+    seconds: f64,
+) -> Result<Outcome> {
+    ensure!(in_flight > 0 && seconds > 0.0, "in_flight and seconds must be above 0");
+    let mut run = Run::start(served, load)?;
+    let mut questions = Questions::new(load.clients, in_flight as usize, load.bytes);
+    circle(&mut run, &mut questions, load.warmup_s)?;
+    questions.latency.clear();
+    let (before, answered) = (run.mark(served), questions.answered);
+    circle(&mut run, &mut questions, seconds)?;
+    let (span, answered) = (run.span(served, &before), questions.answered - answered);
+    drain(&mut run, &mut questions)?;
+    let outcome = run.into_outcome(name, &span);
+    let mut faults = questions.faults;
+    faults.disconnected = outcome.faults.disconnected;
+    faults.lost = questions.under_way();
+    let quantile_us = |share| questions.latency.quantile_ns(share) as f64 / 1e3;
+    Ok(Outcome {
+        unit: Unit::RoundTrip,
+        count: answered,
+        p50_us: quantile_us(0.5),
+        p99_us: quantile_us(0.99),
+        wire_bytes: None,
+        faults,
+        ..outcome
+    })
+}
+
+fn circle(run: &mut Run, questions: &mut Questions, seconds: f64) -> Result<()> {
+    let started = Instant::now();
+    while started.elapsed().as_secs_f64() < seconds && run.swarm.lost() == 0 {
+        questions.ask(run)?;
+        run.swarm.turn(Some(TURN), questions)?;
+    }
+    Ok(())
+}
+
+/// Asks nothing more, and waits for what was asked.
+fn drain(run: &mut Run, questions: &mut Questions) -> Result<()> {
+    let mut progress = (questions.answered, Instant::now());
+    while questions.under_way() > 0 && progress.1.elapsed() < SILENCE_MAX.min(DRAIN_MAX) {
+        run.swarm.turn(Some(TURN), questions)?;
+        if questions.answered > progress.0 {
+            progress = (questions.answered, Instant::now());
+        }
+    }
+    Ok(())
+}
+
+/// Every client's questions under way.
+struct Questions {
+    clients: Vec<Client>,
+    /// Clients that may ask.
+    free: Vec<usize>,
+    bytes: usize,
+    answered: u64,
+    latency: Histogram,
+    faults: Faults,
+}
+
+struct Client {
+    /// By id modulo their number: the question's id, if it is under way. An id waits for its place.
+    places: Vec<Option<u32>>,
+    next: u32,
+    is_free: bool,
+}
+
+impl Questions {
+    fn new(clients: usize, in_flight: usize, bytes: usize) -> Questions {
+        let client = |_| Client { places: vec![None; in_flight], next: 0, is_free: true };
+        Questions {
+            clients: (0..clients).map(client).collect(),
+            free: (0..clients).collect(),
+            bytes,
+            answered: 0,
+            latency: Histogram::default(),
+            faults: Faults::default(),
+        }
+    }
+
+    fn under_way(&self) -> u64 {
+        self.clients.iter().map(|client| client.places.iter().flatten().count() as u64).sum()
+    }
+
+    /// Every free client fills its places, in one write each.
+    fn ask(&mut self, run: &mut Run) -> Result<()> {
+        let sent_ns = run.swarm.now_ns();
+        for index in std::mem::take(&mut self.free) {
+            let Some(client) = self.clients.get_mut(index) else { continue };
+            client.is_free = false;
+            let mut texts = Vec::new();
+            while let Some(id) = client.take_place() {
+                let payload = Stamp { sequence: id, sent_ns }.payload(self.bytes);
+                texts.push(format!(r#"42{id}["echo","{payload}"]"#));
+            }
+            run.swarm.send_texts(index, texts.iter())?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, index: usize, packet: &[u8], now_ns: u64) -> Option<()> {
+        let rest = packet.strip_prefix(b"43")?;
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let id: u32 = std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()?;
+        let payload = rest.get(digits..)?.strip_prefix(b"[\"")?.strip_suffix(b"\"]")?;
+        let stamp = Stamp::of_payload(payload, self.bytes).filter(|stamp| stamp.sequence == id)?;
+        let client = self.clients.get_mut(index)?;
+        if !client.give_place(id) {
+            self.faults.repeated += 1;
+            return Some(());
+        }
+        if !client.is_free {
+            client.is_free = true;
+            self.free.push(index);
+        }
+        self.answered += 1;
+        self.latency.record(now_ns.saturating_sub(stamp.sent_ns));
+        Some(())
+    }
+}
+
+impl Client {
+    fn take_place(&mut self) -> Option<u32> {
+        let count = self.places.len();
+        let place = self.places.get_mut(self.next as usize % count)?;
+        if place.is_some() {
+            return None;
+        }
+        let id = self.next;
+        *place = Some(id);
+        self.next += 1;
+        Some(id)
+    }
+
+    /// Whether the question was under way.
+    fn give_place(&mut self, id: u32) -> bool {
+        let count = self.places.len();
+        let place = self.places.get_mut(id as usize % count).filter(|place| **place == Some(id));
+        place.is_some_and(|place| place.take().is_some())
+    }
+}
+
+impl Sink for Questions {
+    fn packet(&mut self, client: usize, packet: &[u8], now_ns: u64) {
+        if self.answer(client, packet, now_ns).is_none() {
+            self.faults.malformed += 1;
+        }
+    }
+}
+
+/// How long the last answers are waited for once nothing comes.
+const DRAIN_MAX: Duration = Duration::from_secs(3);
+
+const _: () = assert!(payload::SEQUENCE_DIGITS == 10, "an id fits into a sequence");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BYTES: usize = 30;
+
+    fn asked(count: u32) -> Questions {
+        let mut questions = Questions::new(1, count as usize, BYTES);
+        while questions.clients[0].take_place().is_some() {}
+        questions
+    }
+
+    fn answer(questions: &mut Questions, id: u32, sequence: u32) {
+        let payload = Stamp { sequence, sent_ns: 5 }.payload(BYTES);
+        questions.packet(0, format!(r#"43{id}["{payload}"]"#).as_bytes(), 9);
+    }
+
+    #[test]
+    fn every_question_is_answered_once_in_any_order() {
+        let mut questions = asked(3);
+        assert_eq!(questions.under_way(), 3);
+        [2, 0, 1].into_iter().for_each(|id| answer(&mut questions, id, id));
+        assert_eq!((questions.answered, questions.under_way()), (3, 0));
+        assert!(questions.faults.is_none());
+    }
+
+    #[test]
+    fn a_repeated_a_strange_and_a_missing_answer_are_seen() {
+        let mut questions = asked(2);
+        answer(&mut questions, 0, 0);
+        answer(&mut questions, 0, 0);
+        answer(&mut questions, 1, 0);
+        questions.packet(0, b"42[\"msg\"]", 9);
+        assert_eq!((questions.faults.repeated, questions.faults.malformed), (1, 2));
+        assert_eq!(questions.under_way(), 1);
+    }
+}
