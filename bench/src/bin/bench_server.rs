@@ -1,7 +1,8 @@
 //! The measured app on this engine: `join`, `pub`, `burst`, `echo`, as every rival serves it.
 //!
 //! Not a benchmark: `fanout` and `compare` drive it. From the environment: `PORT`, `CORES`, `DRIVER`; `DEFLATE=1` for
-//! compression of every message; `PING_INTERVAL_MS` and `PING_TIMEOUT_MS`; `GRACEFUL=1`: SIGTERM drains.
+//! compression of every message; `PING_INTERVAL_MS` and `PING_TIMEOUT_MS`; `FLUSH_INTERVAL_MS` for messages that may wait;
+//! `GRACEFUL=1`: SIGTERM drains.
 
 use std::time::Duration;
 
@@ -62,6 +63,9 @@ fn configure(io: &Builder) {
     }
     if let Some(timeout) = number("PING_TIMEOUT_MS") {
         io.ping_timeout(Duration::from_millis(timeout));
+    }
+    if let Some(interval) = number("FLUSH_INTERVAL_MS") {
+        io.of("/").flush_interval(Duration::from_millis(interval));
     }
     if is_set("GRACEFUL") {
         io.on_start(drain_on_sigterm);

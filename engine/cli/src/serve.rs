@@ -4,6 +4,7 @@
 
 use std::io::Write;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::Context;
 use socketville::{Builder, HttpRequest, Method, Server};
@@ -35,7 +36,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     let speech = if options.demo { Speech::Free } else { Speech::Backends };
     for namespace in options.all_namespaces() {
-        events::serve(io.of(&namespace), speech);
+        let namespace =
+            io.of(&namespace).flush_interval(Duration::from_millis(options.flush_interval_ms.into()));
+        events::serve(namespace, speech);
     }
     if let Some(key) = options.api_key.clone().or_else(|| new_key.clone()) {
         serve_backends(&io, Door { key, namespaces: options.all_namespaces() });

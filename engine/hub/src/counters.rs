@@ -37,6 +37,8 @@ pub struct Counters {
     pub records_in: u64,
     /// Frames that became due to a socket.
     pub frames_out: u64,
+    /// Flushes before their time, of all that waited for others, since the arena was full.
+    pub flushes_early: u64,
     /// Volatile frames dropped.
     pub volatile_dropped: u64,
     /// Connections cut since they did not read.

@@ -8,17 +8,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use socketville_proto::sio::msgpack;
-use socketville_proto::{encode, sio, ws};
+use socketville_proto::encode;
 
 use crate::forms::Forms;
+use crate::limits::FLUSH_INTERVAL_MS_MAX;
 use crate::members::{Bitset, Members};
 use crate::namespaces::Namespace;
 use crate::session::Link;
 use crate::socket_ids::SocketIds;
 use crate::sockets::{Socket, Standing};
 use crate::table::Table;
-use crate::{Hub, Id, NspId, Position, Range, SessionKey, SocketKey};
+use crate::{Hub, Id, NspId, Outbox, Position, Range, Record, SessionKey, SocketKey};
 
 /// Where a socket's packets go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,31 +45,9 @@ pub struct Selector<'a> {
     pub volatile: bool,
     /// Whether the packet goes as it is also to those who agreed upon compression.
     pub uncompressed: bool,
-}
-
-/// A broadcast on its way to other cores; encoded already.
-#[derive(Debug)]
-pub struct Record {
-    /// Whose namespace.
-    pub nsp: NspId,
-    /// As in [`Selector`].
-    pub to: SmallVec<[Box<str>; 1]>,
-    /// As in [`Selector`].
-    pub except: SmallVec<[Box<str>; 1]>,
-    /// As in [`Selector`].
-    pub skip: Option<Id>,
-    /// As in [`Selector`].
-    pub volatile: bool,
-    /// As in [`Selector`].
-    pub uncompressed: bool,
-    /// WebSocket frames, with their headers.
-    pub bytes: Box<[u8]>,
-    /// How many.
-    pub frames: u32,
-    /// Its place in the history, if there is one.
-    pub position: Option<Position>,
-    /// Whether it was sent to one socket, and so to this core's only.
-    pub is_alone: bool,
+    /// Milliseconds that it may wait for others; `None` is what its namespace allows, and more than
+    /// [`FLUSH_INTERVAL_MS_MAX`] is that.
+    pub flush_within_ms: Option<u8>,
 }
 
 /// How a packet to one socket is sent; see [`Selector`].
@@ -262,6 +240,25 @@ impl Hub {
     }
 
     fn deliver(&mut self, nsp: NspId, selector: &Selector<'_>, range: Range, frames: u32) -> usize {
+        let own_ms = || self.namespaces.find(nsp).map_or(0, |namespace| namespace.flush_interval_ms);
+        match selector.flush_within_ms.unwrap_or_else(own_ms).min(FLUSH_INTERVAL_MS_MAX) {
+            0 => self.deliver_by(nsp, selector, range, frames, 0, Outbox::append),
+            ms => self.deliver_by(nsp, selector, range, frames, ms, |outbox, lane, range| {
+                outbox.append_within(lane, range, ms);
+            }),
+        }
+    }
+
+    /// `append` makes it due to a lane: a parameter, so that a recipient without an allowance costs not even a look.
+    fn deliver_by(
+        &mut self,
+        nsp: NspId,
+        selector: &Selector<'_>,
+        range: Range,
+        frames: u32,
+        allowance_ms: u8,
+        append: impl Fn(&mut Outbox, u32, Range),
+    ) -> usize {
         let mut selection = std::mem::take(&mut self.selection);
         let mut sockets = 0;
         let mut polls: SmallVec<[u32; 64]> = SmallVec::new();
@@ -275,7 +272,7 @@ impl Hub {
                 Some(Route::Lane(lane)) if !selector.volatile || outbox.is_writable(*lane) => {
                     let form = outbox.form(*lane);
                     let range = forms.of(form, press.as_deref_mut(), outbox, counters);
-                    outbox.append(*lane, range);
+                    append(outbox, *lane, range);
                     sockets += 1;
                 }
                 Some(Route::Lane(_)) => counters.volatile_dropped += 1,
@@ -296,7 +293,7 @@ impl Hub {
             if selector.volatile && !self.is_writable(Route::Poll(session)) {
                 self.counters.volatile_dropped += 1;
             } else {
-                self.append_to_poll(session, range);
+                self.append_to_poll(session, range, allowance_ms);
                 sockets += 1;
             }
         }
@@ -312,7 +309,7 @@ impl Hub {
                 let range = Forms::new(range).of(form, press, &mut self.outbox, &mut self.counters);
                 self.outbox.append(lane, range);
             }
-            Route::Poll(session) => self.append_to_poll(session, range),
+            Route::Poll(session) => self.append_to_poll(session, range, 0),
             Route::Nobody => {}
         }
     }
@@ -325,7 +322,7 @@ impl Hub {
                 let range = Forms::new(range).of(form, None, &mut self.outbox, &mut self.counters);
                 self.outbox.append(lane, range);
             }
-            Route::Poll(session) => self.append_to_poll(session, range),
+            Route::Poll(session) => self.append_to_poll(session, range, 0),
             Route::Nobody => {}
         }
     }
@@ -334,7 +331,7 @@ impl Hub {
         match route {
             Route::Lane(lane) => self.outbox.is_writable(lane),
             Route::Poll(index) => self.sessions.at(index).is_some_and(
-                |(_, session)| matches!(&session.link, Link::Polling(polling) if polling.parked.is_some() && !polling.is_due),
+                |(_, session)| matches!(&session.link, Link::Polling(polling) if polling.parked.is_some() && !polling.is_due && polling.waits_until_ms.is_none()),
             ),
             Route::Nobody => false,
         }
@@ -358,38 +355,6 @@ impl Hub {
                 }
             }
         }
-    }
-}
-
-impl Record {
-    /// The event's array, with placeholders for what is binary; `None` if it cannot be read.
-    pub fn array(&self) -> Option<Cow<'_, str>> {
-        let (opcode, payload) = ws::server_frames(&self.bytes).next()?;
-        if opcode == ws::Opcode::Binary {
-            return match msgpack::decode(payload).ok()? {
-                msgpack::Packet::Event { payload, .. } => Some(payload.json.into()),
-                _ => None,
-            };
-        }
-        let text = str::from_utf8(payload).ok()?.strip_prefix('4')?;
-        match sio::decode(text).ok()? {
-            sio::Packet::Event { args, .. } => Some(args.json().into()),
-            _ => None,
-        }
-    }
-
-    /// Looks at the selection of this record.
-    pub fn with_selector<R>(&self, look: impl FnOnce(&Selector<'_>) -> R) -> R {
-        let to: SmallVec<[Cow<'_, str>; 4]> = self.to.iter().map(|name| Cow::Borrowed(&**name)).collect();
-        let except: SmallVec<[Cow<'_, str>; 4]> =
-            self.except.iter().map(|name| Cow::Borrowed(&**name)).collect();
-        look(&Selector {
-            to: &to,
-            except: &except,
-            skip: self.skip,
-            volatile: self.volatile,
-            uncompressed: self.uncompressed,
-        })
     }
 }
 
@@ -456,23 +421,6 @@ impl Selector<'_> {
         }
         if let Some(slot) = self.skip.and_then(|id| ids.find(&id, sockets)) {
             selection.remove(slot);
-        }
-    }
-
-    /// The same for other cores, with the bytes.
-    pub fn record(&self, nsp: NspId, bytes: &[u8], frames: u32) -> Record {
-        let names = |names: &[Cow<'_, str>]| names.iter().map(|name| Box::from(&**name)).collect();
-        Record {
-            nsp,
-            to: names(self.to),
-            except: names(self.except),
-            skip: self.skip,
-            volatile: self.volatile,
-            uncompressed: self.uncompressed,
-            bytes: bytes.into(),
-            frames,
-            position: None,
-            is_alone: false,
         }
     }
 }

@@ -39,6 +39,7 @@ mod pages;
 mod parting;
 mod poll_buffer;
 mod polling;
+mod record;
 mod recovery;
 mod register;
 mod seats;
@@ -48,6 +49,7 @@ mod sockets;
 mod table;
 mod timers;
 mod verdict;
+mod waves;
 mod websocket;
 
 use std::collections::VecDeque;
@@ -60,7 +62,7 @@ pub use config::{Config, Deflate, Transports};
 pub use conns::{ConnId, Intake, Post, Progress};
 pub use cors::{Cors, Origins};
 pub use counters::{Counters, Gauges};
-pub use delivery::{Delivery, Manner, Record, Selector};
+pub use delivery::{Delivery, Manner, Selector};
 pub use desk::{Cookie, Desk, Permission, SameSite};
 pub use effects::{Effect, Incoming, Payload, Peer, Reason, Request, RoomChange, RoomEvent, Text};
 pub use history::{Audience, Position};
@@ -72,6 +74,7 @@ pub use outbox::{Outbox, Range};
 pub use packets::INVALID_NAMESPACE;
 pub use pages::Pages;
 pub use parting::Parting;
+pub use record::Record;
 pub use recovery::{Keepsake, Recovery, Returning};
 pub use session::Greeting;
 pub use sockets::{Ending, JoinError};
@@ -120,6 +123,8 @@ pub struct Hub {
     timers: timers::Timers,
     effects: VecDeque<Effect>,
     polls_due: Vec<SessionKey>,
+    /// Sessions whose parked polls wait for more.
+    polls_waiting: waves::Waves<SessionKey>,
     slow_sessions: Vec<SessionKey>,
     selection: members::Bitset,
     /// Paths that the application answers here, if all others are for another server.
@@ -169,6 +174,7 @@ impl Hub {
             timers: timers::Timers::default(),
             effects: VecDeque::new(),
             polls_due: Vec::new(),
+            polls_waiting: waves::Waves::default(),
             slow_sessions: Vec::new(),
             selection: members::Bitset::default(),
             served_paths: None,
@@ -186,12 +192,20 @@ impl Hub {
 
     /// When [`Hub::handle_timers`] is due.
     pub fn next_timer_ms(&self) -> Option<u64> {
-        self.timers.next_ms()
+        let moments = [self.timers.next_ms(), self.outbox.next_release_ms(), self.polls_waiting.next_ms()];
+        moments.into_iter().flatten().min()
+    }
+
+    /// A turn begins: allowances that are over end, and those of the turn count from now.
+    pub fn handle_time(&mut self, now_ms: u64) {
+        self.outbox.release(now_ms);
+        self.release_waiting_polls(now_ms);
     }
 
     /// Deals with all deadlines up to now.
     pub fn handle_timers(&mut self, now_ms: u64) {
         self.keep_time(now_ms);
+        self.handle_time(now_ms);
         while let Some((at_ms, watched)) = self.timers.pop(now_ms) {
             match watched {
                 timers::Watched::Conn(index) => self.handle_conn_timer(now_ms, at_ms, index),

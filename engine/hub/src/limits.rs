@@ -92,6 +92,16 @@ pub const ARENA_SOFT_BYTES_MAX: usize = 32 << 20;
 /// Ranges are 32 bits wide, so this is far below 4 GiB.
 pub const ARENA_HARD_BYTES_MAX: usize = 512 << 20;
 
+/// Milliseconds that a broadcast may be allowed to wait for others; a longer allowance is taken as this. A lane keeps its moment in
+/// one byte, and a quarter of a second is where people notice.
+pub const FLUSH_INTERVAL_MS_MAX: u8 = 250;
+
+/// Bytes of the arena, and of the links between scattered ranges, above which nobody waits any longer: all leaves with the next flush, which is
+/// counted. The arena cannot start anew before; and at 4 MiB of small frames a send carries dozens of them anyway.
+pub const ARENA_WAITING_BYTES_MAX: usize = 4 << 20;
+
+const _: () = assert!(FLUSH_INTERVAL_MS_MAX < u8::MAX);
+const _: () = assert!(ARENA_WAITING_BYTES_MAX < ARENA_SOFT_BYTES_MAX);
 const _: () = assert!(ARENA_SOFT_BYTES_MAX < ARENA_HARD_BYTES_MAX);
 const _: () = assert!(ARENA_HARD_BYTES_MAX < u32::MAX as usize / 2);
 const _: () = assert!(KEEP_ALIVE_MS > HEAD_TIMEOUT_MS);

@@ -44,6 +44,8 @@ pub(crate) struct Namespace {
     pub(crate) members: Members,
     pub(crate) rooms: Table<Room>,
     pub(crate) room_names: Keyed<Box<str>, RoomKey>,
+    /// How long broadcasts wait for others, unless they say otherwise.
+    pub(crate) flush_interval_ms: u8,
 }
 
 pub(crate) struct Room {
@@ -107,8 +109,16 @@ impl Hub {
             members: Members::default(),
             rooms: Table::new(),
             room_names: Keyed::with_hasher(self.hasher.clone()),
+            flush_interval_ms: 0,
         });
         self.namespace_names.insert(name.into(), nsp);
+    }
+
+    /// Broadcasts to a namespace may wait so many milliseconds for others, unless they say otherwise; 0, the default, is not at all.
+    pub fn set_flush_interval(&mut self, nsp: NspId, interval_ms: u8) {
+        if let Some(namespace) = self.namespaces.find_mut(nsp) {
+            namespace.flush_interval_ms = interval_ms;
+        }
     }
 
     /// Forgets a namespace that nobody is in any more.

@@ -10,6 +10,8 @@
 //!                                    Blocked --handle_writable--> Draining
 //! ```
 //!
+//! Beside `Dirty` there is `Waiting`, for bytes that are allowed some milliseconds: see `waiting`.
+//!
 //! Cost of a broadcast: its bytes are written to the arena once; each recipient costs two loads and two stores in its lane (24 bytes).
 //! Other forms of packets, such as compressed ones, have an arena of their own, so that they too lie side by side. Adjacent ranges merge, so a burst to one room stays one range and one send per socket; scattered ranges are gathered by copy.
 //! A lane that the kernel refused keeps its rest in a backlog of its own, copied once, bounded; when that is full the connection
@@ -22,6 +24,9 @@ use crate::batch::{Batch, Entry, Refusal, Settled, Source};
 use crate::forms::Form;
 use crate::limits::{ARENA_HARD_BYTES_MAX, ARENA_SOFT_BYTES_MAX};
 use crate::pages::Pages;
+use crate::waves::Waves;
+
+mod waiting;
 
 /// A part of the arena, or of that of the other forms: then its positions have the bit `OTHER_FORM`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +42,9 @@ pub struct Outbox {
     lanes: Pages<Lane>,
     nodes: Vec<Node>,
     dirty: VecDeque<u32>,
+    /// Those who wait, by slot, and the time from which allowances count.
+    waves: Waves<u32>,
+    now_ms: u64,
     backlogs: HashMap<u32, Backlog>,
     backlog_bytes_max: usize,
     overflowed: Vec<ConnId>,
@@ -52,6 +60,8 @@ struct Lane {
     state: State,
     closing: bool,
     form: Form,
+    /// While it waits: until when, the low byte of the milliseconds.
+    due_low: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +71,7 @@ enum State {
     Dirty,
     Blocked,
     Draining,
+    Waiting,
 }
 
 struct Node {
@@ -88,6 +99,7 @@ const FREE: Lane = Lane {
     state: State::Free,
     closing: false,
     form: Form::Plain,
+    due_low: 0,
 };
 
 /// Marks positions of the arena of other forms. Neither arena grows so far: the bound of both is looked at before each packet.
@@ -109,6 +121,8 @@ impl Outbox {
             lanes: Pages::new(),
             nodes: Vec::new(),
             dirty: VecDeque::new(),
+            waves: Waves::default(),
+            now_ms: 0,
             backlogs: HashMap::new(),
             backlog_bytes_max,
             overflowed: Vec::new(),
@@ -198,6 +212,7 @@ impl Outbox {
             State::Dirty if lane.next == NONE && lane.first.end == range.start => lane.first.end = range.end,
             State::Dirty => self.append_scattered(index, range),
             State::Blocked | State::Draining => self.append_backlog(index, range),
+            State::Waiting => self.append_hurried(index, range),
             State::Free => {}
         }
     }
@@ -243,6 +258,7 @@ impl Outbox {
     /// yielding gets here; whoever is owed more than a backlog holds is cut.
     #[cold]
     fn spill(&mut self) {
+        self.release_all();
         for position in 0..self.dirty.len() {
             let index = self.dirty[position];
             if self.lanes[index as usize].state != State::Dirty {
@@ -275,6 +291,7 @@ impl Outbox {
 
     /// Nothing more is written to the connection; it is reported as drained once its bytes are with the kernel.
     pub fn close(&mut self, conn: ConnId) {
+        self.hurry(conn);
         let Some(lane) = self.lane_mut(conn).filter(|lane| !lane.closing) else { return };
         lane.closing = true;
         if lane.state == State::Idle {
@@ -297,9 +314,9 @@ impl Outbox {
 
     /// Whether the connection's reader keeps up: the kernel has refused nothing.
     pub(crate) fn is_flowing(&self, index: u32) -> bool {
-        self.lanes
-            .get(index as usize)
-            .is_some_and(|lane| matches!(lane.state, State::Idle | State::Dirty) && !lane.closing)
+        self.lanes.get(index as usize).is_some_and(|lane| {
+            matches!(lane.state, State::Idle | State::Dirty | State::Waiting) && !lane.closing
+        })
     }
 
     /// Whether nothing is due to the connection.
@@ -341,7 +358,7 @@ impl Outbox {
                     Source::Gathered(Range { start, end: batch.gathered.len() as u32 })
                 }
                 State::Draining => Source::Backlog,
-                State::Free | State::Idle | State::Blocked => continue,
+                State::Free | State::Idle | State::Blocked | State::Waiting => continue,
             };
             batch.needs_care |= lane.closing || matches!(source, Source::Backlog);
             self.lanes[index as usize].state = State::Idle;
@@ -378,7 +395,7 @@ impl Outbox {
             self.settle_with_care(batch, refusals, settled);
         }
         settled.drained.append(&mut self.drained);
-        if self.dirty.is_empty() {
+        if self.dirty.is_empty() && self.waves.is_empty() {
             self.start_anew();
         }
     }

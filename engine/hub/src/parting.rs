@@ -140,6 +140,8 @@ impl Hub {
         if let Some(state) = self.conn_mut(conn) {
             state.held = None;
             self.set_phase(conn, Phase::Closing);
+            // What waits for others leaves in this turn's flush, which comes before the end.
+            self.outbox.hurry(conn);
             self.effects.push_back(Effect::Close(conn));
         }
     }

@@ -92,8 +92,8 @@ impl Hub {
         self.lose_session(key, Reason::TransportError);
     }
 
-    /// Appends frames to a polling session's buffer.
-    pub(crate) fn append_to_poll(&mut self, index: u32, range: crate::Range) {
+    /// Appends frames to a polling session's buffer; a parked poll is answered within so many milliseconds, with 0 at the next flush.
+    pub(crate) fn append_to_poll(&mut self, index: u32, range: crate::Range, allowance_ms: u8) {
         let Some((key, _)) = self.sessions.at(index) else { return };
         let max = self.config.backlog_bytes_max;
         let Some(polling) = self.sessions.at_mut(index).and_then(|s| s.polling_mut()) else { return };
@@ -102,14 +102,44 @@ impl Hub {
             return;
         }
         polling.buffer.push_frames(self.outbox.bytes(range));
-        if polling.parked.is_some() && !polling.is_due {
+        if polling.parked.is_none() || polling.is_due {
+            return;
+        }
+        // Waiting must not fill the buffer: who would be cut at the next packets is answered now.
+        if allowance_ms == 0 || polling.buffer.len() > max / 2 {
             polling.is_due = true;
             self.polls_due.push(key);
+            return;
+        }
+        let until_ms = self.outbox.now_ms() + u64::from(allowance_ms);
+        if polling.waits_until_ms.is_none_or(|earlier_ms| until_ms < earlier_ms) {
+            polling.waits_until_ms = Some(until_ms);
+            self.polls_waiting.push(until_ms, key);
+        }
+    }
+
+    /// Polls that may wait no longer are answered in the next flush.
+    pub(crate) fn release_waiting_polls(&mut self, now_ms: u64) {
+        while let Some((until_ms, keys)) = self.polls_waiting.pop(now_ms) {
+            for &key in &keys {
+                let Some(polling) = self.sessions.find_mut(key).and_then(|s| s.polling_mut()) else {
+                    continue;
+                };
+                if polling.waits_until_ms == Some(until_ms) && !polling.is_due {
+                    polling.is_due = true;
+                    self.polls_due.push(key);
+                }
+            }
+            self.polls_waiting.give_back(keys);
         }
     }
 
     /// Answers the parked polls of sessions that have packets now; a step of the flush.
     pub fn settle_polls(&mut self, now_ms: u64) {
+        if self.outbox.is_crowded() {
+            self.counters.flushes_early += 1;
+            self.outbox.release_all();
+        }
         while let Some(key) = self.polls_due.pop() {
             let Some(polling) = self.sessions.find_mut(key).and_then(|s| s.polling_mut()) else { continue };
             polling.is_due = false;
@@ -121,6 +151,7 @@ impl Hub {
     pub(crate) fn release_poll(&mut self, now_ms: u64, key: SessionKey, last: &[Packet<'_>]) {
         let Some(polling) = self.sessions.find_mut(key).and_then(|s| s.polling_mut()) else { return };
         if let Some(conn) = polling.parked.take() {
+            polling.waits_until_ms = None;
             polling.buffer.push(last);
             let answer = polling.buffer.take();
             self.answer_poll(now_ms, conn, answer);

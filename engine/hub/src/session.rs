@@ -116,6 +116,8 @@ pub(crate) struct Polling {
     pub(crate) probe: Option<Probe>,
     /// Whether the session stands in the list of those whose poll can be answered.
     pub(crate) is_due: bool,
+    /// Until when the parked poll may wait for more packets, if there are some that may wait.
+    pub(crate) waits_until_ms: Option<u64>,
 }
 
 /// What is left of a session that the server closed.

@@ -68,4 +68,6 @@ pub(crate) struct NamespaceApp {
     pub(crate) room_watchers: Vec<BoxedRoomWatcher>,
     /// What other servers tell this one, by event.
     pub(crate) server_side: HashMap<String, BoxedServerSide>,
+    /// How long broadcasts wait for others, unless they say otherwise.
+    pub(crate) flush_interval_ms: u8,
 }

@@ -108,8 +108,7 @@ impl Core {
     /// A client is about to join the child of this name; `None` if there are too many.
     pub(crate) fn make_child(self: &Rc<Self>, name: &str, parent: usize) -> Option<NspId> {
         let (nsp, is_new) = self.town.children().enter(name, parent)?;
-        self.hub.borrow_mut().enter_namespace(name, nsp);
-        self.parents.borrow_mut().insert(nsp, parent);
+        self.know_child(name, nsp, parent);
         if is_new {
             self.town.app.on_new_namespace.iter().for_each(|see| see(name));
         }
@@ -143,9 +142,16 @@ impl Core {
         // Under the lock, so that the order to forget it, if there will be one, comes later.
         let children = self.town.children();
         if let Some(child) = children.by_id.get(&nsp) {
-            self.hub.borrow_mut().enter_namespace(&child.name, nsp);
-            self.parents.borrow_mut().insert(nsp, child.parent);
+            self.know_child(&child.name, nsp, child.parent);
         }
+    }
+
+    fn know_child(&self, name: &str, nsp: NspId, parent: usize) {
+        let mut hub = self.hub.borrow_mut();
+        hub.enter_namespace(name, nsp);
+        let interval_ms = self.town.app.namespaces.get(parent).map_or(0, |parent| parent.flush_interval_ms);
+        hub.set_flush_interval(nsp, interval_ms);
+        self.parents.borrow_mut().insert(nsp, parent);
     }
 
     /// A client has left a namespace, or was not let in.

@@ -66,7 +66,11 @@ impl Core {
         let mut hub = Hub::new(town.app.config.clone(), index, cores, seed);
         for (index, namespace) in town.app.namespaces.iter().enumerate() {
             match namespace.rule {
-                None => hub.enter_namespace(&namespace.name, NspId::first(index as u16)),
+                None => {
+                    let nsp = NspId::first(index as u16);
+                    hub.enter_namespace(&namespace.name, nsp);
+                    hub.set_flush_interval(nsp, namespace.flush_interval_ms);
+                }
                 Some(_) => hub.ask_for_unknown(),
             }
         }

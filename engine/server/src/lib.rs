@@ -39,6 +39,7 @@ mod engine_options;
 mod error;
 mod executor;
 mod extract;
+mod flush;
 mod gather;
 mod handler;
 mod handshake;

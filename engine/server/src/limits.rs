@@ -2,6 +2,8 @@
 //!
 //! Not here: limits on what peers send (`proto::limits`) and on what a core keeps (`hub::limits`).
 
+pub use socketville_hub::limits::FLUSH_INTERVAL_MS_MAX;
+
 /// Letters in a core's mailbox; past it an outside thread's emit fails with `EmitError::Full`, and a core keeps its records and tries again.
 /// At 16 bytes a letter this is 1 MiB a core, and half a second of 128 000 records a second.
 pub const MAILBOX_LETTERS_MAX: usize = 1 << 16;

@@ -138,6 +138,9 @@ const METRICS: &[Metric] = &[
         r.turns.sends_refused as f64
     }),
     ("bytes_out_total", "counter", "Bytes handed to the kernel.", |r| r.turns.bytes_out as f64),
+    ("flushes_early_total", "counter", "Flushes of all that waited, since the arena was full.", |r| {
+        r.hub.flushes_early as f64
+    }),
     ("volatile_dropped_total", "counter", "Volatile frames dropped.", |r| r.hub.volatile_dropped as f64),
     ("slow_cut_total", "counter", "Connections cut since they did not read.", |r| r.hub.slow_cut as f64),
     ("records_dropped_total", "counter", "Broadcasts dropped since a core was too far behind.", |r| {

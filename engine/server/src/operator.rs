@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use serde::Serialize;
 use smallvec::SmallVec;
@@ -16,6 +17,7 @@ use crate::adapter::Reach;
 use crate::args::write_event;
 use crate::core::{Core, Recipients};
 use crate::error::{EmitError, report};
+use crate::flush::allowance_ms;
 use crate::mailbox::{Letter, Order};
 use crate::survey::survey;
 use crate::town::Town;
@@ -52,6 +54,7 @@ pub(crate) struct Target<'a> {
     pub(crate) skip: Option<Id>,
     pub(crate) is_volatile: bool,
     pub(crate) is_uncompressed: bool,
+    flush_within_ms: Option<u8>,
     is_local: bool,
     names_rooms: bool,
 }
@@ -171,6 +174,22 @@ impl<'a> Broadcast<'a> {
     /// Whether it may be compressed, for clients that agreed upon it; default yes. Source: `compress`.
     pub const fn compress(mut self, compress: bool) -> Self {
         self.target.is_uncompressed = !compress;
+        self
+    }
+
+    /// How long it may wait for others, so that they leave in one send; zero is not at all. Default: what its namespace says, see
+    /// [`Namespace::flush_interval`](crate::Namespace::flush_interval). On other cores it counts from when it arrives there; other servers go by their namespace's.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use socketville::{Server, Socket};
+    ///
+    /// Server::builder().on("at", |socket: Socket, (x, y): (f64, f64)| {
+    ///     socket.broadcast().flush_within(Duration::from_millis(20)).emit("at", (socket.id(), x, y));
+    /// });
+    /// ```
+    pub const fn flush_within(mut self, allowance: Duration) -> Self {
+        self.target.flush_within_ms = Some(allowance_ms(allowance));
         self
     }
 
@@ -312,6 +331,7 @@ impl<'a> Target<'a> {
             skip: self.skip,
             volatile: self.is_volatile,
             uncompressed: self.is_uncompressed,
+            flush_within_ms: self.flush_within_ms,
         }
     }
 

@@ -134,6 +134,7 @@ impl<D: Driver> Turn<D> {
         let core = Rc::clone(&self.core);
         core.now_ms.set(now_ms);
         core.enter(|| {
+            core.hub.borrow_mut().handle_time(now_ms);
             self.reap(now_ms);
             self.poll_tasks();
             core.timers.advance(now_ms);

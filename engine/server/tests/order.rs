@@ -4,12 +4,14 @@
 mod client;
 mod stage;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use socketville::{Ack, Binary, Builder, Socket};
 
 use client::http::Polling;
 use client::packet::{Kind, Packet};
-use stage::on_each;
+use stage::{Stage, on_each};
 
 /// Everything that a handler can say, mixed; how often each number is heard says the test.
 fn mix(socket: Socket, ack: Ack) {
@@ -48,6 +50,16 @@ fn mixed(io: &Builder) {
     });
 }
 
+/// With and without a flush interval, which changes nothing of the order.
+fn on_each_mixed(check: impl Fn(&Stage)) {
+    on_each(mixed, &check);
+    let waiting = |io: &Builder| {
+        mixed(io);
+        io.of("/").flush_interval(Duration::from_millis(20));
+    };
+    on_each(waiting, check);
+}
+
 const OWN: [u64; 10] = [0, 1, 2, 3, 5, 6, 8, 10, 11, 12];
 const OF_OTHERS: [u64; 4] = [1, 8, 9, 12];
 
@@ -66,7 +78,7 @@ fn kinds(packets: &[Packet]) -> Vec<Kind> {
 
 #[test]
 fn what_a_handler_says_arrives_in_its_order() {
-    on_each(mixed, |stage| {
+    on_each_mixed(|stage| {
         let mut others = stage.clients_per_core(1);
         for event in ["mix", "mix later"] {
             let mut client = stage.client();
@@ -84,7 +96,7 @@ fn what_a_handler_says_arrives_in_its_order() {
 
 #[test]
 fn what_was_said_before_a_disconnect_arrives_before_it() {
-    on_each(mixed, |stage| {
+    on_each_mixed(|stage| {
         let mut others = stage.clients_per_core(1);
         let mut client = stage.client();
         client.send_text(r#"427["mix and leave"]"#);
@@ -105,7 +117,7 @@ fn what_was_said_before_a_disconnect_arrives_before_it() {
 
 #[test]
 fn polling_has_the_same_order() {
-    on_each(mixed, |stage| {
+    on_each_mixed(|stage| {
         let mut http = stage.http();
         let mut client = Polling::open(&mut http);
         client.post(&mut http, r#"427["mix"]"#);

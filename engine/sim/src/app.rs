@@ -51,6 +51,7 @@ pub fn app(scene: &Scene, book: &Book) -> Builder {
     io.ping_interval(Duration::from_millis(PING_INTERVAL_MS))
         .ping_timeout(Duration::from_millis(PING_TIMEOUT_MS))
         .backlog_max(scene.backlog_bytes_max);
+    io.of("/").flush_interval(Duration::from_millis(scene.flush_interval_ms));
     presence(&io, book);
     rooms(&io, book);
     speech(&io, book);
@@ -150,6 +151,8 @@ fn speak(socket: &Socket, book: &Book, manner: Manner, (a, b): (u8, u8), size: u
         Manner::But => (To::But(a, b), None, socket.nsp().to(&first).except(&second)),
     };
     let seq = book.open().emit(client, to, skip, manner == Manner::Volatile, size);
+    // Some do not wait, though the namespace would let them.
+    let broadcast = if seq.is_multiple_of(5) { broadcast.flush_within(Duration::ZERO) } else { broadcast };
     match manner {
         Manner::Binary => broadcast.emit("data", (client, seq, Binary(text(seq, size).into_bytes()))),
         _ => broadcast.emit("said", (client, seq, text(seq, size))),

@@ -241,8 +241,11 @@ impl Run {
             && (0..self.world.borrow().scene.cores).all(|core| !self.is_busy(core))
     }
 
+    /// A core that would wake within the flush interval may have something that waits for it.
     fn is_busy(&self, core: usize) -> bool {
-        self.machine.timeout(core, self.world.borrow().now_ms) == Some(Duration::ZERO)
+        let world = self.world.borrow();
+        let interval = Duration::from_millis(world.scene.flush_interval_ms);
+        self.machine.timeout(core, world.now_ms).is_some_and(|timeout| timeout <= interval)
     }
 
     fn jump(&self) {

@@ -35,6 +35,8 @@ pub struct Scene {
     pub text_bytes_max: usize,
     /// Whether a few texts are huge; through the narrowest connections they would take for ever.
     pub has_huge_texts: bool,
+    /// Milliseconds that broadcasts may wait for others; mostly none.
+    pub flush_interval_ms: u64,
 }
 
 impl Scene {
@@ -61,6 +63,7 @@ impl Scene {
             backlog_bytes_max: dice.pick(&[4_000, 16_000, 64_000, 1 << 20]),
             text_bytes_max: if room_bytes.1 < 1_000 { text_bytes_max.min(120) } else { text_bytes_max },
             has_huge_texts: room_bytes.0 >= 200,
+            flush_interval_ms: dice.pick(&[0, 0, 0, 5, 20, 250]),
         }
     }
 }
@@ -75,5 +78,6 @@ mod tests {
         assert!((0..20).any(|seed| Scene::of(seed).cores == 1));
         assert!((0..20).any(|seed| Scene::of(seed).cores > 2));
         assert!((0..50).any(|seed| Scene::of(seed).clients > 64));
+        assert!((0..50).any(|seed| Scene::of(seed).flush_interval_ms == 250));
     }
 }
