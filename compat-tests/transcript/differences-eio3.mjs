@@ -26,9 +26,9 @@ export const DIFFERENCES_3 = [
       [...POLL, script(OPEN_3, "99999999999")], REFUSED),
   ),
   ...because(
-    "JSONP is for the third revision; of the fourth only clients 3.x have it, for browsers that cannot read across origins (Explorer 9 and older).",
-    at("EIO 3 door, a script in the fourth revision", "a answer",
-      [...POLL, script(OPEN, 0)], [...POLL, OPEN]),
+    "Of the fourth revision only clients 3.x have JSONP, with a number always; any other j is a parameter of the application's.",
+    at("EIO 3 door, a letter for a script in the fourth revision", "a answer",
+      [...POLL, script(OPEN, "")], [...POLL, OPEN]),
   ),
   ...because(
     "A revision that is neither 3 nor 4 is none that we speak; the reference takes everything but 4 for 3, and its client would understand nothing of it.",
@@ -252,6 +252,8 @@ export const DIFFERENCES_3 = [
   ),
   ...because(
     "The same status with a body that says why, as for all other refused requests; of a POST the body is not read further, so the connection closes.",
+    at("EIO 3 door, a script in the fourth revision, bytes", "s answer 4",
+      ["400", CORS], ["400", CORS, CLOSE, JSON_TYPE, BAD_REQUEST]),
     at("EIO 3 session, polling: a second GET at once", "b answer 3",
       ["400", CORS], REFUSED),
     at("EIO 3 session, polling: a second POST at once", "b answer",

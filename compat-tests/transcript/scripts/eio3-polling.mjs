@@ -14,6 +14,10 @@ const ask3 = '421["message-with-ack",';
 const [LONG_TEXT, LONG_BINARY] = [`${ask3}"${"x".repeat(2000)}"]`, ['421["bytes",2000]']];
 const BINARY_ASK = `451-1["message-with-ack",{"_placeholder":true,"num":0}]`;
 
+/** Clients 3.x have scripts, too, with the payload of the fourth revision. */
+const postsForm4 = (payload) => ask("s", (named) => named(post(SESSION, asForm(payload))));
+const script4 = () => [...ask("s", get(`${POLLING}&j=0`)), ...postsForm4("40"), ...polls("s")];
+
 /** The door: revisions, forms, headers. */
 export const doors3 = {
   "a handshake": ask("a", get(POLLING_3)),
@@ -26,7 +30,10 @@ export const doors3 = {
   "a script with a script for its number": refused(`${POLLING_3}&j=1%29%3Balert%281`),
   "a script below zero": refused(`${POLLING_3}&j=-1`),
   "a script with a large number": refused(`${POLLING_3}&j=99999999999`),
-  "a script in the fourth revision": ask("a", get(`${POLLING}&j=0`)),
+  "a script in the fourth revision": [...script4(), ...postsForm4('42["message","é\\n\u2028"]\x1e421["bytes",2]'), ...polls("s")],
+  "a script in the fourth revision, bytes": [...script4(), ...ask("s", post(SESSION, "40", { "Content-Type": "application/octet-stream" }))],
+  "a script in the fourth revision, upgraded": [...script4(), ...postsForm4('421["bytes",2]'), ...ask("w", upgradeRequest("/socket.io/?EIO=4&transport=websocket&sid={sid1}")), say("w", "2probe"), hear("w", "text 3probe"), say("w", "5"), hear("w", "binary")],
+  "a letter for a script in the fourth revision": ask("a", get(`${POLLING}&j=x`)),
   "EIO missing": ask("a", get("/socket.io/?transport=polling")),
   "EIO 5": ask("a", get("/socket.io/?EIO=5&transport=polling")),
   "EIO 2": ask("a", get("/socket.io/?EIO=2&transport=polling")),
