@@ -3,7 +3,7 @@
 
 import { upgradeRequest } from "../../tests/wire.mjs";
 import { BASE64, FORMS, POLLING_3, SCRIPT, SESSION_3, asForm, isAlive3, joinedPolling3, lengths, octets, polls3, postsForm, postsOctets, postsText, waiting3 } from "../eio3.mjs";
-import { POLLING, SESSION, answer, ask, end, get, hear, isAlive, isKept, joinedPolling, polling, polls, post, question, say, send } from "../steps.mjs";
+import { POLLING, SESSION, answer, ask, end, get, hear, isAlive, isKept, joinedPolling, polling, polls, post, question, say } from "../steps.mjs";
 
 const ORIGIN = { Origin: "http://somewhere.example" };
 const OLD_EXPLORER = { "User-Agent": "Mozilla/5.0 (compatible; MSIE 10.0; Trident/6.0)" };
