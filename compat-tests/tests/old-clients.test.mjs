@@ -132,14 +132,15 @@ onEachServer("old clients", ({ test }) => {
   test("a room of 2.x, 3.x and 4.x on all transports hears every broadcast once and in the order of its speaker [Issue 3]", async ({ connect }) => {
     const room = unique("room");
     const seats = [2, 3, 4].flatMap((version) => ALL_TRANSPORTS.map((transport) => ({ version, transport })));
-    const crowd = await Promise.all(
-      upTo(SEATS).flatMap(() => seats).map(async (seat) => {
-        const client = await connect({ ...seat, ready: false });
-        await client.next("connect"); // those that upgrade do so while the room is spoken to
-        await client.call("join", room);
-        return client;
-      }),
-    );
+    const enter = async (seat) => {
+      const client = await connect({ ...seat, ready: false });
+      await client.next("connect"); // those that upgrade do so while the room is spoken to
+      await client.call("join", room);
+      return client;
+    };
+    // Round by round: on a busy machine a crowd at once takes its process longer than the second in which the contract wants a CONNECT.
+    const crowd = [];
+    for (const _ of upTo(SEATS)) crowd.push(...(await Promise.all(seats.map(enter))));
     // Two speakers may live on two cores: what each says is heard in its order, what both say in no order between them.
     const speakers = [await connect({ version: 2 }), await connect()];
     for (const i of upTo(BROADCASTS)) {

@@ -1,33 +1,8 @@
-// Every difference between the reference and ours that is meant, and why: the only place where they may differ.
+// Every difference between the reference and ours that is meant, and why: with differences-eio3.mjs the only place where they may differ.
 // An entry that no longer holds, on either side, fails the test. Ours is stricter, or says more, or passes on what it was given.
 
-const CORS = "access-control-allow-origin: *";
-const NO_STORE = "cache-control: no-store";
-const CLOSE = "connection: close";
-const HTML = "content-type: text/html";
-const JSON_TYPE = "content-type: application/json";
-const PAYLOAD = "content-type: text/plain; charset=UTF-8";
-const UPGRADE = "connection: Upgrade";
-const WEBSOCKET = "upgrade: websocket";
-const ACCEPT = "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-const GONE = '{"code":1,"message":"Session ID unknown"}';
-const BAD_REQUEST = '{"code":3,"message":"Bad request"}';
-const MARKER = 'text 4377["marker"]';
-const OPEN = '0{"sid":"{sid1}","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}';
-/** Answers that occur again and again, without what makes them different. */
-const POLL = ["200", CORS, NO_STORE, PAYLOAD];
-const POST_OK = ["200", CORS, NO_STORE, HTML, "ok"];
-const REFUSED = ["400", CORS, JSON_TYPE, BAD_REQUEST];
-const SESSION_GONE = ["400", CORS, JSON_TYPE, GONE];
-const SWITCHED = ["101", CORS, UPGRADE, ACCEPT, WEBSOCKET];
-/** A WebSocket that is refused, by the reference and by ours. */
-const REFUSAL = ["400", CLOSE, HTML];
-const OUR_REFUSAL = ["400", CORS, CLOSE, HTML];
-
-const at = (script, step, reference, ours) => ({ script, step, reference, ours });
-/** What ours says depends on time or on the number of cores. */
-const either = (...ours) => ({ either: ours });
-const because = (why, ...entries) => entries.map((entry) => ({ ...entry, why }));
+import { CORS, NO_STORE, CLOSE, JSON_TYPE, PAYLOAD, BAD_REQUEST, MARKER, OPEN, POLL, POST_OK, REFUSED, SESSION_GONE, SWITCHED, REFUSAL, OUR_REFUSAL, at, either, because } from "./answers.mjs";
+import { DIFFERENCES_3 } from "./differences-eio3.mjs";
 
 /** {script, step, reference, ours, why}: in this step of this script the reference says one thing and ours the other. */
 export const DIFFERENCES = [
@@ -345,4 +320,5 @@ export const DIFFERENCES = [
     at("packets, polling: a close packet", "b, POST answer", SESSION_GONE, either(SESSION_GONE, POST_OK)),
     at("packets, polling: a close packet", "b, GET answer", SESSION_GONE, either(SESSION_GONE, [...POLL, "6"])),
   ),
+  ...DIFFERENCES_3,
 ];

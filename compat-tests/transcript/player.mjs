@@ -9,6 +9,9 @@ const SILENCE_MS = 5000;
 /** A question of the server in the conformance contract, and its id. */
 const QUESTION = /(?<=4[25](?:\d+-)?(?:\/custom,)?)(\d+)\["question"/;
 
+/** The id in an open packet or an answer to CONNECT, which may be quoted in a script. */
+const SESSION_ID = /"sid\\?":\\?"([^"\\]+)/g;
+
 /** The transcript: for each listening step its name ("a answer 2") and the lines that came. */
 export async function play(server, steps) {
   const player = new Player(server);
@@ -98,7 +101,7 @@ class Player {
 
   /** The line with ids replaced by their names; new ones are learnt from `raw`, the whole of what the line tells. */
   #anonymous(line, raw = "") {
-    for (const [, id] of raw.matchAll(/"sid":"([^"]+)"/g)) if (!this.#ids.includes(id)) this.#ids.push(id);
+    for (const [, id] of raw.matchAll(SESSION_ID)) if (!this.#ids.includes(id)) this.#ids.push(id);
     this.#question = raw.match(QUESTION)?.[1] ?? this.#question;
     const named = this.#ids.reduce((text, id, i) => text.replaceAll(id, `{sid${i + 1}}`), line);
     return named.replace(QUESTION, '{ack}["question"');

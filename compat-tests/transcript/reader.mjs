@@ -40,7 +40,8 @@ function readBody(bytes, headers, hasEnded) {
 }
 
 function textOf(body, headers) {
-  return (DECODERS[headers["content-encoding"]]?.(body) ?? body).toString();
+  const plain = DECODERS[headers["content-encoding"]]?.(body) ?? body;
+  return plain.toString(headers["content-type"] === "application/octet-stream" ? "hex" : "utf8");
 }
 
 function readChunks(bytes, headers) {

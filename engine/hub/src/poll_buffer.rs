@@ -13,12 +13,14 @@ pub(crate) enum PollForm {
     /// Text of Engine.IO 4.
     #[default]
     V4,
+    /// The same in a script, which `j` asks for; requests are forms.
+    V4Script(u32),
     /// Text of Engine.IO 3, or bytes if there is a binary packet.
     V3,
     /// Text of Engine.IO 3 with base64, as `b64` asks for.
     V3Base64,
-    /// The same in a script, which `j` asks for; requests are forms.
-    Jsonp(u32),
+    /// The same in a script.
+    V3Script(u32),
 }
 
 /// Packets that wait for a poll.
@@ -45,26 +47,26 @@ pub(crate) enum ContentType {
 pub(crate) enum BodyForm {
     Payload(PayloadForm),
     /// A payload in the field of a form.
-    Field,
+    Field(PayloadForm),
 }
 
 impl PollForm {
-    /// What a request asks for; `None` if it asks for a script without a number.
+    /// What a request asks for; `None` if it asks for a script without a number. In the fourth revision only clients 3.x do,
+    /// and a `j` that is no number is a parameter of the application's.
     pub(crate) fn of(revision: Revision, head: &Head<'_>) -> Option<Self> {
-        if revision == Revision::V4 {
-            return Some(Self::V4);
-        }
-        match head.query_value("j") {
-            Some(number) => number.parse().ok().map(Self::Jsonp),
-            None if asks_for_base64(head) => Some(Self::V3Base64),
-            None => Some(Self::V3),
+        match (revision, head.query_value("j").map(|number| number.parse())) {
+            (Revision::V4, Some(Ok(number))) => Some(Self::V4Script(number)),
+            (Revision::V4, _) => Some(Self::V4),
+            (Revision::V3, Some(number)) => number.ok().map(Self::V3Script),
+            (Revision::V3, None) if asks_for_base64(head) => Some(Self::V3Base64),
+            (Revision::V3, None) => Some(Self::V3),
         }
     }
 
     pub(crate) const fn revision(self) -> Revision {
         match self {
-            Self::V4 => Revision::V4,
-            Self::V3 | Self::V3Base64 | Self::Jsonp(_) => Revision::V3,
+            Self::V4 | Self::V4Script(_) => Revision::V4,
+            Self::V3 | Self::V3Base64 | Self::V3Script(_) => Revision::V3,
         }
     }
 
@@ -73,9 +75,10 @@ impl PollForm {
         let is_octets =
             head.header("content-type").is_some_and(|kind| kind.starts_with("application/octet-stream"));
         match (self, is_octets) {
-            (Self::V4, true) => None,
+            (Self::V4 | Self::V4Script(_), true) => None,
             (Self::V4, false) => Some(BodyForm::Payload(PayloadForm::V4)),
-            (Self::Jsonp(_), _) => Some(BodyForm::Field),
+            (Self::V4Script(_), false) => Some(BodyForm::Field(PayloadForm::V4)),
+            (Self::V3Script(_), _) => Some(BodyForm::Field(PayloadForm::V3)),
             (Self::V3 | Self::V3Base64, true) => Some(BodyForm::Payload(PayloadForm::V3Binary)),
             (Self::V3 | Self::V3Base64, false) => Some(BodyForm::Payload(PayloadForm::V3)),
         }
@@ -87,9 +90,9 @@ impl BodyForm {
     pub(crate) fn payload(self, body: Vec<u8>) -> (PayloadForm, Vec<u8>) {
         match self {
             Self::Payload(form) => (form, body),
-            Self::Field => {
+            Self::Field(form) => {
                 let payload = std::str::from_utf8(&body).ok().and_then(v3::read_form);
-                (PayloadForm::V3, payload.unwrap_or_default().into_bytes())
+                (form, payload.unwrap_or_default().into_bytes())
             }
         }
     }
@@ -119,9 +122,9 @@ impl PollBuffer {
 
     /// Adds frames that we wrote ourselves.
     pub(crate) fn push_frames(&mut self, frames: &[u8]) {
-        match self.form {
-            PollForm::V4 => eio::append_payload(&mut self.bytes, frames),
-            _ => self.bytes.extend_from_slice(frames),
+        match self.form.revision() {
+            Revision::V4 => eio::append_payload(&mut self.bytes, frames),
+            Revision::V3 => self.bytes.extend_from_slice(frames),
         }
     }
 
@@ -143,7 +146,8 @@ impl PollBuffer {
                 return PollAnswer { content: ContentType::Octets, body };
             }
             PollForm::V3 | PollForm::V3Base64 => v3::write_payload(&mut body, &bytes),
-            PollForm::Jsonp(index) => {
+            PollForm::V4Script(index) => v3::write_jsonp(&mut body, index, &String::from_utf8_lossy(&bytes)),
+            PollForm::V3Script(index) => {
                 let mut payload = Vec::new();
                 v3::write_payload(&mut payload, &bytes);
                 v3::write_jsonp(&mut body, index, &String::from_utf8_lossy(&payload));
@@ -161,7 +165,7 @@ impl PollBuffer {
 
     /// Everything, as frames of Engine.IO 4: the session goes on over WebSocket.
     pub(crate) fn write_frames(&self, out: &mut Vec<u8>) {
-        if self.form != PollForm::V4 {
+        if self.form.revision() == Revision::V3 {
             return out.extend_from_slice(&self.bytes);
         }
         let Ok(text) = std::str::from_utf8(&self.bytes) else { return };

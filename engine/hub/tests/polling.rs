@@ -25,6 +25,36 @@ fn a_session_opens_with_one_packet() {
     assert_eq!((sid.len(), pair.hub.gauges().sessions), (20, 1));
 }
 
+/// Source: the reference's `JSONP`, which is for both revisions: clients 3.x speak the fourth and still have it.
+#[test]
+fn a_client_of_the_fourth_revision_that_asks_for_scripts_gets_them() {
+    let mut pair = Pair::new();
+    let (conn, posting) = (pair.open(), pair.open());
+    let opened = pair.ask(conn, get("/socket.io/?EIO=4&transport=polling&j=5")).expect("an answer").body;
+    let packet =
+        opened.strip_prefix("___eio[5](\"").and_then(|rest| rest.strip_suffix("\");")).expect("a script");
+    let sid = pair::client::sid_of(&packet.replace("\\\"", "\""));
+    let form = "d=40%1E42%5B%22a%5C%5Cnb%22%5D%1E451-%5B%22b%22%2C%7B%22_placeholder%22%3Atrue%2C%22num%22%3A0%7D%5D%1EbAQI%3D";
+    assert_eq!(pair.ask(posting, post(&sid, form)).map(|answer| answer.body).as_deref(), Some("ok"));
+    let events = ["#0 event [\"a\\nb\"]", "#0 event [\"b\",{\"_placeholder\":true,\"num\":0}] [1, 2]"];
+    assert_eq!(pair.take_heard(), ["connect / -", events[0], events[1]]);
+    let key = pair.sockets.last().expect("a socket").0;
+    let id = pair.hub.name_of(key).expect("a name").to_owned();
+    pair.hub.send(key, Kind::Event, None, b"[]", &[vec![1]], Manner::default());
+    let polled = pair.ask(conn, poll(&sid)).expect("an answer");
+    let script = format!(r#"___eio[5]("40{{\"sid\":\"{id}\"}}\u001e451-[]\u001ebAQ==");"#);
+    assert_eq!(polled.header("Content-Type"), Some("text/plain; charset=UTF-8"));
+    assert_eq!(polled.body, script);
+}
+
+/// A `j` may be the application's own: only a number asks for scripts, in this revision.
+#[test]
+fn a_letter_asks_for_no_script() {
+    let mut pair = Pair::new();
+    let (status, body) = pair.ask_once(get("/socket.io/?EIO=4&transport=polling&j=x"));
+    assert!(status == 200 && body.starts_with("0{"), "{body}");
+}
+
 /// A poll with nothing to say waits for the next flush and gets all packets of that turn, in order, in one response.
 #[test]
 fn a_waiting_poll_gets_the_whole_turn() {

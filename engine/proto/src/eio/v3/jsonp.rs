@@ -1,5 +1,5 @@
 //! JSONP, the polling of browsers that cannot read across origins: an answer is a script that calls a function with the
-//! payload, a body is the field of a form. It is not the payload.
+//! payload, a body is the field of a form. It is not the payload, which is that of Engine.IO 4 for the clients 3.x.
 
 use crate::http;
 use crate::sio::json;
