@@ -1,10 +1,11 @@
 //! Ends: ours, the peer's, graceful or not, and what tokens are worth afterwards.
 
+use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use socketville_sys::{Driver, Ready};
+use socketville_sys::{Driver, Ready, Token};
 
 use crate::harness::{
     Guard, Kept, Kind, Pairs, Server, connect, expect_bytes, expect_echo, expect_end, expect_no_workers,
@@ -156,12 +157,7 @@ pub(crate) fn a_reset_by_us_reaches_the_peer<K: Kind>() {
 
 pub(crate) fn stale_tokens_are_counted_and_touch_nothing<K: Kind>() {
     let (mut driver, pairs) = (K::make(None), Pairs::new());
-    let (passed, old_client) = pairs.pair();
-    let stale = driver.adopt(passed).expect("a place");
-    driver.close(stale);
-    last_look(&mut driver);
-    drop(old_client);
-    let (current, mut client) = same_place(&mut driver, &pairs, stale.index);
+    let (stale, current, mut client) = same_place(&mut driver, &pairs);
     assert_ne!(current, stale);
     let before = driver.counters().stale_tokens;
     driver.close(stale);
@@ -177,29 +173,25 @@ pub(crate) fn stale_tokens_are_counted_and_touch_nothing<K: Kind>() {
     expect_bytes(&mut client, b"to somebody");
 }
 
-/// Adopts until the place of a closed connection is used again.
+/// Adopts and closes until the place of any closed connection is used again: its old token, the new one, and the new one's client.
+/// Which one that is depends on what else the process opens meanwhile, and direct places are given out in a circle.
 fn same_place<D: Driver<Passed = socketville_sys::Passed>>(
     driver: &mut D,
     pairs: &Pairs,
-    index: u32,
-) -> (socketville_sys::Token, TcpStream) {
-    let mut others = Vec::new();
+) -> (Token, Token, TcpStream) {
+    let mut closed = HashMap::new();
     for _ in 0..30_000 {
         let (passed, client) = pairs.pair();
         let token = driver.adopt(passed).expect("a place");
-        if token.index == index {
-            return (token, client);
+        if let Some(&stale) = closed.get(&token.index) {
+            return (stale, token, client);
         }
-        // Ordinary numbers are taken by the clients too, direct ones are given out in a circle.
-        if others.len() < 64 {
-            others.push((token, client));
-        } else {
-            driver.close(token);
-            last_look(driver);
-            slam(client);
-        }
+        driver.close(token);
+        last_look(driver);
+        slam(client);
+        closed.insert(token.index, token);
     }
-    panic!("the place is never used again");
+    panic!("no place is ever used again");
 }
 
 pub(crate) fn five_thousand_connections_come_and_go<K: Kind>() {
