@@ -25,13 +25,13 @@ struct Answered {
 /// Adds the events.
 pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
     namespace
-        .use_packet(|_socket, name| match name.as_str() {
-            "blocked" => Err("blocked event".into()),
-            "rewrite" => {
-                *name = "message".into();
-                Ok(())
+        .use_packet(|_socket, packet| {
+            match packet.event() {
+                "blocked" => return Err("blocked event".into()),
+                "rewrite" => packet.set_event("message"),
+                _ => {}
             }
-            _ => Ok(()),
+            Ok(())
         })
         .on_connect(|socket: Socket, auth: Value| socket.emit("auth", auth))
         .on("message", |socket: Socket, words: Arguments| socket.emit("message-back", words))
