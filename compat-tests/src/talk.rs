@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use socketville::{Ack, AckError, Arguments, Binary, Namespace, Socket};
+use serde_json::{Value, json};
+use socketville::{Ack, AckError, Arguments, Binary, Namespace, Packet, Socket};
 
 /// How `burst` is to be sent.
 #[derive(Deserialize, Default)]
@@ -29,6 +29,7 @@ pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
             match packet.event() {
                 "blocked" => return Err("blocked event".into()),
                 "rewrite" => packet.set_event("message"),
+                "label" => label(packet)?,
                 _ => {}
             }
             Ok(())
@@ -46,6 +47,14 @@ pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
             burst(&socket, count, &manner.unwrap_or_default());
             ack.send(count);
         })
+}
+
+/// Turns `label, bytes` into `bytes, { label }`.
+fn label(packet: &mut Packet<'_>) -> Result<(), String> {
+    let (label, bytes): (Value, Binary) = (packet.read(0)?, packet.read(1)?);
+    packet.set_args((bytes, json!({ "label": label })))?;
+    packet.set_event("message");
+    Ok(())
 }
 
 async fn ask(socket: Socket, ms: u64, words: Arguments) {
