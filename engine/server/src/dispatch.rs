@@ -13,7 +13,6 @@ use socketville_hub::{
 };
 use socketville_proto::{eio, sio, ws};
 
-use crate::ack::Ack;
 use crate::admission::Refusal;
 use crate::app::NamespaceApp;
 use crate::arguments::Arguments;
@@ -211,7 +210,7 @@ impl Core {
     ) {
         let (Some(socket), Some(name)) = (self.socket(key), args.event_name()) else { return };
         let Some(namespace) = self.namespace(socket.nsp_id()) else { return };
-        let mut packet = Packet::new(name, args, attachments, self.town.app.config.parser);
+        let mut packet = Packet::new(name, args, attachments, &socket, id);
         let look = || {
             namespace.on_any.iter().for_each(|see| see(&socket, packet.event(), args.json()));
             self.filter(namespace, &socket, &mut packet)
@@ -223,8 +222,8 @@ impl Core {
         }
         match namespace.events.get(packet.event()) {
             Some(handler) => {
+                let ack = Some(packet.take_ack());
                 let (args, attachments) = (packet.args(), packet.attachments());
-                let ack = Some(Ack::new(socket.clone(), id));
                 self.call(handler, &mut EventContext { args, attachments, socket: &socket, ack });
             }
             None => self.counters.borrow_mut().events_unhandled += 1,

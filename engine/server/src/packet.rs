@@ -6,12 +6,14 @@ use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
 use serde::ser::{Error, Serialize};
-use socketville_proto::sio::{self, Parser, Spans};
+use socketville_proto::sio::{self, Spans};
 
+use crate::ack::Ack;
 use crate::args::{EncodeError, write_event};
 use crate::binary::Attachments;
 use crate::extract::{ArgumentError, read_argument, read_missing};
 use crate::handler::RawArgs;
+use crate::socket::Socket;
 
 /// What a middleware of [`Namespace::use_packet`](crate::Namespace::use_packet) looks at and may change.
 ///
@@ -36,7 +38,9 @@ pub struct Packet<'a> {
     came: RawArgs<'a>,
     attachments: &'a Attachments,
     replaced: Option<Box<Replaced>>,
-    parser: Parser,
+    socket: &'a Socket,
+    /// The id to acknowledge, until somebody has taken it.
+    id: Option<u64>,
 }
 
 /// Arguments in the place of those that came.
@@ -53,9 +57,10 @@ impl<'a> Packet<'a> {
         event: Cow<'a, str>,
         args: &'a sio::Args<'a>,
         attachments: &'a Attachments,
-        parser: Parser,
+        socket: &'a Socket,
+        id: Option<u64>,
     ) -> Self {
-        Self { event, came: RawArgs::new(args.json(), args.spans()), attachments, replaced: None, parser }
+        Self { event, came: RawArgs::new(args.json(), args.spans()), attachments, replaced: None, socket, id }
     }
 
     /// The event's name, which chooses the handler.
@@ -101,11 +106,17 @@ impl<'a> Packet<'a> {
     /// [`EncodeError`] if they could not be emitted either; those that were there stay.
     pub fn set_args(&mut self, args: impl Serialize) -> Result<(), EncodeError> {
         let (mut json, mut attachments) = (Vec::new(), Vec::new());
-        write_event(&mut json, &self.event, &args, &mut attachments, self.parser)?;
+        let parser = self.socket.core_rc().town.app.config.parser;
+        write_event(&mut json, &self.event, &args, &mut attachments, parser)?;
         let json = String::from_utf8(json).map_err(unreadable)?;
         let spans = sio::Args::parse(&json).map_err(unreadable)?.into_spans();
         self.replaced = Some(Box::new(Replaced { json, spans, attachments: attachments.into() }));
         Ok(())
+    }
+
+    /// Takes the way to answer, if the client asked for an answer: whoever refuses an event may say so. The handler's is not wanted then.
+    pub fn take_ack(&mut self) -> Ack {
+        Ack::new(self.socket.clone(), self.id.take())
     }
 
     /// The arguments as they are now, for the handler.

@@ -209,6 +209,37 @@ fn a_refused_event_goes_to_the_handlers_of_errors_alone() {
     });
 }
 
+/// As a middleware of the reference, which finds the acknowledgement behind the arguments.
+#[test]
+fn a_middleware_may_answer_in_the_handlers_place() {
+    let build = |io: &Builder| {
+        io.on("wanted", |ack: Ack, socket: Socket| {
+            socket.emit("wanted", ack.is_wanted());
+            ack.send("handled");
+        })
+        .use_packet(|_socket, packet| match packet.event() {
+            "closed" => {
+                packet.take_ack().send("closed today");
+                Err("closed".into())
+            }
+            "wanted" if packet.len() == 1 => {
+                packet.take_ack().send(packet.read::<String>(0)?);
+                Ok(())
+            }
+            _ => Ok(()),
+        });
+    };
+    on_each(build, |stage| {
+        let mut client = stage.client();
+        assert_eq!(client.ask(1, r#"["closed"]"#), json!(["closed today"]));
+        assert_eq!(client.ask(2, r#"["wanted","a"]"#), json!(["a"]));
+        assert_eq!(client.event("wanted"), json!([false]));
+        assert_eq!(client.ask(3, r#"["wanted"]"#), json!(["handled"]));
+        assert_eq!(client.event("wanted"), json!([true]));
+        assert_eq!(client.before_fence(), [], "one answer each");
+    });
+}
+
 /// Arguments that could not be emitted cannot be set: a name that is no text, an abyss, too many attachments.
 #[test]
 fn arguments_that_cannot_be_set_leave_those_that_were_there() {
