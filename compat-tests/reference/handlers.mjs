@@ -46,6 +46,7 @@ export function admitByToken(namespace) {
 function filterPacket(event, next) {
   if (event[0] === "blocked") return next(new Error("blocked event"));
   if (event[0] === "rewrite") event[0] = "message";
+  if (event[0] === "label") event.splice(0, 3, "message", event[2], { label: event[1] });
   next();
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use socketville::{Ack, AckError, Arguments, Binary, Namespace, Socket};
+use serde_json::{Value, json};
+use socketville::{Ack, AckError, Arguments, Binary, Namespace, Packet, Socket};
 
 /// How `burst` is to be sent.
 #[derive(Deserialize, Default)]
@@ -25,13 +25,14 @@ struct Answered {
 /// Adds the events.
 pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
     namespace
-        .use_packet(|_socket, name| match name.as_str() {
-            "blocked" => Err("blocked event".into()),
-            "rewrite" => {
-                *name = "message".into();
-                Ok(())
+        .use_packet(|_socket, packet| {
+            match packet.event() {
+                "blocked" => return Err("blocked event".into()),
+                "rewrite" => packet.set_event("message"),
+                "label" => label(packet)?,
+                _ => {}
             }
-            _ => Ok(()),
+            Ok(())
         })
         .on_connect(|socket: Socket, auth: Value| socket.emit("auth", auth))
         .on("message", |socket: Socket, words: Arguments| socket.emit("message-back", words))
@@ -46,6 +47,14 @@ pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
             burst(&socket, count, &manner.unwrap_or_default());
             ack.send(count);
         })
+}
+
+/// Turns `label, bytes` into `bytes, { label }`.
+fn label(packet: &mut Packet<'_>) -> Result<(), String> {
+    let (label, bytes): (Value, Binary) = (packet.read(0)?, packet.read(1)?);
+    packet.set_args((bytes, json!({ "label": label })))?;
+    packet.set_event("message");
+    Ok(())
 }
 
 async fn ask(socket: Socket, ms: u64, words: Arguments) {

@@ -95,11 +95,13 @@ onEachTransport("events", ({ test }) => {
     assert.deepEqual(ticks, [...new Set(ticks)].sort((a, b) => a - b));
   });
 
-  test("a packet middleware rewrites one event and refuses another [semantics 19]", async ({ connect }) => {
+  test("a packet middleware rewrites names and arguments, and refuses an event [semantics 19]", async ({ connect }) => {
     const tag = unique("middleware");
     const client = await connect({ auth: { tag } });
     client.socket.emit("rewrite", "a", 1);
     assert.deepEqual(await client.next("message-back"), ["a", 1]);
+    client.socket.emit("label", "a", Buffer.from([1, 2]));
+    assert.deepEqual(await client.next("message-back"), [Buffer.from([1, 2]), { label: "a" }]);
     client.socket.emit("blocked");
     await client.settle();
     const errors = (await client.call("log", tag)).filter(({ ev }) => ev === "error");

@@ -37,9 +37,9 @@ pub(crate) type BoxedMessage = Box<dyn Fn(&crate::BarePeer<'_>, crate::Message<'
 
 pub(crate) type BoxedStart = Box<dyn Fn(crate::Emitter) + Send + Sync>;
 
-/// Sees an event before its handler: may rename or refuse it.
+/// Sees an event before its handler: may change or refuse it.
 pub(crate) type BoxedMiddleware =
-    Box<dyn Fn(&crate::Socket, &mut String) -> Result<(), String> + Send + Sync>;
+    Box<dyn Fn(&crate::Socket, &mut crate::Packet<'_>) -> Result<(), String> + Send + Sync>;
 
 /// Sees every event: socket, name, and the whole packet's JSON array.
 pub(crate) type BoxedAny = Box<dyn Fn(&crate::Socket, &str, &str) + Send + Sync>;

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::handler::{Handler, boxed};
 use crate::http::{HttpRequest, HttpResponse, Route};
 use crate::server::Server;
-use crate::{BarePeer, Cors, Deflate, Emitter, Message, Socket, Transports};
+use crate::{BarePeer, Cors, Deflate, Emitter, Message, Packet, Socket, Transports};
 
 /// A server being put together. Options have the reference's names and defaults.
 #[derive(Default)]
@@ -294,11 +294,25 @@ impl Namespace<'_> {
         self.with(|namespace| namespace.middlewares.push(boxed_admission(middleware)))
     }
 
-    /// Looks at every event before its handler: it may change the name, or refuse the event with a message, which goes to
-    /// [`Namespace::on_error`]. Source: `socket.use`.
+    /// Looks at every event before its handler: it may change name and arguments, or refuse the event with a message, which goes to
+    /// [`Namespace::on_error`]. It runs within a turn and must not wait. Functions of [`Namespace::on_any`] have seen the event as it came.
+    /// Source: `socket.use`.
+    ///
+    /// ```
+    /// use socketville::Server;
+    ///
+    /// Server::builder().of("/").use_packet(|socket, packet| {
+    ///     match packet.event() {
+    ///         "kick" if !socket.is_in("moderators") => return Err("for moderators only".into()),
+    ///         "msg" => packet.set_event("message"),
+    ///         _ => {}
+    ///     }
+    ///     Ok(())
+    /// });
+    /// ```
     pub fn use_packet(
         self,
-        see: impl Fn(&Socket, &mut String) -> std::result::Result<(), String> + Send + Sync + 'static,
+        see: impl Fn(&Socket, &mut Packet<'_>) -> std::result::Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         self.with(|namespace| namespace.packet_middlewares.push(Box::new(see)))
     }

@@ -2,7 +2,7 @@
 //!
 //! Not the hub's rules, which have been checked when something arrives here. A handler's panic closes its socket, not the core.
 
-use std::borrow::Cow;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,7 +13,6 @@ use socketville_hub::{
 };
 use socketville_proto::{eio, sio, ws};
 
-use crate::ack::Ack;
 use crate::admission::Refusal;
 use crate::app::NamespaceApp;
 use crate::arguments::Arguments;
@@ -22,6 +21,7 @@ use crate::binary::Attachments;
 use crate::core::Core;
 use crate::handler::{BoxedHandler, EventContext, Outcome, RawArgs};
 use crate::http;
+use crate::packet::Packet;
 use crate::socket::Socket;
 
 impl Core {
@@ -218,46 +218,47 @@ impl Core {
     ) {
         let (Some(socket), Some(name)) = (self.socket(key), args.event_name()) else { return };
         let Some(namespace) = self.namespace(socket.nsp_id()) else { return };
-        let event = |ack| EventContext {
-            args: RawArgs::new(args.json(), args.spans()),
-            attachments,
-            socket: &socket,
-            ack,
-        };
+        let mut packet = Packet::new(name, args, attachments, &socket, id);
         let look = || {
-            namespace.on_any.iter().for_each(|see| see(&socket, &name, args.json()));
-            self.filter(namespace, &socket, Cow::clone(&name))
+            namespace.on_any.iter().for_each(|see| see(&socket, packet.event(), args.json()));
+            self.filter(namespace, &socket, &mut packet)
         };
-        let name = match catch_unwind(AssertUnwindSafe(look)) {
-            Ok(Some(name)) => name,
-            Ok(None) => return,
+        match catch_unwind(AssertUnwindSafe(look)) {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => return,
             Err(_) => return self.close_after_panic(&socket),
-        };
-        match namespace.events.get(&*name) {
-            Some(handler) => self.call(handler, &mut event(Some(Ack::new(socket.clone(), id)))),
+        }
+        match namespace.events.get(packet.event()) {
+            Some(handler) => {
+                let ack = Some(packet.take_ack());
+                let (args, attachments) = (packet.args(), packet.attachments());
+                self.call(handler, &mut EventContext { args, attachments, socket: &socket, ack });
+            }
             None => self.counters.borrow_mut().events_unhandled += 1,
         }
     }
 
-    /// Through the packet middlewares; `None` if one refused.
-    fn filter<'a>(
+    /// Through the packet middlewares; a break if one refused, or its socket is gone now.
+    fn filter(
         self: &Rc<Self>,
         namespace: &NamespaceApp,
         socket: &Socket,
-        name: Cow<'a, str>,
-    ) -> Option<Cow<'a, str>> {
+        packet: &mut Packet<'_>,
+    ) -> ControlFlow<()> {
         if namespace.packet_middlewares.is_empty() {
-            return Some(name);
+            return ControlFlow::Continue(());
         }
-        let mut name = name.into_owned();
         for middleware in &namespace.packet_middlewares {
-            if let Err(message) = middleware(socket, &mut name) {
+            if let Err(message) = middleware(socket, packet) {
                 let message = serde_json::Value::from(message).to_string();
                 self.call_each(&namespace.on_error, socket, &message);
-                return None;
+                return ControlFlow::Break(());
             }
         }
-        Some(Cow::Owned(name))
+        match socket.is_connected() {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
     }
 
     /// Calls the handlers of a moment in a socket's life with one argument.

@@ -171,16 +171,26 @@ impl<'a> RawArgs<'a> {
     pub fn index(&self) -> usize {
         self.index
     }
+
+    /// How many are left.
+    pub(crate) fn len(&self) -> usize {
+        self.spans.len().saturating_sub(self.index)
+    }
+
+    /// One of those that are left, counted from 0.
+    pub(crate) fn get(&self, index: usize) -> Option<&'a str> {
+        let &(start, end) = self.spans.get(self.index.checked_add(index)?)?;
+        self.json.get(start as usize..end as usize)
+    }
 }
 
 impl<'a> Iterator for RawArgs<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        let span = self.spans.get(self.index);
+        let next = self.get(0);
         self.index += 1;
-        let &(start, end) = span?;
-        self.json.get(start as usize..end as usize)
+        next
     }
 }
 

@@ -42,7 +42,10 @@ fn troubled(io: &Builder) {
         })
         .on("writing", |socket: Socket| socket.emit("never", (Binary(vec![1]), Unwritable)))
         .on_any(|_socket, name, _json| assert_ne!(name, "any"))
-        .use_packet(|_socket, name| if name == "use" { panic!("in a middleware") } else { Ok(()) });
+        .use_packet(|_socket, packet| match packet.event() {
+            "use" => panic!("in a middleware"),
+            _ => Ok(()),
+        });
     io.of("/door").on_connect(|_socket: Socket| -> () { panic!("at the door") });
     io.of("/exit").on_disconnect(|_socket: Socket| -> () { panic!("at the exit") });
 }

@@ -240,7 +240,7 @@ impl Client {
     }
 
     /// The next whole frame; `None` at the end.
-    fn frame(&mut self) -> Option<(ws::Opcode, Vec<u8>)> {
+    pub(crate) fn frame(&mut self) -> Option<(ws::Opcode, Vec<u8>)> {
         loop {
             if let Some(len) = frame_len(&self.bytes) {
                 let frame: Vec<u8> = self.bytes.drain(..len).collect();
