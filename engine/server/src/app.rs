@@ -37,6 +37,9 @@ pub(crate) type BoxedMessage = Box<dyn Fn(&crate::BarePeer<'_>, crate::Message<'
 
 pub(crate) type BoxedStart = Box<dyn Fn(crate::Emitter) + Send + Sync>;
 
+/// Handles an event as it lies in the input.
+pub(crate) type BoxedRelay = Box<dyn Fn(&crate::Socket, &mut crate::Packet<'_>) + Send + Sync>;
+
 /// Sees an event before its handler: may change or refuse it.
 pub(crate) type BoxedMiddleware =
     Box<dyn Fn(&crate::Socket, &mut crate::Packet<'_>) -> Result<(), String> + Send + Sync>;
@@ -61,6 +64,8 @@ pub(crate) struct NamespaceApp {
     pub(crate) on_disconnecting: Vec<BoxedHandler>,
     pub(crate) on_disconnect: Vec<BoxedHandler>,
     pub(crate) events: HashMap<String, BoxedHandler, ahash::RandomState>,
+    /// Handlers that take an event as it lies in the input; a name is here or in `events`.
+    pub(crate) packets: HashMap<String, BoxedRelay, ahash::RandomState>,
     pub(crate) on_any: Vec<BoxedAny>,
     pub(crate) on_any_outgoing: Vec<BoxedAny>,
     pub(crate) packet_middlewares: Vec<BoxedMiddleware>,

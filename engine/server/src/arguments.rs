@@ -61,19 +61,27 @@ impl Arguments {
 
 impl Serialize for Arguments {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        for (number, bytes) in self.attachments.iter().enumerate() {
-            // The placeholders' numbers stand in the text; they fit if these are the packet's first attachments.
-            if collect(bytes).is_some_and(|place| place != number) {
-                return Err(S::Error::custom("relayed arguments with binary come before other binary"));
-            }
-        }
-        let mut tuple = serializer.serialize_tuple(self.raw.len())?;
-        for raw in &self.raw {
-            let value = RawValue::from_string(raw.clone()).map_err(S::Error::custom)?;
-            tuple.serialize_element(&value)?;
-        }
-        tuple.end()
+        relay(self.raw.iter().map(String::as_str), &self.attachments, serializer)
     }
+}
+
+/// Writes arguments as they are, each from where its text lies, with the attachments they came with.
+pub(crate) fn relay<'a, S: Serializer>(
+    raw: impl Iterator<Item = &'a str> + Clone,
+    attachments: &Attachments,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    for (number, bytes) in attachments.iter().enumerate() {
+        // The placeholders' numbers stand in the text; they fit if these are the packet's first attachments.
+        if collect(bytes).is_some_and(|place| place != number) {
+            return Err(S::Error::custom("relayed arguments with binary come before other binary"));
+        }
+    }
+    let mut tuple = serializer.serialize_tuple(raw.clone().count())?;
+    for raw in raw {
+        tuple.serialize_element(serde_json::from_str::<&RawValue>(raw).map_err(S::Error::custom)?)?;
+    }
+    tuple.end()
 }
 
 impl FromEvent for Arguments {

@@ -266,7 +266,30 @@ impl Namespace<'_> {
     /// name replaces the others. Source: `socket.on`.
     pub fn on<M>(self, event: &str, handler: impl Handler<M>) -> Self {
         self.with(|namespace| {
+            namespace.packets.remove(event);
             namespace.events.insert(event.to_owned(), boxed(handler));
+        })
+    }
+
+    /// Calls the function for each event of this name with the event as it lies in the input: for handlers that relay. Nothing is parsed or
+    /// copied before they ask. It replaces a handler of the same name, and the other way round.
+    ///
+    /// ```
+    /// use socketville::Server;
+    ///
+    /// Server::builder().of("/board").on_packet("draw", |socket, packet| {
+    ///     socket.to("artists").emit("drawn", packet.arguments());
+    ///     packet.take_ack().send(true);
+    /// });
+    /// ```
+    pub fn on_packet(
+        self,
+        event: &str,
+        relay: impl Fn(&Socket, &mut Packet<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|namespace| {
+            namespace.events.remove(event);
+            namespace.packets.insert(event.to_owned(), Box::new(relay));
         })
     }
 

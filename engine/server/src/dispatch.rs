@@ -234,7 +234,19 @@ impl Core {
                 let (args, attachments) = (packet.args(), packet.attachments());
                 self.call(handler, &mut EventContext { args, attachments, socket: &socket, ack });
             }
-            None => self.counters.borrow_mut().events_unhandled += 1,
+            None => self.relay(namespace, &socket, &mut packet),
+        }
+    }
+
+    /// To a handler that takes the event as it lies in the input, if there is one.
+    fn relay(self: &Rc<Self>, namespace: &NamespaceApp, socket: &Socket, packet: &mut Packet<'_>) {
+        let Some(relay) = namespace.packets.get(packet.event()) else {
+            self.counters.borrow_mut().events_unhandled += 1;
+            return;
+        };
+        self.counters.borrow_mut().handlers_called += 1;
+        if catch_unwind(AssertUnwindSafe(|| relay(socket, packet))).is_err() {
+            self.close_after_panic(socket);
         }
     }
 

@@ -94,7 +94,7 @@ pub use hooks::EngineRequest;
 pub use http::{HttpRequest, HttpResponse};
 pub use metrics::{CoreCounters, CoreReport, render as render_metrics, sends_per_frame};
 pub use operator::{Broadcast, IntoRooms};
-pub use packet::Packet;
+pub use packet::{Borrowed, Packet};
 pub use recovery::Recovery;
 pub use relay::{Relay, RelayError};
 pub use remote::RemoteSocket;

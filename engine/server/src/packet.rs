@@ -1,21 +1,23 @@
-//! An event between its socket and its handler, as packet middlewares see it: its name and its arguments, which they may replace.
+//! An event as it lies in the input, for packet middlewares and for handlers that relay: its name and its arguments, which may be replaced.
 //!
 //! Not a copy: until a middleware replaces something, everything lies where it came in, and an argument is read when somebody asks for it.
 
 use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
-use serde::ser::{Error, Serialize};
+use serde::ser::{Error, Serialize, Serializer};
 use socketville_proto::sio::{self, Spans};
 
 use crate::ack::Ack;
 use crate::args::{EncodeError, write_event};
+use crate::arguments::relay;
 use crate::binary::Attachments;
 use crate::extract::{ArgumentError, read_argument, read_missing};
 use crate::handler::RawArgs;
 use crate::socket::Socket;
 
-/// What a middleware of [`Namespace::use_packet`](crate::Namespace::use_packet) looks at and may change.
+/// What a middleware of [`Namespace::use_packet`](crate::Namespace::use_packet) looks at and may change, and what a handler of
+/// [`Namespace::on_packet`](crate::Namespace::on_packet) relays.
 ///
 /// Both errors turn into the `String` with which a middleware refuses, so that `?` does:
 ///
@@ -100,6 +102,11 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// All arguments where they lie, to be emitted again: their text is copied once, into what is sent.
+    pub const fn arguments(&self) -> Borrowed<'_> {
+        Borrowed(self)
+    }
+
     /// Replaces all arguments, as `emit` takes them: a tuple is several, `()` none, and [`Binary`](crate::Binary) may stand anywhere.
     ///
     /// # Errors
@@ -129,6 +136,16 @@ impl<'a> Packet<'a> {
 
     pub(crate) fn attachments(&self) -> &Attachments {
         self.replaced.as_ref().map_or(self.attachments, |replaced| &replaced.attachments)
+    }
+}
+
+/// The arguments of a [`Packet`], for `emit`: they spread, and bring their attachments along.
+#[derive(Debug, Clone, Copy)]
+pub struct Borrowed<'p>(&'p Packet<'p>);
+
+impl Serialize for Borrowed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        relay(self.0.args(), self.0.attachments(), serializer)
     }
 }
 

@@ -46,6 +46,7 @@ fn troubled(io: &Builder) {
             "use" => panic!("in a middleware"),
             _ => Ok(()),
         });
+    io.of("/").on_packet("relay", |_socket, _packet| panic!("in a handler that relays"));
     io.of("/door").on_connect(|_socket: Socket| -> () { panic!("at the door") });
     io.of("/exit").on_disconnect(|_socket: Socket| -> () { panic!("at the exit") });
 }
@@ -64,6 +65,7 @@ fn a_panic_in_a_sync_handler_closes_its_client_alone() {
     on_each(troubled, |stage| {
         survives(stage, 1, |client| client.emit(r#"["sync"]"#));
         survives(stage, 1, |client| client.emit(r#"["writing"]"#));
+        survives(stage, 1, |client| client.emit(r#"["relay"]"#));
     });
 }
 
