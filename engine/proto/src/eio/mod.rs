@@ -6,6 +6,7 @@
 //! otherwise is [`v3`].
 
 mod handshake;
+mod items;
 mod packet;
 mod payload;
 mod revision;

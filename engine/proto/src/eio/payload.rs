@@ -4,8 +4,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::items::{Items, Taken};
 use super::packet::{Error, Packet, decode};
-use crate::{limits, ws};
+use crate::ws;
 
 /// What joins the packets of a payload (Engine.IO protocol v4, "HTTP long-polling"). JSON escapes it, so it cannot
 /// occur inside a Socket.IO packet.
@@ -24,37 +25,16 @@ pub enum PayloadItem<'a> {
 ///
 /// # Errors
 /// Those of [`decode`] (an empty body is an empty packet), [`Error::Base64`], and [`Error::TooManyPackets`] in place
-/// of the packet after [`limits::PAYLOAD_PACKETS_MAX`].
-pub fn payload(body: &str) -> Items<'_> {
-    Items { rest: Some(body), taken: 0 }
+/// of the packet after [`crate::limits::PAYLOAD_PACKETS_MAX`].
+pub fn payload(body: &str) -> Items<'_, str> {
+    Items::new(body, take)
 }
 
-/// The packets that are not read yet.
-#[derive(Debug)]
-pub struct Items<'a> {
-    /// `None` once the last packet was taken or one was refused.
-    rest: Option<&'a str>,
-    taken: usize,
-}
-
-impl<'a> Iterator for Items<'a> {
-    type Item = Result<PayloadItem<'a>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.rest.take()?;
-        if self.taken == limits::PAYLOAD_PACKETS_MAX {
-            return Some(Err(Error::TooManyPackets));
-        }
-        self.taken += 1;
-        let (text, tail) = match rest.split_once(char::from(SEPARATOR)) {
-            Some((text, tail)) => (text, Some(tail)),
-            None => (rest, None),
-        };
-        let item = item(text);
-        if item.is_ok() {
-            self.rest = tail;
-        }
-        Some(item)
+/// Takes the packet before the next separator.
+fn take(rest: &str) -> Taken<'_, str> {
+    match rest.split_once(char::from(SEPARATOR)) {
+        Some((text, tail)) => (item(text), Some(tail)),
+        None => (item(rest), None),
     }
 }
 
@@ -112,7 +92,7 @@ pub(super) fn append_base64(out: &mut Vec<u8>, prefix: &[u8], bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode;
+    use crate::{encode, limits};
 
     fn items(body: &str) -> Vec<Result<PayloadItem<'_>, Error>> {
         payload(body).collect()

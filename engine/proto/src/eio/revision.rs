@@ -1,7 +1,8 @@
 //! The revisions of Engine.IO that are spoken, and one reader for the bodies of both. It does not say which a session speaks.
 
+use super::items::Items;
 use super::packet::Error;
-use super::payload::{self, PayloadItem, item, payload};
+use super::payload::{PayloadItem, item, payload};
 use super::v3;
 
 /// A revision of Engine.IO: the `EIO` of a request.
@@ -60,13 +61,12 @@ pub enum PayloadForm {
 
 /// The packets of a body, one by one; an error is the last.
 #[derive(Debug)]
-pub struct PayloadItems<'a>(Items<'a>);
+pub struct PayloadItems<'a>(Form<'a>);
 
 #[derive(Debug)]
-enum Items<'a> {
-    V4(payload::Items<'a>),
-    V3(v3::TextItems<'a>),
-    V3Binary(v3::BinaryItems<'a>),
+enum Form<'a> {
+    Text(Items<'a, str>),
+    Bytes(Items<'a, [u8]>),
     /// A text was expected.
     NotText(Once),
 }
@@ -82,12 +82,12 @@ impl PayloadForm {
     /// Reads a body, packet by packet; the caller may stop at any of them.
     pub fn items(self, body: &[u8]) -> PayloadItems<'_> {
         if self == Self::V3Binary {
-            return PayloadItems(Items::V3Binary(v3::binary_payload(body)));
+            return PayloadItems(Form::Bytes(v3::binary_payload(body)));
         }
         PayloadItems(match std::str::from_utf8(body) {
-            Ok(text) if self == Self::V3 => Items::V3(v3::payload(text)),
-            Ok(text) => Items::V4(payload(text)),
-            Err(_) => Items::NotText(Once::Due),
+            Ok(text) if self == Self::V3 => Form::Text(v3::payload(text)),
+            Ok(text) => Form::Text(payload(text)),
+            Err(_) => Form::NotText(Once::Due),
         })
     }
 }
@@ -97,10 +97,9 @@ impl<'a> Iterator for PayloadItems<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
-            Items::V4(items) => items.next(),
-            Items::V3(items) => items.next(),
-            Items::V3Binary(items) => items.next(),
-            Items::NotText(once) => match std::mem::replace(once, Once::Told) {
+            Form::Text(items) => items.next(),
+            Form::Bytes(items) => items.next(),
+            Form::NotText(once) => match std::mem::replace(once, Once::Told) {
                 Once::Due => Some(Err(Error::NotText)),
                 Once::Told => None,
             },

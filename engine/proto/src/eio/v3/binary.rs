@@ -1,6 +1,7 @@
 //! The binary payload of Engine.IO 3, for clients whose requests take bytes. It is not used for payloads of text alone,
 //! which every client reads.
 
+use super::super::items::{Items, Taken};
 use super::super::packet::Error;
 use super::super::payload::PayloadItem;
 use super::frames::message;
@@ -12,33 +13,14 @@ use crate::{limits, ws};
 /// # Errors
 /// As [`super::payload`], and [`Error::NotText`] for a text packet that is no UTF-8. Where the reference takes a length
 /// beyond the body for the body's, this is strict.
-pub fn binary_payload(body: &[u8]) -> Items<'_> {
-    Items { rest: Some(body), taken: 0 }
+pub fn binary_payload(body: &[u8]) -> Items<'_, [u8]> {
+    Items::new(body, take)
 }
 
-/// The packets that are not read yet.
-#[derive(Debug)]
-pub struct Items<'a> {
-    /// `None` once the last packet was taken or one was refused.
-    rest: Option<&'a [u8]>,
-    taken: usize,
-}
-
-impl<'a> Iterator for Items<'a> {
-    type Item = Result<PayloadItem<'a>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.rest.take()?;
-        if self.taken == limits::PAYLOAD_PACKETS_MAX {
-            return Some(Err(Error::TooManyPackets));
-        }
-        self.taken += 1;
-        let Some((kind, packet, tail)) = split(rest) else { return Some(Err(Error::Framing)) };
-        let item = read(kind, packet);
-        if item.is_ok() && !tail.is_empty() {
-            self.rest = Some(tail);
-        }
-        Some(item)
+fn take(rest: &[u8]) -> Taken<'_, [u8]> {
+    match split(rest) {
+        Some((kind, packet, tail)) => (read(kind, packet), Some(tail).filter(|tail| !tail.is_empty())),
+        None => (Err(Error::Framing), None),
     }
 }
 

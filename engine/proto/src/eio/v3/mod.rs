@@ -20,8 +20,5 @@ pub use frames::{has_binary, message, write_base64_frames, write_frames};
 pub use jsonp::{read_form, write_jsonp};
 pub use text::{item, payload, write_payload};
 
-pub(super) use binary::Items as BinaryItems;
-pub(super) use text::Items as TextItems;
-
 /// The type of a binary message, where types are bytes: only messages are ever binary.
 const MESSAGE: u8 = 4;

@@ -1,6 +1,7 @@
 //! The text payload of Engine.IO 3: each packet behind its length in UTF-16 code units. It is not the HTTP body's
 //! limit, and not the form for clients that take bytes.
 
+use super::super::items::{Items, Taken};
 use super::super::packet::{Error, decode};
 use super::super::payload::{PayloadItem, append_base64};
 use crate::{limits, ws};
@@ -10,33 +11,14 @@ use crate::{limits, ws};
 /// # Errors
 /// Those of [`item`], [`Error::Framing`], and [`Error::TooManyPackets`] in place of the packet after
 /// [`limits::PAYLOAD_PACKETS_MAX`]. A body without a packet is an error, as in the reference.
-pub fn payload(body: &str) -> Items<'_> {
-    Items { rest: Some(body), taken: 0 }
+pub fn payload(body: &str) -> Items<'_, str> {
+    Items::new(body, take)
 }
 
-/// The packets that are not read yet.
-#[derive(Debug)]
-pub struct Items<'a> {
-    /// `None` once the last packet was taken or one was refused.
-    rest: Option<&'a str>,
-    taken: usize,
-}
-
-impl<'a> Iterator for Items<'a> {
-    type Item = Result<PayloadItem<'a>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.rest.take()?;
-        if self.taken == limits::PAYLOAD_PACKETS_MAX {
-            return Some(Err(Error::TooManyPackets));
-        }
-        self.taken += 1;
-        let Some((packet, tail)) = split(rest) else { return Some(Err(Error::Framing)) };
-        let item = item(packet);
-        if item.is_ok() && !tail.is_empty() {
-            self.rest = Some(tail);
-        }
-        Some(item)
+fn take(rest: &str) -> Taken<'_, str> {
+    match split(rest) {
+        Some((packet, tail)) => (item(packet), Some(tail).filter(|tail| !tail.is_empty())),
+        None => (Err(Error::Framing), None),
     }
 }
 
