@@ -1,5 +1,5 @@
-//! The comparison: contestants take turns, round after round, so that a machine that grows busy is busy for
-//! everybody. It measures nothing itself and prints what happens while it happens.
+//! The comparison: contestants take turns, round after round and within a round part after part, so that a machine that
+//! grows busy is busy for everybody. It measures nothing itself and prints what happens while it happens.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::idle::{self, Plan};
 use crate::outcome::{Outcome, Unit, Verdict};
 use crate::plan::{Chapter, Row, Trial};
 use crate::results::{CellResult, RowResult};
-use crate::scenario;
+use crate::scenario::{self, Load, Worker};
 use crate::swarm::Faults;
 
 /// Who takes part, where, how often.
@@ -66,10 +66,17 @@ impl Comparison {
         let present = row.names.iter().filter_map(|name| self.contestants.get(*name));
         let mut entrants: Vec<Entrant<'_>> = present.map(Entrant::new).collect();
         for round in 1..=self.rounds {
-            for entrant in &mut entrants {
-                if round <= row.rounds(&entrant.contestant.name, self.rounds) && !entrant.has_failed {
-                    self.take_turn(entrant, row, round);
-                }
+            let takes_part = |entrant: &&mut Entrant<'_>| {
+                round <= row.rounds(&entrant.contestant.name, self.rounds) && !entrant.has_failed
+            };
+            let present: Vec<&mut Entrant<'_>> = entrants.iter_mut().filter(takes_part).collect();
+            match row.trial {
+                Trial::Load(load) if load.clients * present.len() <= SHARED_CLIENTS_MAX => match load.parts()
+                {
+                    Some(parts) => self.share_round(present, load, parts, round),
+                    None => present.into_iter().for_each(|entrant| self.take_turn(entrant, row, round)),
+                },
+                _ => present.into_iter().for_each(|entrant| self.take_turn(entrant, row, round)),
             }
         }
         let mut outcomes = entrants.iter().flat_map(|entrant| &entrant.outcomes);
@@ -84,19 +91,35 @@ impl Comparison {
         }
     }
 
-    fn take_turn(&self, entrant: &mut Entrant<'_>, row: &Row, round: usize) {
+    /// Everybody is there at once, and works in turns for a part of the round; who begins changes with the parts.
+    fn share_round(&self, present: Vec<&mut Entrant<'_>>, load: Load, parts: u32, round: usize) {
         let started = Instant::now();
-        match self.measure_one(entrant.contestant, row.trial) {
-            Ok(outcome) => {
-                let took_s = started.elapsed().as_secs_f64();
-                eprintln!("  {round}/{} {} ({took_s:.1} s)", self.rounds, progress(&outcome));
-                entrant.outcomes.push(outcome);
-            }
-            Err(error) => {
-                eprintln!("  {round}/{} {}: FAILED: {error:#}", self.rounds, entrant.contestant.name);
-                entrant.has_failed = true;
+        let mut pairs: Vec<(&mut Entrant<'_>, Result<Worker>)> = present
+            .into_iter()
+            .map(|entrant| {
+                let worker = Worker::start(entrant.contestant, &self.server_cores, load);
+                (entrant, worker)
+            })
+            .collect();
+        let count = pairs.len();
+        for turn in 0..parts as usize * count {
+            let index = (turn + turn / count) % count;
+            let Some((_, worker)) = pairs.get_mut(index) else { continue };
+            if let Ok(busy) = worker
+                && let Err(error) = busy.work(parts)
+            {
+                *worker = Err(error);
             }
         }
+        for (entrant, worker) in pairs {
+            entrant.note(worker.map(Worker::finish), started, (round, self.rounds));
+        }
+    }
+
+    fn take_turn(&self, entrant: &mut Entrant<'_>, row: &Row, round: usize) {
+        let started = Instant::now();
+        let outcome = self.measure_one(entrant.contestant, row.trial);
+        entrant.note(outcome, started, (round, self.rounds));
     }
 
     fn measure_one(&self, contestant: &Contestant, trial: Trial) -> Result<Outcome> {
@@ -126,6 +149,21 @@ struct Entrant<'a> {
 impl<'a> Entrant<'a> {
     fn new(contestant: &'a Contestant) -> Entrant<'a> {
         Entrant { contestant, outcomes: Vec::new(), has_failed: false }
+    }
+
+    /// Keeps an outcome and says what it was.
+    fn note(&mut self, outcome: Result<Outcome>, started: Instant, (round, rounds): (usize, usize)) {
+        match outcome {
+            Ok(outcome) => {
+                let took_s = started.elapsed().as_secs_f64();
+                eprintln!("  {round}/{rounds} {} ({took_s:.1} s)", progress(&outcome));
+                self.outcomes.push(outcome);
+            }
+            Err(error) => {
+                eprintln!("  {round}/{rounds} {}: FAILED: {error:#}", self.contestant.name);
+                self.has_failed = true;
+            }
+        }
     }
 
     fn cell(&self) -> CellResult {
@@ -188,6 +226,8 @@ pub fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     sorted.get(sorted.len() / 2 - 1).map(|lower| f64::midpoint(*lower, upper))
 }
 
+/// Clients of all who share a round: the swarm has one descriptor for each, and processes are often limited to 20 000.
+const SHARED_CLIENTS_MAX: usize = 15_000;
 /// Clients of one holding process.
 const IDLE_PER_PROCESS: usize = 10_000;
 

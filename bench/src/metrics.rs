@@ -21,11 +21,22 @@ impl Sends {
         Sends::parse(&page(address)?)
     }
 
-    /// Sends per frame between two questions; `None` if nothing was sent.
+    /// What was counted between two questions.
     #[must_use]
-    pub fn per_frame_since(self, before: Sends) -> Option<f64> {
-        let frames = self.frames - before.frames;
-        (frames > 0.0).then(|| (self.sends - before.sends) / frames)
+    pub fn since(self, before: Sends) -> Sends {
+        Sends { frames: self.frames - before.frames, sends: self.sends - before.sends }
+    }
+
+    /// Two counts together.
+    #[must_use]
+    pub fn plus(self, more: Sends) -> Sends {
+        Sends { frames: self.frames + more.frames, sends: self.sends + more.sends }
+    }
+
+    /// Sends per frame; `None` if nothing was sent.
+    #[must_use]
+    pub fn per_frame(self) -> Option<f64> {
+        (self.frames > 0.0).then(|| self.sends / self.frames)
     }
 
     fn parse(text: &str) -> Option<Sends> {
@@ -103,7 +114,8 @@ mod tests {
     fn the_share_is_of_the_difference() {
         let before = Sends { frames: 10.0, sends: 10.0 };
         let after = Sends { frames: 30.0, sends: 15.0 };
-        assert_eq!(after.per_frame_since(before), Some(0.25));
-        assert_eq!(before.per_frame_since(before), None);
+        assert_eq!(after.since(before).per_frame(), Some(0.25));
+        assert_eq!(before.since(before).per_frame(), None);
+        assert_eq!(after.since(before).plus(Sends { frames: 20.0, sends: 15.0 }).per_frame(), Some(0.5));
     }
 }

@@ -20,17 +20,12 @@ pub(super) struct Fanout {
     next_room: usize,
 }
 
-/// Runs a fan-out load.
+/// Runs a fan-out load in one piece.
 pub(super) fn measure(served: &Served, name: &str, load: Load) -> Result<Outcome> {
     let mut fanout = Fanout::start(served, load)?;
-    let span = match load.work {
-        Work::Paced { rate, seconds } => fanout.measure_paced(served, rate, seconds)?,
-        Work::Burst { count, every, repeats } => fanout.measure_bursts(served, count, every, repeats)?,
-        Work::Volley { count, repeats } => fanout.measure_volleys(served, count, repeats)?,
-        Work::Closed { outstanding, seconds } => fanout.measure_closed(served, outstanding, seconds)?,
-        work => bail!("{work} is no fan-out"),
-    };
-    Ok(fanout.run.into_outcome(name, &span))
+    fanout.warm_up()?;
+    let span = fanout.work(served, 1)?;
+    Ok(fanout.finish(name, &span))
 }
 
 impl Fanout {
@@ -51,51 +46,59 @@ impl Fanout {
         Ok(Fanout { run, published: vec![0; rooms], next_room: 0 })
     }
 
-    fn measure_paced(&mut self, served: &Served, rate: f64, seconds: f64) -> Result<Span> {
-        ensure!(rate > 0.0 && seconds > 0.0, "rate and seconds must be above 0, not {rate} and {seconds}");
-        self.pace(rate, self.run.load.warmup_s.max(1.0 / rate))?;
+    /// Does some of the work that is not measured, for caches, buffers and compilers.
+    pub(super) fn warm_up(&mut self) -> Result<()> {
+        let load = self.run.load;
+        match load.work {
+            Work::Paced { rate, seconds } => {
+                ensure!(
+                    rate > 0.0 && seconds > 0.0,
+                    "rate and seconds must be above 0, not {rate} and {seconds}"
+                );
+                self.pace(rate, load.warmup_s.max(1.0 / rate))?;
+            }
+            Work::Burst { count, every, repeats } => {
+                ensure!(count > 0 && every > 0 && repeats > 0, "count, every and repeats must be above 0");
+                ensure!(load.audience == Audience::All, "a burst goes to all");
+                self.burst(count.min(every * BURST_WARMUP_YIELDS), every)?;
+            }
+            Work::Volley { count, repeats } => {
+                ensure!(count > 0 && repeats > 0, "count and repeats must be above 0");
+                self.volley(count.min(VOLLEY_WARMUP))?;
+            }
+            Work::Closed { outstanding, seconds } => {
+                ensure!(outstanding > 0 && seconds > 0.0, "outstanding and seconds must be above 0");
+                self.circle(outstanding, load.warmup_s)?;
+            }
+            work => bail!("{work} is no fan-out"),
+        }
         self.run.checker.clear_latency();
-        let before = self.run.mark(served);
-        self.pace(rate, seconds)?;
-        let span = self.run.span(served, &before);
-        self.end_series();
-        Ok(span)
+        Ok(())
     }
 
-    fn measure_bursts(&mut self, served: &Served, count: u32, every: u32, repeats: u32) -> Result<Span> {
-        ensure!(count > 0 && every > 0 && repeats > 0, "count, every and repeats must be above 0");
-        ensure!(self.run.load.audience == Audience::All, "a burst goes to all");
-        self.burst(count.min(every * BURST_WARMUP_YIELDS), every)?;
-        self.run.checker.clear_latency();
+    /// Does and measures one of so many equal parts of the work.
+    pub(super) fn work(&mut self, served: &Served, parts: u32) -> Result<Span> {
         let before = self.run.mark(served);
-        for _ in 0..repeats {
-            self.burst(count, every)?;
+        match self.run.load.work {
+            Work::Paced { rate, seconds } => self.pace(rate, seconds / f64::from(parts))?,
+            Work::Closed { outstanding, seconds } => {
+                self.circle(outstanding, seconds / f64::from(parts))?;
+            }
+            Work::Burst { count, every, repeats } => {
+                (0..repeats.div_ceil(parts)).try_for_each(|_| self.burst(count, every))?;
+            }
+            Work::Volley { count, repeats } => {
+                (0..repeats.div_ceil(parts)).try_for_each(|_| self.volley(count))?;
+            }
+            work => bail!("{work} is no fan-out"),
         }
         Ok(self.run.span(served, &before))
     }
 
-    fn measure_volleys(&mut self, served: &Served, count: u32, repeats: u32) -> Result<Span> {
-        ensure!(count > 0 && repeats > 0, "count and repeats must be above 0");
-        self.volley(count.min(VOLLEY_WARMUP))?;
-        self.run.checker.clear_latency();
-        let before = self.run.mark(served);
-        for _ in 0..repeats {
-            self.volley(count)?;
-        }
-        let span = self.run.span(served, &before);
+    /// Ends the series, and tells what all that was measured cost.
+    pub(super) fn finish(mut self, name: &str, span: &Span) -> Outcome {
         self.end_series();
-        Ok(span)
-    }
-
-    fn measure_closed(&mut self, served: &Served, outstanding: u32, seconds: f64) -> Result<Span> {
-        ensure!(outstanding > 0 && seconds > 0.0, "outstanding and seconds must be above 0");
-        self.circle(outstanding, self.run.load.warmup_s)?;
-        self.run.checker.clear_latency();
-        let before = self.run.mark(served);
-        self.circle(outstanding, seconds)?;
-        let span = self.run.span(served, &before);
-        self.end_series();
-        Ok(span)
+        self.run.into_outcome(name, span)
     }
 
     /// Publishes by the schedule to the end of its last interval, then waits until everybody has everything.

@@ -9,6 +9,9 @@ mod crowd;
 mod echo;
 mod fanout;
 mod run;
+mod worker;
+
+pub use worker::Worker;
 
 use std::fmt;
 
@@ -132,17 +135,23 @@ impl Default for Load {
     }
 }
 
+impl Load {
+    /// The same over the transport that this contestant is measured on.
+    fn of(self, contestant: &Contestant) -> Load {
+        match self.transport {
+            Transport::Polling => self,
+            _ => Load { transport: contestant.transport, ..self },
+        }
+    }
+}
+
 /// Starts somebody, measures it, ends it. Whether it answers rightly was asked before.
 ///
 /// # Errors
 /// When it does not start, or the swarm cannot connect.
 pub fn run_against(contestant: &Contestant, cores: &str, load: Load) -> Result<Outcome> {
     let served = contestant.start(cores)?;
-    let transport = match load.transport {
-        Transport::Polling => Transport::Polling,
-        _ => contestant.transport,
-    };
-    run(&served, &contestant.name, Load { transport, ..load })
+    run(&served, &contestant.name, load.of(contestant))
 }
 
 /// Connects, works, and tells what it cost.

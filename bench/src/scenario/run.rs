@@ -32,15 +32,40 @@ pub(super) struct Mark {
     sends: Option<Sends>,
 }
 
-/// Differences between the beginning and the end of the measured part.
+/// Differences between the beginning and the end of the measured part, or the sums of several.
+#[derive(Default)]
 pub(super) struct Span {
     pub(super) deliveries: u64,
     pub(super) wall_s: f64,
     received_bytes: u64,
     server_cpu_s: Option<f64>,
     swarm_cpu_s: f64,
-    sends_per_frame: Option<f64>,
+    sends: Option<Sends>,
     user_bytes: Option<f64>,
+}
+
+impl Span {
+    /// What follows counts too; memory is the last one's.
+    pub(super) fn add(&mut self, next: &Span) {
+        self.deliveries += next.deliveries;
+        self.wall_s += next.wall_s;
+        self.received_bytes += next.received_bytes;
+        self.server_cpu_s = sum(self.server_cpu_s, next.server_cpu_s);
+        self.swarm_cpu_s += next.swarm_cpu_s;
+        self.sends = match (self.sends, next.sends) {
+            (Some(before), Some(next)) => Some(before.plus(next)),
+            (before, next) => before.or(next),
+        };
+        self.user_bytes = next.user_bytes.or(self.user_bytes);
+    }
+}
+
+/// Of two figures either of which may be unknown.
+fn sum(before: Option<f64>, next: Option<f64>) -> Option<f64> {
+    match (before, next) {
+        (Some(before), Some(next)) => Some(before + next),
+        (before, next) => before.or(next),
+    }
 }
 
 impl Run {
@@ -122,7 +147,7 @@ impl Run {
 
     pub(super) fn span(&self, served: &Served, before: &Mark) -> Span {
         let after = self.clocks(served);
-        let sends = before.sends.and_then(|before| served.sends()?.per_frame_since(before));
+        let sends = before.sends.and_then(|before| Some(served.sends()?.since(before)));
         let server_ns =
             after.server_cpu_ns.zip(before.server_cpu_ns).map(|(after, before)| after.saturating_sub(before));
         Span {
@@ -131,7 +156,7 @@ impl Run {
             received_bytes: after.received_bytes - before.received_bytes,
             server_cpu_s: server_ns.map(|ns| ns as f64 / 1e9),
             swarm_cpu_s: after.swarm_cpu_ns.saturating_sub(before.swarm_cpu_ns) as f64 / 1e9,
-            sends_per_frame: sends,
+            sends,
             user_bytes: resident(served)
                 .zip(self.resident)
                 .map(|(after, before)| (after as f64 - before as f64) / self.swarm.len().max(1) as f64),
@@ -157,7 +182,7 @@ impl Run {
             swarm_cpu_s: span.swarm_cpu_s,
             p50_us: quantile_us(0.5),
             p99_us: quantile_us(0.99),
-            sends_per_frame: span.sends_per_frame,
+            sends_per_frame: span.sends.and_then(Sends::per_frame),
             wire_bytes: bytes_per_unit,
             connect_s: self.connect.as_secs_f64(),
             user_bytes: span.user_bytes,
