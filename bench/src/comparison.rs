@@ -71,11 +71,9 @@ impl Comparison {
             };
             let present: Vec<&mut Entrant<'_>> = entrants.iter_mut().filter(takes_part).collect();
             match row.trial {
-                Trial::Load(load) if load.clients * present.len() <= SHARED_CLIENTS_MAX => match load.parts()
-                {
-                    Some(parts) => self.share_round(present, load, parts, round),
-                    None => present.into_iter().for_each(|entrant| self.take_turn(entrant, row, round)),
-                },
+                Trial::Load(load) if let Some(parts) = load.parts() => {
+                    self.share_round(present, load, parts, round)
+                }
                 _ => present.into_iter().for_each(|entrant| self.take_turn(entrant, row, round)),
             }
         }
@@ -94,25 +92,17 @@ impl Comparison {
     /// Everybody is there at once, and works in turns for a part of the round; who begins changes with the parts.
     fn share_round(&self, present: Vec<&mut Entrant<'_>>, load: Load, parts: u32, round: usize) {
         let started = Instant::now();
-        let mut pairs: Vec<(&mut Entrant<'_>, Result<Worker>)> = present
-            .into_iter()
-            .map(|entrant| {
-                let worker = Worker::start(entrant.contestant, &self.server_cores, load);
-                (entrant, worker)
-            })
+        let workers: Vec<Result<Worker>> = present
+            .iter()
+            .map(|entrant| Worker::start(entrant.contestant, &self.server_cores, load))
             .collect();
-        let count = pairs.len();
-        for turn in 0..parts as usize * count {
-            let index = (turn + turn / count) % count;
-            let Some((_, worker)) = pairs.get_mut(index) else { continue };
-            if let Ok(busy) = worker
-                && let Err(error) = busy.work(parts)
-            {
-                *worker = Err(error);
-            }
+        for part in 0..parts as usize {
+            let first = part % workers.len().max(1);
+            let in_turn = workers.iter().skip(first).chain(workers.iter().take(first));
+            in_turn.flatten().for_each(|worker| worker.work(parts));
         }
-        for (entrant, worker) in pairs {
-            entrant.note(worker.map(Worker::finish), started, (round, self.rounds));
+        for (entrant, worker) in present.into_iter().zip(workers) {
+            entrant.note(worker.and_then(Worker::finish), started, (round, self.rounds));
         }
     }
 
@@ -226,8 +216,6 @@ pub fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     sorted.get(sorted.len() / 2 - 1).map(|lower| f64::midpoint(*lower, upper))
 }
 
-/// Clients of all who share a round: the swarm has one descriptor for each, and processes are often limited to 20 000.
-const SHARED_CLIENTS_MAX: usize = 15_000;
 /// Clients of one holding process.
 const IDLE_PER_PROCESS: usize = 10_000;
 

@@ -2,21 +2,28 @@
 //! the others rest, so that a moment in which the machine is slow is a moment of everybody. It does not decide whose
 //! turn it is.
 
-use anyhow::Result;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use anyhow::{Context, Result, anyhow};
 
 use super::fanout::Fanout;
 use super::run::Span;
 use super::{Load, Work};
 use crate::contestants::Contestant;
 use crate::outcome::Outcome;
-use crate::served::Served;
 
-/// A server under measurement with its swarm, and what its parts have cost so far.
+/// A server under measurement with its swarm, on a thread and a descriptor table of their own: limits of open
+/// descriptors are often 20 000, and five swarms of 10 000 rest while one works.
 pub struct Worker {
-    name: String,
-    served: Served,
-    fanout: Fanout,
-    total: Span,
+    orders: Sender<Part>,
+    reports: Receiver<()>,
+    thread: JoinHandle<Result<Outcome>>,
+}
+
+/// One of so many parts.
+struct Part {
+    of: u32,
 }
 
 impl Load {
@@ -33,32 +40,62 @@ impl Load {
 }
 
 impl Worker {
-    /// Starts somebody, connects its swarm, and does what is not measured.
+    /// Starts somebody, connects its swarm, and does what is not measured. What fails is told at the end.
     ///
     /// # Errors
-    /// When it does not start, or the swarm cannot connect, or the load is no fan-out.
+    /// When there is no thread for it.
     pub fn start(contestant: &Contestant, cores: &str, load: Load) -> Result<Worker> {
-        let served = contestant.start(cores)?;
-        let mut fanout = Fanout::start(&served, load.of(contestant))?;
-        fanout.warm_up()?;
-        Ok(Worker { name: contestant.name.clone(), served, fanout, total: Span::default() })
+        let (orders, parts) = channel();
+        let (done, reports) = channel();
+        let (contestant, cores) = (contestant.clone(), cores.to_owned());
+        let work = move || serve_parts(&contestant, &cores, load, &parts, &done);
+        let thread = thread::Builder::new().name("swarm".to_owned()).spawn(work).context("no thread")?;
+        let worker = Worker { orders, reports, thread };
+        worker.wait();
+        Ok(worker)
     }
 
     /// Does one of so many parts.
-    ///
-    /// # Errors
-    /// When the publishing client is lost. Other faults are in the outcome.
-    pub fn work(&mut self, parts: u32) -> Result<()> {
-        let span = self.fanout.work(&self.served, parts)?;
-        self.total.add(&span);
-        Ok(())
+    pub fn work(&self, parts: u32) {
+        if self.orders.send(Part { of: parts }).is_ok() {
+            self.wait();
+        }
     }
 
     /// What all parts together were.
-    #[must_use]
-    pub fn finish(self) -> Outcome {
-        self.fanout.finish(&self.name, &self.total)
+    ///
+    /// # Errors
+    /// When it did not start, the swarm could not connect, or the publishing client was lost. Other faults are in
+    /// the outcome.
+    pub fn finish(self) -> Result<Outcome> {
+        drop(self.orders);
+        self.thread.join().unwrap_or_else(|_| Err(anyhow!("the swarm panicked")))
     }
+
+    /// Until the thread is ready for orders, or has ended: only one swarm works at a time.
+    fn wait(&self) {
+        let _has_ended = self.reports.recv().is_err();
+    }
+}
+
+fn serve_parts(
+    contestant: &Contestant,
+    cores: &str,
+    load: Load,
+    parts: &Receiver<Part>,
+    done: &Sender<()>,
+) -> Result<Outcome> {
+    socketville_sys::unshare_descriptors().context("no descriptor table for a swarm")?;
+    let served = contestant.start(cores)?;
+    let mut fanout = Fanout::start(&served, load.of(contestant))?;
+    fanout.warm_up()?;
+    let mut total = Span::default();
+    done.send(())?;
+    for part in parts {
+        total.add(&fanout.work(&served, part.of)?);
+        done.send(())?;
+    }
+    Ok(fanout.finish(&contestant.name, &total))
 }
 
 /// A fifth of a round: some tens of milliseconds of work, shorter than the slow spells of a shared machine.
