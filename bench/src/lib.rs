@@ -34,6 +34,7 @@ pub mod answers;
 pub mod comparison;
 pub mod contestants;
 pub mod floor;
+pub mod goals;
 pub mod idle;
 pub mod machine;
 pub mod metrics;

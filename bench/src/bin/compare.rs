@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use socketville_bench::comparison::Comparison;
 use socketville_bench::contestants::bench_folder;
 use socketville_bench::floor;
+use socketville_bench::goals;
 use socketville_bench::idle;
 use socketville_bench::machine;
 use socketville_bench::numbers::{self, Numbers};
@@ -68,6 +69,12 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Say which goals hold, comparison by comparison
+    Goals {
+        /// Results of comparisons (see --out)
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Hold connections (what this program starts by itself)
     #[command(hide = true)]
     Hold(idle::Hold),
@@ -78,7 +85,8 @@ const EXAMPLES: &str = "Examples:
   compare deflate rooms
   compare fanout --servers ours,floor-ring --rounds 3
   compare --smoke --servers ours,floor-ring
-  compare numbers                         (writes README and plot from the results)";
+  compare numbers                         (writes README and plot from the results)
+  compare goals bench/results/*.json      (what must be reached, and whether it was)";
 
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
@@ -88,6 +96,11 @@ fn main() -> Result<ExitCode> {
         Some(Command::Numbers { check }) => {
             let is_current = numbers::make(if check { Numbers::Check } else { Numbers::Write })?;
             Ok(if is_current { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Some(Command::Goals { files }) => {
+            let runs: Result<Vec<Results>> = files.iter().map(|file| Results::read(file)).collect();
+            print!("{}", goals::page(&runs?));
+            Ok(ExitCode::SUCCESS)
         }
         None => compare(&options),
     }

@@ -1,0 +1,221 @@
+//! What this engine wants to reach, work by work, and whether it did: one line a goal, one column a comparison. The only
+//! place where the bounds stand. It measures nothing, and rounds nothing in anybody's favour.
+
+use std::fmt::Write as _;
+
+use crate::results::{CellResult, Results, RowResult};
+
+/// A bound on one figure of one row.
+struct Goal {
+    chapter: &'static str,
+    /// Which of the chapter's rows, from 0, in the order of the plan.
+    row: usize,
+    figure: Figure,
+    bound: Bound,
+}
+
+/// What is bounded.
+#[derive(Clone, Copy)]
+enum Figure {
+    /// The first one's figure against the second one's.
+    Ratio(&'static str, &'static str),
+    /// How much more the first one's is than the second one's.
+    Excess(&'static str, &'static str),
+    /// The figure itself.
+    Value(&'static str),
+}
+
+#[derive(Clone, Copy)]
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+/// A figure as it was found.
+struct Found {
+    value: f64,
+    /// Whether the swarm was the bottleneck for one of those compared, so that its figure is a bound.
+    is_bound: bool,
+}
+
+const fn goal(chapter: &'static str, row: usize, figure: Figure, bound: Bound) -> Goal {
+    Goal { chapter, row, figure, bound }
+}
+
+const fn ratio(chapter: &'static str, row: usize, to: &'static str, most: f64) -> Goal {
+    goal(chapter, row, Figure::Ratio("ours", to), Bound::AtMost(most))
+}
+
+const fn deflated(row: usize, to: &'static str, most: f64) -> Goal {
+    goal("deflate", row, Figure::Ratio("ours-deflate", to), Bound::AtMost(most))
+}
+
+/// The goals, in the order of the plan.
+const GOALS: &[Goal] = &[
+    ratio("fanout", 0, "floor-ring", 1.05),
+    ratio("fanout", 0, "socketioxide", 0.75),
+    ratio("fanout", 0, "node", 0.45),
+    ratio("fanout", 1, "floor-ring", 1.05),
+    ratio("fanout", 1, "socketioxide", 0.75),
+    ratio("fanout", 1, "node", 0.45),
+    ratio("burst", 0, "floor-ring-x16", 1.15),
+    ratio("burst", 0, "socketioxide", 0.5),
+    ratio("burst", 1, "floor-ring-x16", 1.15),
+    ratio("rooms", 0, "floor-ring", 1.10),
+    ratio("rooms", 1, "floor-ring", 1.10),
+    ratio("large", 0, "floor-ring", 1.10),
+    ratio("large", 0, "socketioxide", 0.65),
+    ratio("large", 1, "floor-ring-x16", 1.10),
+    ratio("large", 1, "socketioxide", 0.35),
+    goal("echo", 0, Figure::Value("ours"), Bound::AtMost(1.0)),
+    ratio("echo", 0, "socketioxide", 0.35),
+    ratio("connect", 0, "floor-ring", 1.4),
+    ratio("connect", 0, "socketioxide", 0.25),
+    deflated(0, "floor-ring-deflate", 1.15),
+    deflated(0, "node-deflate", 0.1),
+    deflated(1, "floor-ring-deflate", 1.15),
+    deflated(1, "node-deflate", 0.1),
+    deflated(2, "floor-ring-x16-deflate", 1.15),
+    deflated(2, "node-deflate", 0.1),
+    deflated(3, "floor-ring-deflate", 1.15),
+    deflated(3, "node-deflate", 0.1),
+    deflated(4, "floor-ring-deflate", 1.15),
+    deflated(4, "node-deflate", 0.1),
+    deflated(5, "floor-ring-x16-deflate", 1.15),
+    deflated(5, "node-deflate", 0.1),
+    ratio("polling", 0, "socketioxide", 0.6),
+    ratio("polling", 0, "node", 0.3),
+    ratio("polling", 1, "socketioxide", 0.6),
+    ratio("polling", 1, "node", 0.3),
+    ratio("polling", 2, "socketioxide", 0.6),
+    ratio("polling", 2, "node", 0.3),
+    ratio("polling", 3, "socketioxide", 0.6),
+    ratio("polling", 3, "node", 0.3),
+    goal("idle", 0, Figure::Value("ours"), Bound::AtMost(512.0)),
+    goal("idle", 0, Figure::Excess("ours-deflate", "ours"), Bound::AtMost(2048.0)),
+];
+
+/// The page: every goal against every comparison.
+#[must_use]
+pub fn page(runs: &[Results]) -> String {
+    let numbers: Vec<String> = (1..=runs.len()).map(|number| format!(" run {number} |")).collect();
+    let mut text = format!("| work | compared | bound |{} holds |\n", numbers.concat());
+    let _ = writeln!(text, "|---|---|---|{}---|", "---|".repeat(runs.len()));
+    for goal in GOALS {
+        let found: Vec<Option<Found>> = runs.iter().map(|run| goal.found(run)).collect();
+        let title = runs.iter().find_map(|run| goal.row(run)).map_or(goal.chapter, |row| row.title.as_str());
+        let cells: Vec<String> = found.iter().map(|found| format!(" {} |", shown(found.as_ref()))).collect();
+        let held = found.iter().flatten().filter(|found| goal.bound.holds(found.value)).count();
+        let _ = writeln!(
+            text,
+            "| {title} | {} | {} |{} {} |",
+            goal.figure.words(),
+            goal.bound.words(),
+            cells.concat(),
+            if held == runs.len() { "yes".to_owned() } else { format!("**{held} of {}**", runs.len()) }
+        );
+    }
+    text
+}
+
+impl Goal {
+    fn row<'a>(&self, results: &'a Results) -> Option<&'a RowResult> {
+        results.rows.iter().filter(|row| row.chapter == self.chapter).nth(self.row)
+    }
+
+    fn found(&self, results: &Results) -> Option<Found> {
+        let row = self.row(results)?;
+        let one = |name: &str| {
+            let cell = row.cells.iter().find(|cell| cell.name == name)?;
+            Some((cell, row.value(cell)?))
+        };
+        let two = |of, to, what: fn(f64, f64) -> f64| {
+            let ((first, a), (second, b)) = (one(of)?, one(to)?);
+            Some(Found { value: what(a, b), is_bound: is_bound(first) || is_bound(second) })
+        };
+        match self.figure {
+            Figure::Value(of) => one(of).map(|(cell, value)| Found { value, is_bound: is_bound(cell) }),
+            Figure::Ratio(of, to) => two(of, to, |a, b| a / b),
+            Figure::Excess(of, to) => two(of, to, |a, b| a - b),
+        }
+    }
+}
+
+fn is_bound(cell: &CellResult) -> bool {
+    cell.verdict == "at most"
+}
+
+impl Figure {
+    fn words(self) -> String {
+        match self {
+            Figure::Ratio(of, to) => format!("{of} / {to}"),
+            Figure::Excess(of, to) => format!("{of} - {to}"),
+            Figure::Value(of) => of.to_owned(),
+        }
+    }
+}
+
+impl Bound {
+    /// A bound of two digits is met by what is that bound in two digits.
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Bound::AtMost(most) => value < most + 0.005,
+            Bound::AtLeast(least) => value >= least - 0.005,
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Bound::AtMost(most) => format!("≤ {most}"),
+            Bound::AtLeast(least) => format!("≥ {least}"),
+        }
+    }
+}
+
+fn shown(found: Option<&Found>) -> String {
+    match found {
+        None => "-".to_owned(),
+        Some(Found { value, is_bound }) => {
+            let digits = if *value >= 100.0 { 0 } else { 2 };
+            format!("{}{value:.digits$}", if *is_bound { "~ " } else { "" })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{self, Size};
+    use crate::results::tests::made;
+
+    #[test]
+    fn every_goal_is_of_a_row_and_of_contestants_that_the_plan_has() {
+        let chapters = plan::chapters(Size::Whole);
+        for goal in GOALS {
+            let chapter = chapters.iter().find(|chapter| chapter.name == goal.chapter).expect(goal.chapter);
+            let row = chapter.rows.get(goal.row).expect(goal.chapter);
+            let names = match goal.figure {
+                Figure::Value(of) => vec![of],
+                Figure::Ratio(of, to) | Figure::Excess(of, to) => vec![of, to],
+            };
+            assert!(names.iter().all(|name| row.names.contains(name)), "{}: {names:?}", row.title);
+        }
+    }
+
+    #[test]
+    fn a_goal_that_one_run_missed_does_not_hold() {
+        let (mut good, bad) = (made(), made());
+        for row in &mut good.rows {
+            row.chapter = "fanout".to_owned();
+        }
+        let text = page(&[good, bad]);
+        assert!(text.starts_with("| work | compared | bound | run 1 | run 2 | holds |\n"), "{text}");
+        assert!(!text.contains("| yes |"), "the second run lacks every row or misses the bound: {text}");
+    }
+
+    #[test]
+    fn bounds_are_met_in_two_digits() {
+        assert!(Bound::AtMost(1.05).holds(1.0549) && !Bound::AtMost(1.05).holds(1.0551));
+        assert!(Bound::AtLeast(1.8).holds(1.796) && !Bound::AtLeast(1.8).holds(1.79));
+    }
+}
