@@ -26,6 +26,7 @@ pub(super) fn measure(served: &Served, name: &str, load: Load) -> Result<Outcome
     let span = match load.work {
         Work::Paced { rate, seconds } => fanout.measure_paced(served, rate, seconds)?,
         Work::Burst { count, every, repeats } => fanout.measure_bursts(served, count, every, repeats)?,
+        Work::Phased { count, every, phases } => fanout.measure_phases(served, count, every, phases)?,
         Work::Volley { count, repeats } => fanout.measure_volleys(served, count, repeats)?,
         Work::Closed { outstanding, seconds } => fanout.measure_closed(served, outstanding, seconds)?,
         work => bail!("{work} is no fan-out"),
@@ -135,14 +136,18 @@ impl Fanout {
         self.run.await_deliveries(first + published * audience)
     }
 
-    fn burst(&mut self, count: u32, every: u32) -> Result<()> {
-        let rest = payload::rest(self.run.swarm.now_ns(), self.run.load.bytes);
+    pub(super) fn burst(&mut self, count: u32, every: u32) -> Result<()> {
         let goal = self.goal(count);
-        let text = format!(r#"42["burst",{{"count":{count},"every":{every},"rest":"{rest}"}}]"#);
-        self.run.swarm.send_text(0, &text)?;
+        self.ask_for_burst(count, every)?;
         self.run.await_deliveries(goal)?;
         self.run.checker.end_series(|_| count);
         Ok(())
+    }
+
+    pub(super) fn ask_for_burst(&mut self, count: u32, every: u32) -> Result<()> {
+        let rest = payload::rest(self.run.swarm.now_ns(), self.run.load.bytes);
+        let text = format!(r#"42["burst",{{"count":{count},"every":{every},"rest":"{rest}"}}]"#);
+        self.run.swarm.send_text(0, &text)
     }
 
     fn volley(&mut self, count: u32) -> Result<()> {
@@ -152,7 +157,7 @@ impl Fanout {
         self.run.await_deliveries(goal)
     }
 
-    fn goal(&self, count: u32) -> u64 {
+    pub(super) fn goal(&self, count: u32) -> u64 {
         self.run.checker.delivered() + u64::from(count) * self.run.audience() as u64
     }
 

@@ -1,0 +1,125 @@
+//! What does a server do with a second core, on a machine that has only two? A swarm that reads while the server
+//! sends takes one of them; so here it sleeps until the server has finished, and reads afterwards. The receive
+//! buffers of the sockets must hold a whole burst: every client is looked at before anybody reads, and a run whose
+//! bytes did not fit is none. It checks everything that every fan-out checks; ages are not measured, for they are
+//! those of the sleep.
+//!
+//! ```text
+//! ask for a burst   sleep ¾ of the shortest phase   look every 200 us until the server rests   all there?   read, check
+//! |---------------- measured: until the first look at the server's last account --------|
+//! ```
+//!
+//! Looking costs a few microseconds each time in the last quarter of a phase, on the swarm's core, which is one of the
+//! server's: the share of the time stands in the outcome as the swarm's own.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::Audience;
+use super::fanout::Fanout;
+use super::run::{SILENCE_MAX, Span};
+use crate::machine::{Watch, own_thread_cpu_ns};
+use crate::served::Served;
+
+/// What the measured phases took together.
+#[derive(Default)]
+struct Spent {
+    wall: Duration,
+    server_ns: u64,
+    swarm_ns: u64,
+    shortest: Option<Duration>,
+}
+
+/// When the server had finished, and its CPU time then.
+struct Rest {
+    since: Instant,
+    cpu_ns: u64,
+}
+
+impl Fanout {
+    pub(super) fn measure_phases(
+        &mut self,
+        served: &Served,
+        count: u32,
+        every: u32,
+        phases: u32,
+    ) -> Result<Span> {
+        ensure!(count > 0 && every > 0 && phases > 0, "count, every and phases must be above 0");
+        ensure!(self.run.load.audience == Audience::All, "a burst goes to all");
+        let watch = served.process().and_then(Watch::of).context("phases need the server's CPU time")?;
+        let burst_bytes = self.weigh_burst(count, every)?;
+        let before = self.run.mark(served);
+        let mut spent = Spent::default();
+        for _ in 0..phases {
+            self.phase(&watch, (count, every), burst_bytes, &mut spent)?;
+        }
+        self.run.checker.clear_latency();
+        let mut span = self.run.span(served, &before);
+        span.wall_s = spent.wall.as_secs_f64();
+        span.server_cpu_s = Some(spent.server_ns as f64 / 1e9);
+        span.swarm_cpu_s = spent.swarm_ns as f64 / 1e9;
+        Ok(span)
+    }
+
+    /// The burst that is not measured tells how many bytes each client gets of one.
+    fn weigh_burst(&mut self, count: u32, every: u32) -> Result<usize> {
+        let before = self.run.swarm.received_bytes();
+        self.burst(count, every)?;
+        let bytes = self.run.swarm.received_bytes() - before;
+        Ok(usize::try_from(bytes)? / self.run.audience())
+    }
+
+    fn phase(
+        &mut self,
+        watch: &Watch,
+        (count, every): (u32, u32),
+        burst_bytes: usize,
+        spent: &mut Spent,
+    ) -> Result<()> {
+        std::thread::sleep(PAUSE);
+        let goal = self.goal(count);
+        let (started, swarm_ns) = (Instant::now(), own_thread_cpu_ns());
+        let before_ns = watch.cpu_ns().context("a thread of the server has ended")?;
+        self.ask_for_burst(count, every)?;
+        std::thread::sleep(spent.shortest.map_or(Duration::ZERO, |shortest| shortest * 3 / 4));
+        let mut rest = Rest { since: Instant::now(), cpu_ns: before_ns };
+        rest.follow(watch)?;
+        spent.swarm_ns += own_thread_cpu_ns().saturating_sub(swarm_ns);
+        while !self.run.swarm.all_hold(burst_bytes) {
+            ensure!(started.elapsed() < SILENCE_MAX, "a burst did not fit into the receive buffers");
+            rest.follow(watch)?;
+        }
+        let wall = rest.since.duration_since(started);
+        spent.wall += wall;
+        spent.server_ns += rest.cpu_ns.saturating_sub(before_ns);
+        spent.shortest = Some(spent.shortest.map_or(wall, |shortest| shortest.min(wall)));
+        self.run.await_deliveries(goal)?;
+        self.run.checker.end_series(|_| count);
+        Ok(())
+    }
+}
+
+impl Rest {
+    /// Looks until the server's account has stood still for long enough. A server that somebody else keeps from its
+    /// core may seem to rest: who asks looks whether all is there, and asks again.
+    fn follow(&mut self, watch: &Watch) -> Result<()> {
+        let mut quiet = Instant::now();
+        while quiet.elapsed() < QUIET {
+            let cpu_ns = watch.cpu_ns().context("a thread of the server has ended")?;
+            if cpu_ns != self.cpu_ns {
+                quiet = Instant::now();
+                *self = Rest { since: quiet, cpu_ns };
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+}
+
+/// Before each phase: acknowledgements of the reading before are over, and the swarm's own account is up to date.
+const PAUSE: Duration = Duration::from_millis(3);
+/// Between two looks at the server: a phase is measured too long by half of it, of ten milliseconds and more.
+const LOOK: Duration = Duration::from_micros(200);
+/// An account that has not changed for three ticks is that of a server that rests.
+const QUIET: Duration = Duration::from_millis(12);
