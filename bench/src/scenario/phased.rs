@@ -21,6 +21,7 @@ use super::fanout::Fanout;
 use super::run::{SILENCE_MAX, Span};
 use crate::machine::{Watch, own_thread_cpu_ns};
 use crate::served::Served;
+use crate::swarm::Swarm;
 
 /// What the measured phases took together.
 #[derive(Default)]
@@ -67,7 +68,12 @@ impl Fanout {
         let before = self.run.swarm.received_bytes();
         self.burst(count, every)?;
         let bytes = self.run.swarm.received_bytes() - before;
-        Ok(usize::try_from(bytes)? / self.run.audience())
+        let bytes = usize::try_from(bytes)? / self.run.audience();
+        ensure!(
+            bytes <= Swarm::UNREAD_BYTES_MAX,
+            "{bytes} bytes of a burst do not fit into a receive buffer"
+        );
+        Ok(bytes)
     }
 
     fn phase(
