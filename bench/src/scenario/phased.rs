@@ -32,10 +32,11 @@ struct Spent {
     shortest: Option<Duration>,
 }
 
-/// When the server had finished, and its CPU time then.
+/// When the server had finished, and what both sides had used then.
 struct Rest {
     since: Instant,
-    cpu_ns: u64,
+    server_ns: u64,
+    swarm_ns: u64,
 }
 
 impl Fanout {
@@ -85,20 +86,20 @@ impl Fanout {
     ) -> Result<()> {
         std::thread::sleep(PAUSE);
         let goal = self.goal(count);
-        let (started, swarm_ns) = (Instant::now(), own_thread_cpu_ns());
-        let before_ns = watch.cpu_ns().context("a thread of the server has ended")?;
+        let started = Instant::now();
+        let before = Rest::now(watch)?;
         self.ask_for_burst(count, every)?;
         std::thread::sleep(spent.shortest.map_or(Duration::ZERO, |shortest| shortest * 3 / 4));
-        let mut rest = Rest { since: Instant::now(), cpu_ns: before_ns };
+        let mut rest = Rest { since: started, ..before };
         rest.follow(watch)?;
-        spent.swarm_ns += own_thread_cpu_ns().saturating_sub(swarm_ns);
         while !self.run.swarm.all_hold(burst_bytes) {
             ensure!(started.elapsed() < SILENCE_MAX, "a burst did not fit into the receive buffers");
             rest.follow(watch)?;
         }
         let wall = rest.since.duration_since(started);
         spent.wall += wall;
-        spent.server_ns += rest.cpu_ns.saturating_sub(before_ns);
+        spent.server_ns += rest.server_ns.saturating_sub(before.server_ns);
+        spent.swarm_ns += rest.swarm_ns.saturating_sub(before.swarm_ns);
         spent.shortest = Some(spent.shortest.map_or(wall, |shortest| shortest.min(wall)));
         self.run.await_deliveries(goal)?;
         self.run.checker.end_series(|_| count);
@@ -112,15 +113,23 @@ impl Rest {
     fn follow(&mut self, watch: &Watch) -> Result<()> {
         let mut quiet = Instant::now();
         while quiet.elapsed() < QUIET {
-            let cpu_ns = watch.cpu_ns().context("a thread of the server has ended")?;
-            if cpu_ns != self.cpu_ns {
-                quiet = Instant::now();
-                *self = Rest { since: quiet, cpu_ns };
+            if server_ns(watch)? != self.server_ns {
+                *self = Rest::now(watch)?;
+                quiet = self.since;
             }
             std::thread::sleep(LOOK);
         }
         Ok(())
     }
+
+    fn now(watch: &Watch) -> Result<Rest> {
+        let (since, server_ns) = (Instant::now(), server_ns(watch)?);
+        Ok(Rest { since, server_ns, swarm_ns: own_thread_cpu_ns() })
+    }
+}
+
+fn server_ns(watch: &Watch) -> Result<u64> {
+    watch.cpu_ns().context("a thread of the server has ended")
 }
 
 /// Before each phase: acknowledgements of the reading before are over, and the swarm's own account is up to date.
