@@ -211,6 +211,14 @@ mod tests {
     }
 
     #[test]
+    fn two_cores_are_the_servers_and_the_swarms() {
+        let comparison = Comparison::build(&[], &[], 1).expect("nobody to build");
+        let one = Contestant::custom("x", "x").expect("a command");
+        let two = Contestant { cores: Cores::All, ..one.clone() };
+        assert_eq!((comparison.cores_of(&one).as_str(), comparison.cores_of(&two).as_str()), ("0", "0,1"));
+    }
+
+    #[test]
     fn who_is_wanted_comes_with_settings() {
         let chapters = crate::plan::chapters(crate::plan::Size::Smoke);
         let wanted = ["floor-ring".to_owned()];

@@ -291,8 +291,7 @@ impl Row {
             Trial::Load(Load { work: Work::Churn { .. } | Work::Storm { .. }, .. }) => 3,
             Trial::Load(Load { transport: Transport::Polling, .. }) => 3,
             Trial::Load(Load { work: Work::Phased { .. }, .. }) if name.starts_with("socketioxide") => 1,
-            Trial::Load(Load { work: Work::Phased { .. }, .. }) => 3,
-            Trial::Load(_) if self.names == TWO_CORES_SHARED => 3,
+            Trial::Load(_) if self.names.contains(&"ours-2-cores") => 3,
             Trial::Load(_) => rounds,
         };
         most.min(rounds)

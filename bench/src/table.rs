@@ -174,6 +174,14 @@ mod tests {
     }
 
     #[test]
+    fn cores_have_their_rate_beside_the_cost() {
+        let mut results = made();
+        results.rows[0].cells[1].medians.insert("rate_per_s".to_owned(), 215_400.0);
+        let text = everybody(&[&results.rows[0]], Aside::of_chapter("cores"));
+        assert!(text.contains("| 50 a second | 5.00 | 5.50 (215 k/s) | 11.00 |"), "{text}");
+    }
+
+    #[test]
     fn everybody_who_faced_a_row_has_a_column() {
         let results = made();
         let text = everybody(&results.rows.iter().collect::<Vec<_>>(), Aside::WireBytes);
