@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::answers;
-use crate::contestants::Contestant;
+use crate::contestants::{Contestant, Cores};
 use crate::idle::{self, Plan};
 use crate::outcome::{Outcome, Unit, Verdict};
 use crate::plan::{Chapter, Row, Trial};
@@ -56,7 +56,8 @@ impl Comparison {
     pub fn check_answers(&self) -> Result<()> {
         let mut all: Vec<&Contestant> = self.contestants.values().collect();
         all.sort_by_key(|contestant| &contestant.name);
-        all.into_iter().try_for_each(|contestant| answers::check_contestant(contestant, &self.server_cores))
+        all.into_iter()
+            .try_for_each(|contestant| answers::check_contestant(contestant, &self.cores_of(contestant)))
     }
 
     /// All rounds of one row: in each round everybody takes part once. Who cannot be measured has failed, and is not
@@ -94,7 +95,7 @@ impl Comparison {
         let started = Instant::now();
         let workers: Vec<Result<Worker>> = present
             .iter()
-            .map(|entrant| Worker::start(entrant.contestant, &self.server_cores, load))
+            .map(|entrant| Worker::start(entrant.contestant, &self.cores_of(entrant.contestant), load))
             .collect();
         for part in 0..parts as usize {
             let first = part % workers.len().max(1);
@@ -106,6 +107,13 @@ impl Comparison {
         }
     }
 
+    fn cores_of(&self, contestant: &Contestant) -> String {
+        match contestant.cores {
+            Cores::Servers => self.server_cores.clone(),
+            Cores::All => format!("{},{}", self.server_cores, self.swarm_cores),
+        }
+    }
+
     fn take_turn(&self, entrant: &mut Entrant<'_>, row: &Row, round: usize) {
         let started = Instant::now();
         let outcome = self.measure_one(entrant.contestant, row.trial);
@@ -114,12 +122,12 @@ impl Comparison {
 
     fn measure_one(&self, contestant: &Contestant, trial: Trial) -> Result<Outcome> {
         match trial {
-            Trial::Load(load) => scenario::run_against(contestant, &self.server_cores, load),
+            Trial::Load(load) => scenario::run_against(contestant, &self.cores_of(contestant), load),
             Trial::Idle(clients) => {
                 let plan = Plan {
                     clients,
                     per_process: IDLE_PER_PROCESS,
-                    server_cores: self.server_cores.clone(),
+                    server_cores: self.cores_of(contestant),
                     swarm_cores: self.swarm_cores.clone(),
                     settle_s: 1.0,
                 };
@@ -228,6 +236,14 @@ mod tests {
         assert_eq!(median([5.0, 1.0, 3.0].into_iter()), Some(3.0));
         assert_eq!(median([5.0, 1.0].into_iter()), Some(3.0));
         assert_eq!(median(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn two_cores_are_the_servers_and_the_swarms() {
+        let comparison = Comparison::build(&[], &[], 1).expect("nobody to build");
+        let one = Contestant::custom("x", "x").expect("a command");
+        let two = Contestant { cores: Cores::All, ..one.clone() };
+        assert_eq!((comparison.cores_of(&one).as_str(), comparison.cores_of(&two).as_str()), ("0", "0,1"));
     }
 
     #[test]

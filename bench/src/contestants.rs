@@ -23,6 +23,15 @@ pub enum Kind {
     Runtime,
 }
 
+/// Where somebody runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cores {
+    /// Where servers run.
+    Servers,
+    /// There and on the swarm's core: `-2-cores`.
+    All,
+}
+
 /// Somebody to measure.
 #[derive(Clone, Debug)]
 pub struct Contestant {
@@ -36,11 +45,14 @@ pub struct Contestant {
     pub environment: Vec<(&'static str, String)>,
     /// How clients connect if they are to use WebSocket.
     pub transport: Transport,
+    /// Where it runs.
+    pub cores: Cores,
     /// Whether it counts its sends under `/metrics`; others might never answer the question.
     pub counts_sends: bool,
 }
 
-/// Everybody, in the order in which tables show them; with `-deflate` those that compress.
+/// Everybody, in the order in which tables show them; with `-deflate` those that compress, with `-2-cores` those
+/// that have the swarm's core too.
 pub const NAMES: &[&str] = &[
     "floor-ring",
     "floor-send",
@@ -50,8 +62,10 @@ pub const NAMES: &[&str] = &[
     "floor-ring-deflate",
     "floor-ring-x16-deflate",
     "ours",
+    "ours-2-cores",
     "ours-deflate",
     "socketioxide",
+    "socketioxide-2-cores",
     "node",
     "node-deflate",
     "node-deflate-fresh",
@@ -70,7 +84,11 @@ impl Contestant {
         if let Some(floor) = name.strip_prefix("floor-") {
             return Contestant::floor(name, floor);
         }
-        let (base, settings) = name.split_once("-deflate").unwrap_or((name, ""));
+        let (rest, cores) = match name.strip_suffix("-2-cores") {
+            Some(rest) => (rest, Cores::All),
+            None => (name, Cores::Servers),
+        };
+        let (base, settings) = rest.split_once("-deflate").unwrap_or((rest, ""));
         let (kind, command) = match base {
             "ours" => (Kind::Ours, vec![build_ours()?]),
             "socketioxide" => (Kind::Peer, vec![build_rival("socketioxide", "rival-socketioxide")?]),
@@ -81,7 +99,7 @@ impl Contestant {
             }
             _ => bail!("unknown server {name}: one of {}", NAMES.join(", ")),
         };
-        let mut contestant = Contestant::new(name, kind, command);
+        let mut contestant = Contestant { cores, ..Contestant::new(name, kind, command) };
         if name.contains("-deflate") {
             contestant.transport = Transport::Deflate;
             contestant.environment.push(("DEFLATE", "1".to_owned()));
@@ -134,7 +152,8 @@ impl Contestant {
     fn new(name: &str, kind: Kind, command: Vec<String>) -> Contestant {
         let (environment, transport) = (Vec::new(), Transport::WebSocket);
         let counts_sends = matches!(kind, Kind::Floor | Kind::Ours);
-        Contestant { name: name.to_owned(), kind, command, environment, transport, counts_sends }
+        let (name, cores) = (name.to_owned(), Cores::Servers);
+        Contestant { name, kind, command, environment, transport, cores, counts_sends }
     }
 
     /// Starts it on its cores.
@@ -268,6 +287,13 @@ mod tests {
         assert_eq!(count_cores("0-3"), 4);
         assert_eq!(count_cores("0,2-3"), 3);
         assert_eq!(count_cores("nonsense"), 1);
+    }
+
+    #[test]
+    fn two_cores_are_a_setting_of_those_who_can() {
+        let names: Vec<&str> = NAMES.iter().copied().filter(|name| name.ends_with("-2-cores")).collect();
+        assert_eq!(names, ["ours-2-cores", "socketioxide-2-cores"]);
+        assert!(Contestant::named("floor-ring-2-cores").is_err(), "a floor is one thread");
     }
 
     #[test]

@@ -19,6 +19,8 @@ struct Goal {
 enum Figure {
     /// The first one's figure against the second one's.
     Ratio(&'static str, &'static str),
+    /// The first one's deliveries per second against the second one's.
+    Rates(&'static str, &'static str),
     /// How much more the first one's is than the second one's.
     Excess(&'static str, &'static str),
     /// The figure itself.
@@ -92,7 +94,12 @@ const GOALS: &[Goal] = &[
     ratio("polling", 3, "socketioxide", 0.6),
     ratio("polling", 3, "node", 0.3),
     goal("idle", 0, Figure::Value("ours"), Bound::AtMost(512.0)),
-    goal("idle", 0, Figure::Excess("ours-deflate", "ours"), Bound::AtMost(2048.0)),
+    goal("windows", 0, Figure::Excess("ours-deflate", "ours"), Bound::AtMost(2048.0)),
+    goal("cores", 0, Figure::Ratio("ours-2-cores", "ours"), Bound::AtMost(1.10)),
+    goal("cores", 0, Figure::Rates("ours-2-cores", "ours"), Bound::AtLeast(1.8)),
+    goal("cores", 1, Figure::Ratio("ours-2-cores", "ours"), Bound::AtMost(1.10)),
+    goal("cores", 1, Figure::Rates("ours-2-cores", "ours"), Bound::AtLeast(1.8)),
+    goal("cores", 2, Figure::Ratio("ours-2-cores", "ours"), Bound::AtMost(1.10)),
 ];
 
 /// The page: every goal against every comparison.
@@ -125,18 +132,21 @@ impl Goal {
 
     fn found(&self, results: &Results) -> Option<Found> {
         let row = self.row(results)?;
-        let one = |name: &str| {
-            let cell = row.cells.iter().find(|cell| cell.name == name)?;
-            Some((cell, row.value(cell)?))
+        let cell = |name: &str| row.cells.iter().find(|cell| cell.name == name);
+        let two = |of, to, value: &dyn Fn(&CellResult) -> Option<f64>, what: fn(f64, f64) -> f64| {
+            let (first, second) = (cell(of)?, cell(to)?);
+            let value = what(value(first)?, value(second)?);
+            Some(Found { value, is_bound: is_bound(first) || is_bound(second) })
         };
-        let two = |of, to, what: fn(f64, f64) -> f64| {
-            let ((first, a), (second, b)) = (one(of)?, one(to)?);
-            Some(Found { value: what(a, b), is_bound: is_bound(first) || is_bound(second) })
-        };
+        let figure = |cell: &CellResult| row.value(cell);
         match self.figure {
-            Figure::Value(of) => one(of).map(|(cell, value)| Found { value, is_bound: is_bound(cell) }),
-            Figure::Ratio(of, to) => two(of, to, |a, b| a / b),
-            Figure::Excess(of, to) => two(of, to, |a, b| a - b),
+            Figure::Value(of) => {
+                let cell = cell(of)?;
+                Some(Found { value: row.value(cell)?, is_bound: is_bound(cell) })
+            }
+            Figure::Ratio(of, to) => two(of, to, &figure, |a, b| a / b),
+            Figure::Excess(of, to) => two(of, to, &figure, |a, b| a - b),
+            Figure::Rates(of, to) => two(of, to, &|cell| cell.median("rate_per_s"), |a, b| a / b),
         }
     }
 }
@@ -149,6 +159,7 @@ impl Figure {
     fn words(self) -> String {
         match self {
             Figure::Ratio(of, to) => format!("{of} / {to}"),
+            Figure::Rates(of, to) => format!("{of} / {to}, a second"),
             Figure::Excess(of, to) => format!("{of} - {to}"),
             Figure::Value(of) => of.to_owned(),
         }
@@ -196,7 +207,7 @@ mod tests {
             let row = chapter.rows.get(goal.row).expect(goal.chapter);
             let names = match goal.figure {
                 Figure::Value(of) => vec![of],
-                Figure::Ratio(of, to) | Figure::Excess(of, to) => vec![of, to],
+                Figure::Ratio(of, to) | Figure::Rates(of, to) | Figure::Excess(of, to) => vec![of, to],
             };
             assert!(names.iter().all(|name| row.names.contains(name)), "{}: {names:?}", row.title);
         }

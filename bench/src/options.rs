@@ -19,6 +19,8 @@ pub enum Pace {
     Paced,
     /// Many messages that the server makes at once.
     Burst,
+    /// Bursts while the swarm sleeps: both cores may be the server's.
+    Phased,
     /// Many messages that a client sends at once.
     Volley,
     /// So many are always under way.
@@ -55,13 +57,13 @@ pub struct LoadOptions {
     /// Paced and closed: seconds before the measured part
     #[arg(long, default_value_t = 0.5)]
     pub warmup: f64,
-    /// Burst and volley: messages at once
+    /// Burst, phased and volley: messages at once
     #[arg(long, default_value_t = 960)]
     pub count: u32,
-    /// Burst: the server yields to its loop after so many
+    /// Burst and phased: the server yields to its loop after so many
     #[arg(long, default_value_t = 16)]
     pub every: u32,
-    /// Burst and volley: how many are measured, after a short one that is not
+    /// Burst, phased and volley: how many are measured, after a short one that is not
     #[arg(long, default_value_t = 3)]
     pub repeats: u32,
     /// Closed: messages under way
@@ -86,6 +88,7 @@ impl LoadOptions {
         let work = match self.scenario {
             Pace::Paced => Work::Paced { rate: self.rate, seconds },
             Pace::Burst => Work::Burst { count, every: self.every, repeats },
+            Pace::Phased => Work::Phased { count, every: self.every, phases: repeats },
             Pace::Volley => Work::Volley { count, repeats },
             Pace::Closed => Work::Closed { outstanding: self.outstanding, seconds },
         };

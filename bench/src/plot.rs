@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::results::{CellResult, Results, RowResult};
+use crate::table::Aside;
 
 /// The whole picture.
 #[must_use]
@@ -132,7 +133,7 @@ impl Page {
         let length = if most > 0.0 { (value / most * BAR_WIDTH).max(1.5) } else { 1.5 };
         self.rectangle(start, y + 2.0, length, BAR_HEIGHT, colour(&cell.kind));
         let bound = if cell.verdict == "at most" { "≤ " } else { "" };
-        let words = format!("{bound}{}{}", number(value), wire_words(row, cell));
+        let words = format!("{bound}{}{}", number(value), aside_words(row, cell));
         self.text(&Text { x: start + length + 6.0, y: y + 13.0, size: 12, colour: INK, weight }, &words);
     }
 
@@ -172,12 +173,10 @@ impl Page {
     }
 }
 
-/// Bytes on the wire, where compression is the question.
-fn wire_words(row: &RowResult, cell: &CellResult) -> String {
-    match cell.median("wire_bytes") {
-        Some(bytes) if row.chapter == "deflate" => format!("  ({bytes:.0} B)"),
-        _ => String::new(),
-    }
+/// What a chapter shows beside its figures.
+fn aside_words(row: &RowResult, cell: &CellResult) -> String {
+    let words = Aside::of_chapter(&row.chapter).words(cell);
+    words.map_or(String::new(), |words| format!("  ({words})"))
 }
 
 /// Three digits that count.

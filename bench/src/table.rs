@@ -68,10 +68,9 @@ pub fn overview(rows: &[&RowResult]) -> String {
     text
 }
 
-/// One line a row, a column for everybody who faced any of them; in brackets bytes on the wire where they
-/// are the question.
+/// One line a row, a column for everybody who faced any of them; in brackets what else is the question.
 #[must_use]
-pub fn everybody(rows: &[&RowResult], with_wire: WireBytes) -> String {
+pub fn everybody(rows: &[&RowResult], aside: Aside) -> String {
     let mut names: Vec<&str> = Vec::new();
     for cell in rows.iter().flat_map(|row| &row.cells) {
         if !names.contains(&cell.name.as_str()) {
@@ -83,24 +82,50 @@ pub fn everybody(rows: &[&RowResult], with_wire: WireBytes) -> String {
         let _ = write!(text, "| {} |", row.title);
         for name in &names {
             let cell = row.cells.iter().find(|cell| cell.name == *name);
-            let wire =
-                cell.and_then(|cell| cell.median("wire_bytes")).filter(|_| with_wire == WireBytes::Shown);
-            let wire = wire.map_or(String::new(), |bytes| format!(" ({bytes:.0} B)"));
-            let _ =
-                write!(text, " {}{wire} |", cell.map_or(String::new(), |cell| value(row, cell, digits(row))));
+            let words = cell.and_then(|cell| aside.words(cell));
+            let words = words.map_or(String::new(), |words| format!(" ({words})"));
+            let _ = write!(
+                text,
+                " {}{words} |",
+                cell.map_or(String::new(), |cell| value(row, cell, digits(row)))
+            );
         }
         text.push('\n');
     }
     text
 }
 
-/// Whether a table says how many bytes came.
+/// What a figure has beside it, in brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WireBytes {
-    /// In brackets.
-    Shown,
-    /// No.
-    Left,
+pub enum Aside {
+    /// Bytes on the wire.
+    WireBytes,
+    /// Thousands a second.
+    Rate,
+    /// Nothing.
+    Nothing,
+}
+
+impl Aside {
+    /// What stands beside the figures of a chapter.
+    #[must_use]
+    pub fn of_chapter(chapter: &str) -> Aside {
+        match chapter {
+            "deflate" => Aside::WireBytes,
+            "cores" => Aside::Rate,
+            _ => Aside::Nothing,
+        }
+    }
+
+    /// The words in the brackets, if they are known.
+    #[must_use]
+    pub fn words(self, cell: &CellResult) -> Option<String> {
+        match self {
+            Aside::WireBytes => Some(format!("{:.0} B", cell.median("wire_bytes")?)),
+            Aside::Rate => Some(format!("{:.0} k/s", cell.median("rate_per_s")? / 1e3)),
+            Aside::Nothing => None,
+        }
+    }
 }
 
 /// A row's figure of somebody, or why there is none.
@@ -149,9 +174,17 @@ mod tests {
     }
 
     #[test]
+    fn cores_have_their_rate_beside_the_cost() {
+        let mut results = made();
+        results.rows[0].cells[1].medians.insert("rate_per_s".to_owned(), 215_400.0);
+        let text = everybody(&[&results.rows[0]], Aside::of_chapter("cores"));
+        assert!(text.contains("| 50 a second | 5.00 | 5.50 (215 k/s) | 11.00 |"), "{text}");
+    }
+
+    #[test]
     fn everybody_who_faced_a_row_has_a_column() {
         let results = made();
-        let text = everybody(&results.rows.iter().collect::<Vec<_>>(), WireBytes::Shown);
+        let text = everybody(&results.rows.iter().collect::<Vec<_>>(), Aside::WireBytes);
         assert!(text.starts_with("| work | floor-ring | ours | node | socketioxide |"), "{text}");
         assert!(text.contains("| 50 a second | 5.00 (400 B) | 5.50 (400 B) | 11.00 (400 B) |  |"), "{text}");
     }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socketville_bench::answers;
 use socketville_bench::contestants::Contestant;
@@ -40,6 +40,43 @@ fn those_who_poll_get_everything_too() {
 }
 
 #[test]
+fn a_sleeping_swarm_gets_everything_too() {
+    let served = serve(&[]);
+    let work = Work::Phased { count: 20, every: 16, phases: 2 };
+    let outcome = scenario::run(&served, "ours", Load { clients: 20, work, ..Load::default() });
+    let outcome = outcome.expect("a run");
+    assert!(outcome.faults.is_none(), "{}", outcome.faults);
+    assert_eq!(outcome.count, 2 * 20 * 20);
+    assert!(outcome.server_cpu_s.is_some_and(|cpu_s| cpu_s > 0.0) && outcome.wall_s > 0.0);
+}
+
+#[test]
+fn a_burst_that_no_receive_buffer_holds_is_not_measured() {
+    let served = serve(&[]);
+    let work = Work::Phased { count: 3000, every: 16, phases: 1 };
+    let refused = scenario::run(&served, "ours", Load { clients: 2, work, ..Load::default() });
+    assert!(refused.is_err_and(|error| error.to_string().contains("receive buffer")));
+}
+
+#[test]
+fn what_is_unread_is_seen_and_left_there() {
+    let served = serve(&[]);
+    let mut swarm = Swarm::new().expect("a swarm");
+    swarm.connect(Target::new(served.address(), 2)).expect("two clients");
+    assert!(!swarm.all_hold(MESSAGE.len()), "nothing was sent yet");
+    swarm.send_text(0, r#"42["pub",{"p":"hello"}]"#).expect("sent");
+    let begun = Instant::now();
+    while !swarm.all_hold(MESSAGE.len()) {
+        assert!(begun.elapsed() < PATIENCE, "the message does not come");
+        std::thread::yield_now();
+    }
+    assert!(!swarm.all_hold(MESSAGE.len() + 1), "there is nothing else");
+    let before = swarm.received_bytes();
+    swarm.turn(Some(PATIENCE), &mut ()).expect("a turn");
+    assert_eq!(swarm.received_bytes() - before, 2 * MESSAGE.len() as u64, "nothing was taken by looking");
+}
+
+#[test]
 fn heartbeats_are_as_told() {
     let served = serve(&[("PING_INTERVAL_MS", "1234"), ("PING_TIMEOUT_MS", "567")]);
     let mut stream = TcpStream::connect(served.address()).expect("a connection");
@@ -67,5 +104,9 @@ fn sigterm_drains_when_asked_to() {
     assert!(swarm.fault().contains("close frame"), "clients are told: {}", swarm.fault());
 }
 
+/// What both get, with the head of its frame.
+const MESSAGE: &[u8] = b"\x81\x1142[\"msg\",\"hello\"]";
+/// Nothing takes so long on any machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Two clients need a few turns to hear everything; more would mean that nothing comes.
 const TURNS_MAX: usize = 30;

@@ -12,7 +12,6 @@ use socketville::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-#[cfg(any())]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -5,7 +5,9 @@
 mod place;
 mod process;
 mod slab;
+mod watch;
 
 pub use place::{pin_self, pinned, raise_descriptor_limit};
 pub use process::{Process, own_thread_cpu_ns};
 pub use slab::{Cache, Growth, Slab};
+pub use watch::Watch;

@@ -62,7 +62,7 @@ pub fn own_thread_cpu_ns() -> u64 {
 }
 
 /// The first number of a `schedstat` line: time spent on a CPU, ns.
-fn run_time_ns(schedstat: &str) -> Option<u64> {
+pub(super) fn run_time_ns(schedstat: &str) -> Option<u64> {
     schedstat.split_whitespace().next()?.parse().ok()
 }
 

@@ -62,6 +62,10 @@ impl Fanout {
                 ensure!(load.audience == Audience::All, "a burst goes to all");
                 self.burst(count.min(every * BURST_WARMUP_YIELDS), every)?;
             }
+            Work::Phased { count, every, phases } => {
+                ensure!(count > 0 && every > 0 && phases > 0, "count, every and phases must be above 0");
+                ensure!(load.audience == Audience::All, "a burst goes to all");
+            }
             Work::Volley { count, repeats } => {
                 ensure!(count > 0 && repeats > 0, "count and repeats must be above 0");
                 self.volley(count.min(VOLLEY_WARMUP))?;
@@ -78,6 +82,9 @@ impl Fanout {
 
     /// Does and measures one of so many equal parts of the work.
     pub(super) fn work(&mut self, served: &Served, parts: u32) -> Result<Span> {
+        if let Work::Phased { count, every, phases } = self.run.load.work {
+            return self.measure_phases(served, count, every, phases.div_ceil(parts));
+        }
         let before = self.run.mark(served);
         match self.run.load.work {
             Work::Paced { rate, seconds } => self.pace(rate, seconds / f64::from(parts))?,
@@ -138,14 +145,18 @@ impl Fanout {
         self.run.await_deliveries(first + published * audience)
     }
 
-    fn burst(&mut self, count: u32, every: u32) -> Result<()> {
-        let rest = payload::rest(self.run.swarm.now_ns(), self.run.load.bytes);
+    pub(super) fn burst(&mut self, count: u32, every: u32) -> Result<()> {
         let goal = self.goal(count);
-        let text = format!(r#"42["burst",{{"count":{count},"every":{every},"rest":"{rest}"}}]"#);
-        self.run.swarm.send_text(0, &text)?;
+        self.ask_for_burst(count, every)?;
         self.run.await_deliveries(goal)?;
         self.run.checker.end_series(|_| count);
         Ok(())
+    }
+
+    pub(super) fn ask_for_burst(&mut self, count: u32, every: u32) -> Result<()> {
+        let rest = payload::rest(self.run.swarm.now_ns(), self.run.load.bytes);
+        let text = format!(r#"42["burst",{{"count":{count},"every":{every},"rest":"{rest}"}}]"#);
+        self.run.swarm.send_text(0, &text)
     }
 
     fn volley(&mut self, count: u32) -> Result<()> {
@@ -155,7 +166,7 @@ impl Fanout {
         self.run.await_deliveries(goal)
     }
 
-    fn goal(&self, count: u32) -> u64 {
+    pub(super) fn goal(&self, count: u32) -> u64 {
         self.run.checker.delivered() + u64::from(count) * self.run.audience() as u64
     }
 

@@ -8,6 +8,7 @@
 mod crowd;
 mod echo;
 mod fanout;
+mod phased;
 mod run;
 mod worker;
 
@@ -42,6 +43,16 @@ pub enum Work {
         every: u32,
         /// Measured bursts, after one that is not measured.
         repeats: u32,
+    },
+    /// Bursts that the server sends while the swarm sleeps, into the sockets' receive buffers; only then
+    /// everybody reads. So both cores of a small machine are the server's while it is measured.
+    Phased {
+        /// Messages of a burst; the buffers must hold them.
+        count: u32,
+        /// Messages between two yields.
+        every: u32,
+        /// Measured bursts, after one that is not measured.
+        phases: u32,
     },
     /// `count` messages that a client sends at once; the next volley when all have it.
     Volley {
@@ -176,6 +187,9 @@ impl fmt::Display for Work {
             Work::Paced { rate, seconds } => write!(f, "paced {rate}/s for {seconds} s"),
             Work::Burst { count, every, repeats } => {
                 write!(f, "{repeats} bursts of {count}, yield after {every}")
+            }
+            Work::Phased { count, every, phases } => {
+                write!(f, "{phases} bursts of {count} to a sleeping swarm, yield after {every}")
             }
             Work::Volley { count, repeats } => write!(f, "{repeats} volleys of {count}"),
             Work::Closed { outstanding, seconds } => {

@@ -38,8 +38,8 @@ pub(super) struct Span {
     pub(super) deliveries: u64,
     pub(super) wall_s: f64,
     received_bytes: u64,
-    server_cpu_s: Option<f64>,
-    swarm_cpu_s: f64,
+    pub(super) server_cpu_s: Option<f64>,
+    pub(super) swarm_cpu_s: f64,
     sends: Option<Sends>,
     user_bytes: Option<f64>,
 }

@@ -33,6 +33,7 @@ impl Load {
         match self.work {
             Work::Paced { rate, seconds } => Some(((rate * seconds) as u32).clamp(1, PARTS_MAX)),
             Work::Closed { .. } => Some(PARTS_MAX),
+            Work::Phased { phases, .. } => Some(phases.clamp(1, PHASED_PARTS_MAX)),
             Work::Burst { repeats, .. } | Work::Volley { repeats, .. } => Some(repeats.max(1)),
             Work::Echo { .. } | Work::Connect | Work::Churn { .. } | Work::Storm { .. } => None,
         }
@@ -98,6 +99,8 @@ fn serve_parts(
     Ok(fanout.finish(&contestant.name, &total))
 }
 
+/// Each part of a sleeping swarm's work begins with a burst that is not measured.
+const PHASED_PARTS_MAX: u32 = 2;
 /// A fifth of a round: some tens of milliseconds of work, shorter than the slow spells of a shared machine.
 const PARTS_MAX: u32 = 5;
 

@@ -13,6 +13,7 @@ mod histogram;
 mod inflate;
 mod polling;
 mod sequence;
+mod unread;
 
 pub use checker::{Checker, Faults};
 pub use connect::{IN_FLIGHT_MAX, Target, Transport};
