@@ -10,6 +10,7 @@ use serde::Deserialize;
 use socketville::{
     Ack, Builder, Deflate, Driver, Emitter, HttpRequest, HttpResponse, Method, Server, Socket,
 };
+use socketville_bench::paths;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[cfg(any())]
@@ -100,7 +101,8 @@ fn add_app(io: &Builder) {
             }
         }
     })
-    .on("echo", |data: serde_json::Value, ack: Ack| ack.send(data));
+    .of("/")
+    .on_packet("echo", paths::answer_echo);
 }
 
 /// Counters of the engine, for sends per frame.
