@@ -130,15 +130,19 @@ pub fn is_plain(text: &str) -> bool {
 }
 
 /// The first offset from `at` on that is no plain byte of a string: a quote, a backslash, a control character, or the
-/// end. Long runs go by blocks, which a compiler makes vectors of, the rest eight bytes a step.
+/// end. Names are short, so the first eight bytes are looked at alone; then long runs go by blocks, which a compiler makes vectors of,
+/// the rest eight bytes a step.
 pub(in crate::sio) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    while bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()).is_some_and(is_plain_block) {
-        at += BLOCK;
-    }
+    let mut blocks = at + 8;
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         match special(u64::from_le_bytes(*chunk)) {
             0 => at += 8,
             marks => return at + marks.trailing_zeros() as usize / 8,
+        }
+        if at == blocks {
+            at = plain_blocks::<64>(bytes, at);
+            at = plain_blocks::<32>(bytes, at);
+            blocks = 0;
         }
     }
     while bytes.get(at).is_some_and(|&byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
@@ -147,13 +151,19 @@ pub(in crate::sio) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Bytes that are looked at together: two of the vectors that every 64-bit x86 has.
-const BLOCK: usize = 32;
+/// Past the blocks of this size that have no special byte.
+fn plain_blocks<const BLOCK: usize>(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()).is_some_and(is_plain_block) {
+        at += BLOCK;
+    }
+    at
+}
 
-/// Whether no byte of a block is special; without a branch, for all at once.
-fn is_plain_block(block: &[u8; BLOCK]) -> bool {
-    let mark = |byte: u8| u8::from(byte < b' ') | u8::from(byte == b'"') | u8::from(byte == b'\\');
-    block.iter().fold(0, |marks, &byte| marks | mark(byte)) == 0
+/// Whether no byte of a block is special; without a branch, for all at once. A least value, for that is a plain reduction to a compiler,
+/// and every 64-bit x86 has it for vectors of bytes.
+fn is_plain_block<const BLOCK: usize>(block: &[u8; BLOCK]) -> bool {
+    let rank = |byte: u8| byte.saturating_sub(b' ' - 1).min(byte ^ b'"').min(byte ^ b'\\');
+    block.iter().fold(u8::MAX, |least, &byte| least.min(rank(byte))) != 0
 }
 
 /// The high bit of each byte that is special. Marks above the lowest one may be wrong (a subtraction borrows); the
