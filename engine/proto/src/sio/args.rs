@@ -74,10 +74,22 @@ impl<'a> Args<'a> {
 
     /// The event's name, element 0: a string unescaped, or a number as it is written. `None` for anything else, and
     /// for a string that is no Unicode text (a lone surrogate).
+    #[inline]
     pub fn event_name(&self) -> Option<Cow<'a, str>> {
+        match (self.texts, self.spans.first()) {
+            (Texts::Plain, Some(&(start, end)))
+                if self.json.as_bytes().get(start as usize) == Some(&b'"') =>
+            {
+                self.json.get(start as usize + 1..(end as usize).wrapping_sub(1)).map(Cow::Borrowed)
+            }
+            _ => self.odd_event_name(),
+        }
+    }
+
+    /// The name of an array that may have escapes, or that does not begin with a text.
+    fn odd_event_name(&self) -> Option<Cow<'a, str>> {
         let raw = self.raw(0)?;
         match raw.as_bytes().first()? {
-            b'"' if self.texts == Texts::Plain => raw.get(1..raw.len() - 1).map(Cow::Borrowed),
             b'"' => json::unescape(raw),
             b'-' | b'0'..=b'9' => Some(Cow::Borrowed(raw)),
             _ => None,

@@ -130,19 +130,25 @@ pub fn is_plain(text: &str) -> bool {
 }
 
 /// The first offset from `at` on that is no plain byte of a string: a quote, a backslash, a control character, or the
-/// end. Names are short, so the first eight bytes are looked at alone; then long runs go by blocks, which a compiler makes vectors of,
-/// the rest eight bytes a step.
-pub(in crate::sio) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    let mut blocks = at + 8;
+/// end. Names are short, so the first eight bytes are looked at alone.
+#[inline]
+pub(in crate::sio) fn plain_end(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        Some(chunk) => match special(u64::from_le_bytes(*chunk)) {
+            0 => plain_end_far(bytes, at + 8),
+            marks => at + marks.trailing_zeros() as usize / 8,
+        },
+        None => plain_end_far(bytes, at),
+    }
+}
+
+/// [`plain_end`] of what may be long: by blocks, which a compiler makes vectors of, the rest eight bytes a step.
+fn plain_end_far(bytes: &[u8], at: usize) -> usize {
+    let mut at = plain_blocks::<32>(bytes, plain_blocks::<64>(bytes, at));
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         match special(u64::from_le_bytes(*chunk)) {
             0 => at += 8,
             marks => return at + marks.trailing_zeros() as usize / 8,
-        }
-        if at == blocks {
-            at = plain_blocks::<64>(bytes, at);
-            at = plain_blocks::<32>(bytes, at);
-            blocks = 0;
         }
     }
     while bytes.get(at).is_some_and(|&byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
