@@ -195,6 +195,28 @@ mod tests {
         bytes[at..].iter().position(is_special).map_or(bytes.len(), |found| at + found)
     }
 
+    /// One special byte, or none, at every place of a text that has blocks of both sizes.
+    #[test]
+    fn plain_end_finds_one_special_byte_wherever_it_is() {
+        for len in 0..200 {
+            for place in 0..=len {
+                let mut bytes = vec![b'~'; len];
+                if let Some(byte) = bytes.get_mut(place) {
+                    *byte = [b'"', b'\\', 0, 0x1f][place % 4];
+                }
+                for at in [0, 1, 7, len].into_iter().filter(|&at| at <= len) {
+                    let found = plain_end(&bytes, at);
+                    assert_eq!(found, plain_end_slow(&bytes, at), "{place} of {len} from {at}");
+                }
+            }
+        }
+        for byte in 0..=u8::MAX {
+            let mut bytes = [b'~'; 80];
+            bytes[70] = byte;
+            assert_eq!(plain_end(&bytes, 0), plain_end_slow(&bytes, 0), "{byte}");
+        }
+    }
+
     #[test]
     fn plain_end_equals_its_naive_twin() {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
