@@ -101,7 +101,6 @@ fn add_app(io: &Builder) {
             }
         }
     })
-    .of("/")
     .on_packet("echo", paths::answer_echo);
 }
 
