@@ -11,6 +11,10 @@ use socketville_proto::encode::Kind;
 
 use crate::wire;
 
+mod echo;
+
+pub use echo::answer as answer_echo;
+
 /// Which path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Path {
@@ -18,6 +22,10 @@ pub enum Path {
     Outbound,
     /// Events of one client, from masked bytes to the handler's arguments.
     Inbound,
+    /// Questions with their answers through the whole engine: loop, handler and flush. The handler relays.
+    Echo,
+    /// The same with a handler that reads its argument as a type.
+    Typed,
 }
 
 /// One core with sockets in `/`.
@@ -38,10 +46,11 @@ struct Core {
 /// # Errors
 /// When the engine does not behave as the path needs: then a count would mean nothing.
 pub fn walk(path: Path, sockets: u32, count: u32) -> Result<u64> {
-    let mut core = Core::new(sockets)?;
     match path {
-        Path::Outbound => core.walk_outbound(count),
-        Path::Inbound => core.walk_inbound(count),
+        Path::Outbound => Core::new(sockets)?.walk_outbound(count),
+        Path::Inbound => Core::new(sockets)?.walk_inbound(count),
+        Path::Echo => echo::walk(echo::relaying(), sockets, count),
+        Path::Typed => echo::walk(echo::reading(), sockets, count),
     }
 }
 
@@ -159,5 +168,7 @@ mod tests {
     fn each_path_is_gone_as_often_as_asked() {
         assert_eq!(walk(Path::Outbound, 20, 3).expect("a walk"), 60);
         assert_eq!(walk(Path::Inbound, 2, 5).expect("a walk"), 5);
+        assert_eq!(walk(Path::Echo, 20, 8 * 50).expect("a walk"), 8 * 50);
+        assert_eq!(walk(Path::Typed, 3, 8 * 7).expect("a walk"), 8 * 7);
     }
 }

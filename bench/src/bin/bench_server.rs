@@ -10,6 +10,7 @@ use serde::Deserialize;
 use socketville::{
     Ack, Builder, Deflate, Driver, Emitter, HttpRequest, HttpResponse, Method, Server, Socket,
 };
+use socketville_bench::paths;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -99,7 +100,7 @@ fn add_app(io: &Builder) {
             }
         }
     })
-    .on("echo", |data: serde_json::Value, ack: Ack| ack.send(data));
+    .on_packet("echo", paths::answer_echo);
 }
 
 /// Counters of the engine, for sends per frame.

@@ -185,6 +185,12 @@ impl Hub {
         }
     }
 
+    /// Whether there is something the server has to do: most packets leave nothing.
+    #[inline]
+    pub fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
     /// The next thing the server has to do.
     pub fn take_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()

@@ -5,6 +5,8 @@
 //! through [`eio::append_payload`]. The length of the text is known before its first byte, so the header is written
 //! once at its final size: an encode is one pass, no scratch buffer, at most one growth of `out`.
 
+use std::mem;
+
 use crate::{eio, ws};
 
 /// What a Socket.IO packet from the server is (Socket.IO protocol v5, "Packet types").
@@ -67,33 +69,75 @@ pub fn write<A: AsRef<[u8]>>(out: &mut Vec<u8>, packet: &Packet<'_, A>) -> usize
         "only events and acks have binary twins"
     );
     debug_assert!(!packet.nsp.contains(','), "a comma ends the namespace");
-    let count = (!packet.attachments.is_empty()).then(|| Decimal::new(packet.attachments.len() as u64));
-    let id = packet.id.map(Decimal::new);
     let nsp = if packet.nsp == "/" { "" } else { packet.nsp };
-    let length = 2 // the Engine.IO type, the Socket.IO type
-        + count.as_ref().map_or(0, |count| count.digits().len() + 1)
-        + if nsp.is_empty() { 0 } else { nsp.len() + 1 }
-        + id.as_ref().map_or(0, |id| id.digits().len())
-        + packet.payload.len();
-    out.reserve(ws::header_len(length) + length);
-    ws::write_header(out, ws::Opcode::Text, length);
-    let start = out.len();
-    out.extend_from_slice(&[b'4', packet.digit()]);
-    if let Some(count) = count {
-        out.extend_from_slice(count.digits());
-        out.push(b'-');
+    let (mut front, start) = (Front::new(), out.len());
+    if let Some(id) = packet.id {
+        front.number(id);
     }
-    if !nsp.is_empty() {
+    let id = (!nsp.is_empty()).then(|| mem::replace(&mut front, Front::new()));
+    if !packet.attachments.is_empty() {
+        front.byte(b'-');
+        front.number(packet.attachments.len() as u64);
+    }
+    front.byte(packet.digit());
+    front.byte(b'4');
+    let length = front.len() + id.as_ref().map_or(0, |id| nsp.len() + 1 + id.len()) + packet.payload.len();
+    front.header(length);
+    out.reserve(ws::header_len(length) + length);
+    out.extend_from_slice(front.bytes());
+    if let Some(id) = id {
         out.extend_from_slice(nsp.as_bytes());
         out.push(b',');
-    }
-    if let Some(id) = id {
-        out.extend_from_slice(id.digits());
+        out.extend_from_slice(id.bytes());
     }
     out.extend_from_slice(packet.payload);
-    debug_assert_eq!(out.len() - start, length, "the header told the exact length");
+    debug_assert_eq!(out.len() - start, ws::header_len(length) + length, "the header told the exact length");
     write_attachments(out, packet.attachments);
     1 + packet.attachments.len()
+}
+
+/// The small parts before a payload, put together on the stack from the last to the first: numbers come that way, the header tells the
+/// length of all that follows, and an append to the arena asks for room each time.
+struct Front {
+    room: [u8; Front::BYTES_MAX],
+    start: usize,
+}
+
+impl Front {
+    /// The longest header of a frame, two types, a count with its dash, an id: 53, and some to make it a round number.
+    const BYTES_MAX: usize = 64;
+
+    const fn new() -> Self {
+        Self { room: [0; Self::BYTES_MAX], start: Self::BYTES_MAX }
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.start -= 1;
+        self.room[self.start] = byte;
+    }
+
+    fn number(&mut self, mut number: u64) {
+        loop {
+            self.byte(b'0' + (number % 10) as u8);
+            number /= 10;
+            if number == 0 {
+                return;
+            }
+        }
+    }
+
+    fn header(&mut self, payload_len: usize) {
+        self.start -= ws::header_len(payload_len);
+        ws::set_header(&mut self.room[self.start..], ws::Opcode::Text, payload_len);
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.room[self.start..]
+    }
+
+    fn len(&self) -> usize {
+        Self::BYTES_MAX - self.start
+    }
 }
 
 /// Appends one binary frame per attachment.

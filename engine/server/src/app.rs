@@ -53,6 +53,12 @@ pub(crate) type BoxedNameWatcher = Box<dyn Fn(&str) + Send + Sync>;
 /// Sees what happens to a namespace's rooms.
 pub(crate) type BoxedRoomWatcher = Box<dyn Fn(&str, &RoomChange) + Send + Sync>;
 
+/// What an event's name stands for.
+pub(crate) enum Reaction {
+    Handler(BoxedHandler),
+    Relay(BoxedRelay),
+}
+
 #[derive(Default)]
 pub(crate) struct NamespaceApp {
     /// Of a parent: the pattern, or what stands for a function.
@@ -63,9 +69,7 @@ pub(crate) struct NamespaceApp {
     pub(crate) on_connect: Vec<BoxedHandler>,
     pub(crate) on_disconnecting: Vec<BoxedHandler>,
     pub(crate) on_disconnect: Vec<BoxedHandler>,
-    pub(crate) events: HashMap<String, BoxedHandler, ahash::RandomState>,
-    /// Handlers that take an event as it lies in the input; a name is here or in `events`.
-    pub(crate) packets: HashMap<String, BoxedRelay, ahash::RandomState>,
+    pub(crate) events: HashMap<String, Reaction, ahash::RandomState>,
     pub(crate) on_any: Vec<BoxedAny>,
     pub(crate) on_any_outgoing: Vec<BoxedAny>,
     pub(crate) packet_middlewares: Vec<BoxedMiddleware>,

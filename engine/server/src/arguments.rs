@@ -3,8 +3,7 @@
 //! Not values: the text of each argument stays the JSON it was, binary attachments included.
 
 use serde::de::DeserializeOwned;
-use serde::ser::{Error, Serialize, SerializeTuple, Serializer};
-use serde_json::value::RawValue;
+use serde::ser::{Error, Serialize, SerializeStruct, SerializeTuple, Serializer};
 
 use crate::binary::{Attachments, collect};
 use crate::extract::{ArgumentError, read_argument, read_missing};
@@ -79,9 +78,23 @@ pub(crate) fn relay<'a, S: Serializer>(
     }
     let mut tuple = serializer.serialize_tuple(raw.clone().count())?;
     for raw in raw {
-        tuple.serialize_element(serde_json::from_str::<&RawValue>(raw).map_err(S::Error::custom)?)?;
+        tuple.serialize_element(&Checked(raw))?;
     }
     tuple.end()
+}
+
+/// JSON that was checked when it came, written as it is: what a `RawValue` of serde_json does, whose makers would parse it once more.
+struct Checked<'a>(&'a str);
+
+/// By this name serializers know that a text is JSON. The tests of relays would see it quoted if serde_json had another.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
+impl Serialize for Checked<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut raw = serializer.serialize_struct(RAW_VALUE, 1)?;
+        raw.serialize_field(RAW_VALUE, self.0)?;
+        raw.end()
+    }
 }
 
 impl FromEvent for Arguments {

@@ -9,7 +9,7 @@
 //! A `serde_json::Value` knows nothing of scopes: reading one yields the placeholder objects as they are, and writing them is
 //! plain JSON without attachments. What relays packets unread must relay them raw.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -129,14 +129,53 @@ pub(crate) fn with_attachments_in<R>(attachments: &Attachments, f: impl FnOnce()
 /// Runs `f` and adds the bytes of every [`Binary`] that is written in it to the end of `attachments`; placeholders count from the start
 /// of that list.
 pub(crate) fn with_attachments_out<R>(attachments: &mut Vec<Vec<u8>>, f: impl FnOnce() -> R) -> R {
-    let _scope = Scope::enter(&OUTGOING, std::mem::take(attachments));
+    let scope = Outgoing::enter(attachments.len());
     let result = f();
-    *attachments = OUTGOING.take().unwrap_or_default();
+    scope.leave(attachments);
     result
 }
 
+/// The scope in which a packet is written. Most packets have no binary, so it is a number, and the list is touched only by those that have.
+struct Outgoing {
+    outer: usize,
+    /// Attachments that the packet had before.
+    before: usize,
+}
+
+/// Outside all scopes.
+const NO_SCOPE: usize = usize::MAX;
+
+impl Outgoing {
+    fn enter(before: usize) -> Self {
+        Self { outer: COUNT.replace(before), before }
+    }
+
+    /// What was collected goes to the end of `attachments`.
+    fn leave(self, attachments: &mut Vec<Vec<u8>>) {
+        if COUNT.get() > self.before {
+            COLLECTED.with_borrow_mut(|list| {
+                let start = list.len().saturating_sub(COUNT.replace(self.before) - self.before);
+                attachments.extend(list.drain(start..));
+            });
+        }
+    }
+}
+
+impl Drop for Outgoing {
+    /// After a panic too: what was collected in it is nobody's.
+    fn drop(&mut self) {
+        let collected = COUNT.replace(self.outer) - self.before;
+        if collected > 0 {
+            COLLECTED.with_borrow_mut(|list| list.truncate(list.len().saturating_sub(collected)));
+        }
+    }
+}
+
 thread_local! {
-    static OUTGOING: RefCell<Option<Vec<Vec<u8>>>> = const { RefCell::new(None) };
+    /// Attachments of the packet being written, those before its scope included; `NO_SCOPE` outside.
+    static COUNT: Cell<usize> = const { Cell::new(NO_SCOPE) };
+    /// What the open scopes have collected, the innermost's last.
+    static COLLECTED: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
     static INCOMING: RefCell<Option<Attachments>> = const { RefCell::new(None) };
 }
 
@@ -160,11 +199,13 @@ impl<T> Drop for Scope<T> {
 
 /// Adds bytes to the scope's list and gives their number; `None` outside a scope.
 pub(crate) fn collect(bytes: &[u8]) -> Option<usize> {
-    OUTGOING.with_borrow_mut(|list| {
-        let list = list.as_mut()?;
-        list.push(bytes.to_vec());
-        Some(list.len() - 1)
-    })
+    let number = COUNT.get();
+    if number == NO_SCOPE {
+        return None;
+    }
+    COLLECTED.with_borrow_mut(|list| list.push(bytes.to_vec()));
+    COUNT.set(number + 1);
+    Some(number)
 }
 
 /// What a placeholder says; unknown members are ignored, as the original does.

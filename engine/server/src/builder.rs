@@ -11,7 +11,7 @@ use socketville_proto::http::Method;
 use socketville_sys::Preference;
 
 use crate::admission::{Refusal, boxed_admission};
-use crate::app::{App, NamespaceApp};
+use crate::app::{App, NamespaceApp, Reaction};
 use crate::error::{Error, Result};
 use crate::handler::{Handler, boxed};
 use crate::http::{HttpRequest, HttpResponse, Route};
@@ -266,8 +266,7 @@ impl Namespace<'_> {
     /// name replaces the others. Source: `socket.on`.
     pub fn on<M>(self, event: &str, handler: impl Handler<M>) -> Self {
         self.with(|namespace| {
-            namespace.packets.remove(event);
-            namespace.events.insert(event.to_owned(), boxed(handler));
+            namespace.events.insert(event.to_owned(), Reaction::Handler(boxed(handler)));
         })
     }
 
@@ -288,8 +287,7 @@ impl Namespace<'_> {
         relay: impl Fn(&Socket, &mut Packet<'_>) + Send + Sync + 'static,
     ) -> Self {
         self.with(|namespace| {
-            namespace.events.remove(event);
-            namespace.packets.insert(event.to_owned(), Box::new(relay));
+            namespace.events.insert(event.to_owned(), Reaction::Relay(Box::new(relay)));
         })
     }
 

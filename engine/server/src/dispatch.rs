@@ -14,7 +14,7 @@ use socketville_hub::{
 use socketville_proto::{eio, sio, ws};
 
 use crate::admission::Refusal;
-use crate::app::NamespaceApp;
+use crate::app::{BoxedRelay, NamespaceApp, Reaction};
 use crate::arguments::Arguments;
 use crate::bare::BarePeer;
 use crate::binary::Attachments;
@@ -229,21 +229,18 @@ impl Core {
             Err(_) => return self.close_after_panic(&socket),
         }
         match namespace.events.get(packet.event()) {
-            Some(handler) => {
+            Some(Reaction::Handler(handler)) => {
                 let ack = Some(packet.take_ack());
                 let (args, attachments) = (packet.args(), packet.attachments());
                 self.call(handler, &mut EventContext { args, attachments, socket: &socket, ack });
             }
-            None => self.relay(namespace, &socket, &mut packet),
+            Some(Reaction::Relay(relay)) => self.relay(relay, &socket, &mut packet),
+            None => self.counters.borrow_mut().events_unhandled += 1,
         }
     }
 
-    /// To a handler that takes the event as it lies in the input, if there is one.
-    fn relay(self: &Rc<Self>, namespace: &NamespaceApp, socket: &Socket, packet: &mut Packet<'_>) {
-        let Some(relay) = namespace.packets.get(packet.event()) else {
-            self.counters.borrow_mut().events_unhandled += 1;
-            return;
-        };
+    /// To a handler that takes the event as it lies in the input.
+    fn relay(self: &Rc<Self>, relay: &BoxedRelay, socket: &Socket, packet: &mut Packet<'_>) {
         self.counters.borrow_mut().handlers_called += 1;
         if catch_unwind(AssertUnwindSafe(|| relay(socket, packet))).is_err() {
             self.close_after_panic(socket);
@@ -329,7 +326,14 @@ impl Core {
     }
 
     /// Does what the hub asked for, but for what only the loop can do.
+    #[inline]
     pub(crate) fn run_effects(self: &Rc<Self>) {
+        if self.hub.borrow().has_effects() {
+            self.run_all_effects();
+        }
+    }
+
+    fn run_all_effects(self: &Rc<Self>) {
         loop {
             let effect = self.hub.borrow_mut().take_effect();
             match effect {

@@ -1,4 +1,4 @@
-//! Instructions on the engine's two paths, counted by callgrind: what a noisy machine cannot hide.
+//! Instructions on the engine's paths, counted by callgrind: what a noisy machine cannot hide.
 //!
 //! A count per broadcast (to 1000 sockets) and per message stands in a committed file; one that grows by more than 5 %
 //! fails, until somebody renews the record with `cargo xtask instructions --renew` and so says that it is meant.
@@ -29,6 +29,18 @@ const PATHS: &[Path] = &[
         step: "broadcast of 128 B to 1000 sockets, with its flush",
     },
     Path { name: "inbound", short: 1000, long: 6000, step: "event of 128 B, from masked bytes to arguments" },
+    Path {
+        name: "echo",
+        short: 800,
+        long: 8800,
+        step: "question of 128 B and its answer, from masked bytes to the send, its handler relaying",
+    },
+    Path {
+        name: "typed",
+        short: 800,
+        long: 8800,
+        step: "question of 128 B and its answer, from masked bytes to the send, its handler reading a text",
+    },
 ];
 
 /// A record may be exceeded by so much: other machines' libraries differ by less than one in a hundred.

@@ -56,24 +56,26 @@ pub enum Error {
 /// [`Error::Empty`], [`Error::Type`] or [`Error::UnexpectedData`]; stricter than the reference, which ignores data
 /// after `1`, `5` and `6`.
 pub fn decode(text: &str) -> Result<Packet<'_>, Error> {
-    let mut rest = text.chars();
-    let kind = rest.next().ok_or(Error::Empty)?;
-    let data = rest.as_str();
+    let kind = *text.as_bytes().first().ok_or(Error::Empty)?;
+    let data = text.get(1..).unwrap_or_default();
     match kind {
-        '0' => Ok(Packet::Open(data)),
-        '1' => alone(Packet::Close, kind, data),
-        '2' => Ok(Packet::Ping(data)),
-        '3' => Ok(Packet::Pong(data)),
-        '4' => Ok(Packet::Message(data)),
-        '5' => alone(Packet::Upgrade, kind, data),
-        '6' => alone(Packet::Noop, kind, data),
-        found => Err(Error::Type(found)),
+        b'0' => Ok(Packet::Open(data)),
+        b'1' => alone(Packet::Close, kind, data),
+        b'2' => Ok(Packet::Ping(data)),
+        b'3' => Ok(Packet::Pong(data)),
+        b'4' => Ok(Packet::Message(data)),
+        b'5' => alone(Packet::Upgrade, kind, data),
+        b'6' => alone(Packet::Noop, kind, data),
+        _ => Err(text.chars().next().map_or(Error::Empty, Error::Type)),
     }
 }
 
 /// The packet, if no data came with it.
-fn alone<'a>(packet: Packet<'a>, kind: char, data: &str) -> Result<Packet<'a>, Error> {
-    if data.is_empty() { Ok(packet) } else { Err(Error::UnexpectedData { kind, found: data.len() }) }
+fn alone<'a>(packet: Packet<'a>, kind: u8, data: &str) -> Result<Packet<'a>, Error> {
+    match data.len() {
+        0 => Ok(packet),
+        found => Err(Error::UnexpectedData { kind: char::from(kind), found }),
+    }
 }
 
 impl<'a> Packet<'a> {

@@ -9,13 +9,26 @@ use super::{Error, json};
 
 /// Where each element of an array begins and ends, in bytes of the array's text. Six elements need no heap: a name
 /// and five arguments, more than almost any event has.
-pub type Spans = SmallVec<[(u32, u32); 6]>;
+pub type Spans = SmallVec<[(u32, u32); SPANS_INLINE]>;
+
+/// Elements that need no heap.
+pub(super) const SPANS_INLINE: usize = 6;
 
 /// A checked JSON array and the spans of its elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Args<'a> {
     json: &'a str,
     spans: Spans,
+    texts: Texts,
+}
+
+/// What the scan has seen of an array's texts, so that a name is not looked at again each time somebody asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Texts {
+    /// None has an escape.
+    Plain,
+    /// One may have.
+    Any,
 }
 
 impl<'a> Args<'a> {
@@ -24,13 +37,14 @@ impl<'a> Args<'a> {
     /// # Errors
     /// [`Error::Json`] if the text is not one strict JSON array (RFC 8259) within the limits.
     pub fn parse(json: &'a str) -> Result<Self, Error> {
-        Ok(Self::from_parts(json, json::scan_array(json)?))
+        let (spans, texts) = json::scan_args(json)?;
+        Ok(Self { json, spans, texts })
     }
 
     /// Arguments from a copy of a text and the spans that came with the original, without another scan. A span that
     /// does not fit the text reads as absent; nothing else is checked.
     pub const fn from_parts(json: &'a str, spans: Spans) -> Self {
-        Self { json, spans }
+        Self { json, spans, texts: Texts::Any }
     }
 
     /// The whole array.
@@ -60,7 +74,20 @@ impl<'a> Args<'a> {
 
     /// The event's name, element 0: a string unescaped, or a number as it is written. `None` for anything else, and
     /// for a string that is no Unicode text (a lone surrogate).
+    #[inline]
     pub fn event_name(&self) -> Option<Cow<'a, str>> {
+        match (self.texts, self.spans.first()) {
+            (Texts::Plain, Some(&(start, end)))
+                if self.json.as_bytes().get(start as usize) == Some(&b'"') =>
+            {
+                self.json.get(start as usize + 1..(end as usize).wrapping_sub(1)).map(Cow::Borrowed)
+            }
+            _ => self.odd_event_name(),
+        }
+    }
+
+    /// The name of an array that may have escapes, or that does not begin with a text.
+    fn odd_event_name(&self) -> Option<Cow<'a, str>> {
         let raw = self.raw(0)?;
         match raw.as_bytes().first()? {
             b'"' => json::unescape(raw),

@@ -4,7 +4,7 @@
 //! One pass over the header with every run of digits capped before it is used (CVE-2020-36049), then one pass over
 //! the payload. No allocation, unless a packet has more than six arguments or escapes in its event name.
 
-use super::args::{Args, Spans};
+use super::args::Args;
 use super::attachments::Placeholders;
 use super::error::Error;
 use super::json::{self, Kind};
@@ -59,18 +59,17 @@ const RESERVED_EVENT_NAMES: [&str; 6] =
 /// Any [`Error`] but those of [`super::Pending`]. Where the reference is lax this is strict: counts and ids are
 /// digits only, an id is at most 2^53-1, EVENT and ACK need a payload, CONNECT and DISCONNECT have no id.
 pub fn decode(text: &str) -> Result<Packet<'_>, Error> {
-    let mut rest = text.chars();
-    let kind = rest.next().ok_or(Error::Empty)?;
-    let rest = rest.as_str();
+    let kind = *text.as_bytes().first().ok_or(Error::Empty)?;
+    let rest = text.get(1..).unwrap_or_default();
     match kind {
-        '0' => decode_connect(rest),
-        '1' => decode_disconnect(rest),
-        '2' => decode_event(rest, 0),
-        '3' => decode_ack(rest, 0),
-        '4' => Err(Error::ConnectError),
-        '5' => decode_attachments(rest).and_then(|(count, rest)| decode_event(rest, count)),
-        '6' => decode_attachments(rest).and_then(|(count, rest)| decode_ack(rest, count)),
-        found => Err(Error::Type(found)),
+        b'0' => decode_connect(rest),
+        b'1' => decode_disconnect(rest),
+        b'2' => decode_event(rest, 0),
+        b'3' => decode_ack(rest, 0),
+        b'4' => Err(Error::ConnectError),
+        b'5' => decode_attachments(rest).and_then(|(count, rest)| decode_event(rest, count)),
+        b'6' => decode_attachments(rest).and_then(|(count, rest)| decode_ack(rest, count)),
+        _ => Err(text.chars().next().map_or(Error::Empty, Error::Type)),
     }
 }
 
@@ -142,15 +141,19 @@ fn decode_namespace(rest: &str) -> Result<(&str, &str), Error> {
 
 /// The ack id, if there is one, and the payload.
 fn decode_id(rest: &str) -> Result<(Option<u64>, &str), Error> {
-    let (digits, rest) = split_digits(rest, limits::ACK_ID_DIGITS_MAX);
-    if digits.is_empty() {
-        return Ok((None, rest));
+    let (mut id, mut count) = (0, 0);
+    while let Some(&digit @ b'0'..=b'9') = rest.as_bytes().get(count) {
+        if count == limits::ACK_ID_DIGITS_MAX {
+            return Err(Error::AckId);
+        }
+        id = id * 10 + u64::from(digit - b'0');
+        count += 1;
     }
-    let id: u64 = digits.parse().map_err(|_| Error::AckId)?;
-    if id > limits::ACK_ID_MAX || rest.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(Error::AckId);
+    match count {
+        0 => Ok((None, rest)),
+        _ if id > limits::ACK_ID_MAX => Err(Error::AckId),
+        _ => Ok((Some(id), rest.get(count..).unwrap_or_default())),
     }
-    Ok((Some(id), rest))
 }
 
 /// At most `max` leading digits, and the rest.
@@ -165,15 +168,12 @@ fn decode_args(payload: &str, attachments: u8) -> Result<Args<'_>, Error> {
     if payload.is_empty() {
         return Err(Error::MissingPayload);
     }
-    let spans: Spans = match attachments {
-        0 => json::scan_array(payload)?,
-        count => {
-            let mut placeholders = Placeholders::new(count);
-            let spans = json::scan_array_with(payload, &mut placeholders)?;
-            placeholders.verdict()?;
-            spans
-        }
-    };
+    if attachments == 0 {
+        return Args::parse(payload);
+    }
+    let mut placeholders = Placeholders::new(attachments);
+    let spans = json::scan_array_with(payload, &mut placeholders)?;
+    placeholders.verdict()?;
     Ok(Args::from_parts(payload, spans))
 }
 

@@ -57,6 +57,35 @@ struct Rules {
     reserved: u8,
 }
 
+/// The frame that nearly all are: a message of its own, whole in the input, plain and shorter than 64 KiB. A look at it, and no
+/// judgement: whatever it is not, faults too, goes the long way.
+struct Whole {
+    opcode: Opcode,
+    key: [u8; 4],
+    start: usize,
+    end: usize,
+}
+
+impl Whole {
+    #[inline]
+    fn parse(input: &[u8], message_max: usize) -> Option<Self> {
+        let (len, key_start) = match *input {
+            [_, second @ 0x80..=0xfd, ..] => (usize::from(second & 0x7f), 2),
+            [_, 0xfe, a, b, ..] => (usize::from(u16::from_be_bytes([a, b])), 4),
+            _ => return None,
+        };
+        let opcode = match input[0] {
+            0x81 => Opcode::Text,
+            0x82 => Opcode::Binary,
+            _ => return None,
+        };
+        let start = key_start + 4;
+        let &key = input.get(key_start..start)?.first_chunk()?;
+        let is_whole = len <= message_max && len <= input.len() - start;
+        is_whole.then_some(Self { opcode, key, start, end: start + len })
+    }
+}
+
 impl Decoder {
     /// A decoder at the start of a stream.
     pub const fn new() -> Self {
@@ -99,6 +128,13 @@ impl Decoder {
     ) -> Result<(usize, Option<Message<'a>>), Error> {
         let rules = Rules { message_max, reserved: if inflater.is_some() { RSV1 } else { 0 } };
         self.release();
+        if self.partial.is_none()
+            && let Some(Whole { opcode, key, start, end }) = Whole::parse(input, message_max)
+        {
+            let payload = &mut input[start..end];
+            mask::apply(payload, key);
+            return Ok((end, Some(message(opcode, payload)?)));
+        }
         let mut at = 0;
         let ready = loop {
             if at == input.len() {

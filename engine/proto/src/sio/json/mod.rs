@@ -4,12 +4,13 @@
 //! One pass, no recursion, no allocation but for an array of more than six elements. Per byte: a string's inside
 //! costs an eighth of a step, everything else one. A nesting level costs one bit.
 
+mod flat;
 mod scanner;
 mod text;
 
 use std::fmt;
 
-use super::args::Spans;
+use super::args::{Spans, Texts};
 use crate::limits;
 
 pub(super) use scanner::Visitor;
@@ -105,7 +106,15 @@ pub fn validate(text: &str) -> Result<Kind, Error> {
 /// # Errors
 /// Any [`Error`].
 pub fn scan_array(text: &str) -> Result<Spans, Error> {
-    scan_array_with(text, &mut ())
+    scan_args(text).map(|(spans, _)| spans)
+}
+
+/// [`scan_array`], and what it saw of the texts.
+pub(super) fn scan_args(text: &str) -> Result<(Spans, Texts), Error> {
+    match flat::scan(text) {
+        Some(spans) => Ok((spans, Texts::Plain)),
+        None => scan_array_with(text, &mut ()).map(|spans| (spans, Texts::Any)),
+    }
 }
 
 /// [`scan_array`] with somebody watching the same pass.

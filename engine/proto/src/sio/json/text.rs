@@ -130,11 +130,21 @@ pub fn is_plain(text: &str) -> bool {
 }
 
 /// The first offset from `at` on that is no plain byte of a string: a quote, a backslash, a control character, or the
-/// end. Long runs go by blocks, which a compiler makes vectors of, the rest eight bytes a step.
-pub(in crate::sio) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    while bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()).is_some_and(is_plain_block) {
-        at += BLOCK;
+/// end. Names are short, so the first eight bytes are looked at alone.
+#[inline]
+pub(in crate::sio) fn plain_end(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        Some(chunk) => match special(u64::from_le_bytes(*chunk)) {
+            0 => plain_end_far(bytes, at + 8),
+            marks => at + marks.trailing_zeros() as usize / 8,
+        },
+        None => plain_end_far(bytes, at),
     }
+}
+
+/// [`plain_end`] of what may be long: by blocks, which a compiler makes vectors of, the rest eight bytes a step.
+fn plain_end_far(bytes: &[u8], at: usize) -> usize {
+    let mut at = plain_blocks::<32>(bytes, plain_blocks::<64>(bytes, at));
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         match special(u64::from_le_bytes(*chunk)) {
             0 => at += 8,
@@ -147,13 +157,19 @@ pub(in crate::sio) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Bytes that are looked at together: two of the vectors that every 64-bit x86 has.
-const BLOCK: usize = 32;
+/// Past the blocks of this size that have no special byte.
+fn plain_blocks<const BLOCK: usize>(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()).is_some_and(is_plain_block) {
+        at += BLOCK;
+    }
+    at
+}
 
-/// Whether no byte of a block is special; without a branch, for all at once.
-fn is_plain_block(block: &[u8; BLOCK]) -> bool {
-    let mark = |byte: u8| u8::from(byte < b' ') | u8::from(byte == b'"') | u8::from(byte == b'\\');
-    block.iter().fold(0, |marks, &byte| marks | mark(byte)) == 0
+/// Whether no byte of a block is special; without a branch, for all at once. A least value, for that is a plain reduction to a compiler,
+/// and every 64-bit x86 has it for vectors of bytes.
+fn is_plain_block<const BLOCK: usize>(block: &[u8; BLOCK]) -> bool {
+    let rank = |byte: u8| byte.saturating_sub(b' ' - 1).min(byte ^ b'"').min(byte ^ b'\\');
+    block.iter().fold(u8::MAX, |least, &byte| least.min(rank(byte))) != 0
 }
 
 /// The high bit of each byte that is special. Marks above the lowest one may be wrong (a subtraction borrows); the
@@ -177,6 +193,28 @@ mod tests {
     fn plain_end_slow(bytes: &[u8], at: usize) -> usize {
         let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
         bytes[at..].iter().position(is_special).map_or(bytes.len(), |found| at + found)
+    }
+
+    /// One special byte, or none, at every place of a text that has blocks of both sizes.
+    #[test]
+    fn plain_end_finds_one_special_byte_wherever_it_is() {
+        for len in 0..200 {
+            for place in 0..=len {
+                let mut bytes = vec![b'~'; len];
+                if let Some(byte) = bytes.get_mut(place) {
+                    *byte = [b'"', b'\\', 0, 0x1f][place % 4];
+                }
+                for at in [0, 1, 7, len].into_iter().filter(|&at| at <= len) {
+                    let found = plain_end(&bytes, at);
+                    assert_eq!(found, plain_end_slow(&bytes, at), "{place} of {len} from {at}");
+                }
+            }
+        }
+        for byte in 0..=u8::MAX {
+            let mut bytes = [b'~'; 80];
+            bytes[70] = byte;
+            assert_eq!(plain_end(&bytes, 0), plain_end_slow(&bytes, 0), "{byte}");
+        }
     }
 
     #[test]
