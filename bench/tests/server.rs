@@ -9,7 +9,7 @@ use socketville_bench::answers;
 use socketville_bench::contestants::Contestant;
 use socketville_bench::scenario::{self, Load, Work};
 use socketville_bench::served::Served;
-use socketville_bench::swarm::{Swarm, Target, Transport};
+use socketville_bench::swarm::{Sink, Swarm, Target, Transport};
 
 fn serve(environment: &[(&'static str, &str)]) -> Served {
     let mut contestant = Contestant::custom("ours", env!("CARGO_BIN_EXE_bench-server")).expect("a command");
@@ -67,5 +67,37 @@ fn sigterm_drains_when_asked_to() {
     assert!(swarm.fault().contains("close frame"), "clients are told: {}", swarm.fault());
 }
 
-/// Two clients need a few turns to hear everything; more would mean that nothing comes.
-const TURNS_MAX: usize = 30;
+/// Where io_uring is forbidden the swarm takes epoll; what it hears must not depend on that.
+#[test]
+fn a_swarm_on_epoll_hears_what_one_on_the_ring_hears() {
+    let served = serve(&[]);
+    for mut swarm in [Swarm::new().expect("a swarm"), Swarm::on_epoll().expect("one on epoll")] {
+        swarm.connect(Target::new(served.address(), 3)).expect("three clients");
+        let text = format!(r#"42["pub",{{"p":"{}"}}]"#, "x".repeat(200_000));
+        swarm.send_texts(1, [text.as_str(), r#"42["pub",{"p":"y"}]"#].into_iter()).expect("a client");
+        swarm.send_text(2, r#"427["echo","z"]"#).expect("a client");
+        let mut heard = Heard::default();
+        for _ in 0..TURNS_MAX {
+            if heard.lengths.len() < 3 * 2 + 1 {
+                swarm.turn(Some(Duration::from_secs(1)), &mut heard).expect("a turn");
+            }
+        }
+        heard.lengths.sort_unstable();
+        assert_eq!(heard.lengths, [8, 13, 13, 13, 200_012, 200_012, 200_012], "{}", swarm.fault());
+    }
+}
+
+/// The length of every packet that came to anybody.
+#[derive(Default)]
+struct Heard {
+    lengths: Vec<usize>,
+}
+
+impl Sink for Heard {
+    fn packet(&mut self, _client: usize, packet: &[u8], _now_ns: u64) {
+        self.lengths.push(packet.len());
+    }
+}
+
+/// Few clients need some turns to hear everything; more would mean that nothing comes.
+const TURNS_MAX: usize = 100;

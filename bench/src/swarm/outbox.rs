@@ -132,3 +132,83 @@ impl Outbox {
         self.backlog.remove(&client);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use socketville_sys::{Epoll, Ready};
+
+    use super::*;
+
+    fn joined(net: &mut Net) -> (Token, UnixStream) {
+        let (ours, peer) = UnixStream::pair().expect("a pair");
+        ours.set_nonblocking(true).expect("nonblocking");
+        (net.adopt(Passed::from(OwnedFd::from(ours))).expect("a place"), peer)
+    }
+
+    fn heard(peer: &mut UnixStream, bytes: usize) -> Vec<u8> {
+        let mut heard = vec![0; bytes];
+        peer.read_exact(&mut heard).expect("what was said");
+        heard
+    }
+
+    #[test]
+    fn each_client_is_heard_in_order_however_they_take_turns() {
+        let (mut net, mut outbox) = (Epoll::new(None).expect("epoll"), Outbox::new());
+        let [(first, mut first_peer), (second, mut second_peer)] = [joined(&mut net), joined(&mut net)];
+        let mut broken = Vec::new();
+        for round in [b'a', b'A'] {
+            for (client, token, letter) in
+                [(0, first, 0), (0, first, 1), (1, second, 2), (0, first, 3), (1, second, 4)]
+            {
+                outbox.say(client, token, |bytes| bytes.push(round + letter));
+            }
+            outbox.flush(&mut net, &mut broken);
+        }
+        assert_eq!(heard(&mut first_peer, 6), b"abdABD");
+        assert_eq!(heard(&mut second_peer, 4), b"ceCE");
+        assert!(broken.is_empty());
+    }
+
+    #[test]
+    fn what_a_full_socket_did_not_take_comes_before_what_is_said_later() {
+        let (mut net, mut outbox) = (Epoll::new(None).expect("epoll"), Outbox::new());
+        let (token, mut peer) = joined(&mut net);
+        let mut broken = Vec::new();
+        outbox.say(0, token, |bytes| bytes.resize(MUCH, b'x'));
+        outbox.flush(&mut net, &mut broken);
+        assert!(outbox.backlog.contains_key(&0), "more than any socket takes at once");
+        outbox.say(0, token, |bytes| bytes.push(b'y'));
+        outbox.flush(&mut net, &mut broken);
+        let reader = std::thread::spawn(move || heard(&mut peer, MUCH + 1));
+        let mut ready = Vec::new();
+        while outbox.backlog.contains_key(&0) {
+            net.wait(Some(Duration::from_secs(60)), &mut ready).expect("a wait");
+            for event in ready.drain(..) {
+                if event == Ready::Writable(token) {
+                    outbox.handle_writable(0, token, &mut net, &mut broken);
+                }
+            }
+        }
+        let heard = reader.join().expect("a reader");
+        assert_eq!(heard.iter().position(|byte| *byte == b'y'), Some(MUCH));
+        assert!(broken.is_empty());
+    }
+
+    #[test]
+    fn a_broken_connection_is_told() {
+        let (mut net, mut outbox) = (Epoll::new(None).expect("epoll"), Outbox::new());
+        let (token, peer) = joined(&mut net);
+        drop(peer);
+        let mut broken = Vec::new();
+        outbox.say(7, token, |bytes| bytes.push(b'x'));
+        outbox.flush(&mut net, &mut broken);
+        assert!(matches!(broken.as_slice(), [(7, _)]), "{broken:?}");
+    }
+
+    const MUCH: usize = 8 << 20;
+}
