@@ -40,3 +40,24 @@ impl Pool {
         Box::leak(lost.bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_have_the_size_that_was_asked_for_and_do_not_overlap() {
+        let mut pool = Pool::new(100);
+        pool.buffer(0).fill(1);
+        pool.buffer(RECEIVE_BUFFERS - 1).fill(2);
+        assert_eq!(pool.buffer(0), [1; 100]);
+        assert_eq!(pool.buffer(RECEIVE_BUFFERS - 1), [2; 100]);
+        assert_eq!(pool.all().len(), RECEIVE_BUFFERS * 100);
+    }
+
+    #[test]
+    fn no_wish_makes_them_empty_or_huge() {
+        assert_eq!(Pool::new(0).buffer_bytes(), 1);
+        assert_eq!(Pool::new(usize::MAX).buffer_bytes(), RECEIVE_BYTES_MAX);
+    }
+}
