@@ -18,18 +18,19 @@ mod inflate;
 mod outbox;
 mod polling;
 mod sequence;
+mod turn;
 
 pub use checker::{Checker, Faults};
 pub use connect::{IN_FLIGHT_MAX, Target, Transport};
 pub use histogram::Histogram;
 pub use sequence::Sequence;
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use socketville_sys::{Descriptors, Epoll, Ready, Received, Ring, RingOptions, Token};
+use socketville_sys::{Descriptors, Epoll, Ready, Ring, RingOptions, Token};
 
 use self::client::{Client, Phase};
 use self::inflate::Inflater;
@@ -155,45 +156,6 @@ impl Swarm {
         ready.context("waiting for readiness")
     }
 
-    fn turn_on<S: Sink>(
-        &mut self,
-        net: &mut Net,
-        timeout: Option<Duration>,
-        sink: &mut S,
-    ) -> io::Result<usize> {
-        self.flush(net);
-        let mut ready = std::mem::take(&mut self.ready);
-        let waited = net.wait(timeout, &mut ready);
-        let count = ready.len();
-        for event in ready.drain(..) {
-            match event {
-                // Who has left or was lost is not read from, and so stays silent.
-                Ready::Readable(token) if self.is_there(token) => self.readable.push(token),
-                Ready::Readable(_) => {}
-                Ready::Writable(token) => self.handle_writable(token, net),
-                Ready::Accepted(_) | Ready::Woken => {}
-            }
-        }
-        self.ready = ready;
-        self.receive(net, sink);
-        self.flush(net);
-        match waited {
-            Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
-            _ => Ok(count),
-        }
-    }
-
-    fn flush(&mut self, net: &mut Net) {
-        self.outbox.flush(net, &mut self.broken);
-        self.lose_broken();
-    }
-
-    fn lose_broken(&mut self) {
-        while let Some((client, errno)) = self.broken.pop() {
-            self.lose(client, &format!("write: {}", io::Error::from_raw_os_error(errno)));
-        }
-    }
-
     /// Time since the swarm's epoch, ns.
     #[must_use]
     pub fn now_ns(&self) -> u64 {
@@ -254,82 +216,6 @@ impl Swarm {
     #[must_use]
     pub fn fault(&self) -> &str {
         self.first_fault.as_deref().unwrap_or("nothing went wrong")
-    }
-
-    fn handle_writable(&mut self, token: Token, net: &mut Net) {
-        let Some(index) = self.client_of(token) else { return };
-        match self.phase(index) {
-            Phase::Connecting => self.start_upgrade(index),
-            Phase::Gone => {}
-            _ => {
-                self.outbox.handle_writable(index, token, net, &mut self.broken);
-                self.lose_broken();
-            }
-        }
-    }
-
-    fn is_there(&self, token: Token) -> bool {
-        self.client_of(token).is_some_and(|index| self.phase(index) != Phase::Gone)
-    }
-
-    /// Whose token that is.
-    fn client_of(&self, token: Token) -> Option<usize> {
-        let index = *self.places.get(token.index as usize)?;
-        self.clients.get(index).filter(|client| client.token == token).map(|_| index)
-    }
-
-    /// One receive from each who is readable and still listens.
-    fn receive<S: Sink>(&mut self, net: &mut Net, sink: &mut S) {
-        let mut readable = std::mem::take(&mut self.readable);
-        net.receive(&readable, &mut |token, received| {
-            let Some(index) = self.client_of(token) else { return };
-            match received {
-                _ if matches!(self.phase(index), Phase::Gone | Phase::Connecting) => {}
-                Received::Bytes(bytes) => self.handle_received(index, bytes, sink),
-                Received::Empty => {}
-                Received::Eof => self.lose(index, "the server closed"),
-                Received::Failed(errno) => {
-                    self.lose(index, &format!("read: {}", io::Error::from_raw_os_error(errno)));
-                }
-            }
-        });
-        readable.clear();
-        self.readable = readable;
-    }
-
-    /// Handles what came, and keeps what is incomplete as the client's tail.
-    fn handle_received<S: Sink>(&mut self, index: usize, bytes: &[u8], sink: &mut S) {
-        self.received_bytes += bytes.len() as u64;
-        let Some(client) = self.clients.get_mut(index) else { return };
-        let mut tail = std::mem::take(&mut client.tail);
-        if tail.is_empty() {
-            let used = self.handle_all(index, bytes, sink);
-            tail.extend_from_slice(bytes.get(used..).unwrap_or_default());
-        } else {
-            tail.extend_from_slice(bytes);
-            let used = self.handle_all(index, &tail, sink);
-            tail.drain(..used);
-        }
-        if tail.len() >= TAIL_BYTES_MAX {
-            self.lose(index, "a frame or head larger than any is");
-        }
-        if let Some(client) = self.clients.get_mut(index) {
-            client.keep(tail);
-        }
-        for (client, took_ns) in self.news.drain(..) {
-            sink.joined(client, took_ns);
-        }
-    }
-
-    /// Handles whole heads and frames, and says how many bytes those had.
-    fn handle_all<S: Sink>(&mut self, index: usize, bytes: &[u8], sink: &mut S) -> usize {
-        let (now_ns, mut used) = (self.now_ns(), 0);
-        while let Some(rest) = bytes.get(used..)
-            && let Some(step) = self.handle_next(index, rest, now_ns, sink)
-        {
-            used += step;
-        }
-        used.min(bytes.len())
     }
 
     /// Handles the first head or frame of `bytes`; `None` if it is incomplete, else its length.
@@ -462,5 +348,3 @@ fn ring() -> io::Result<Ring> {
 /// One receive takes at most this much: four messages of 16 KiB. No power of two, or the beginnings of all buffers would
 /// compete for the same places of the cache.
 const RECEIVE_BYTES: usize = 65 * 1024;
-/// No frame or head of any scenario is that long.
-const TAIL_BYTES_MAX: usize = 256 * 1024;
