@@ -215,13 +215,13 @@ mod tests {
 
     #[test]
     fn a_goal_that_one_run_missed_does_not_hold() {
-        let (mut good, bad) = (made(), made());
-        for row in &mut good.rows {
-            row.chapter = "fanout".to_owned();
-        }
+        let (good, mut bad) = (made(), made());
+        bad.rows.clear();
         let text = page(&[good, bad]);
         assert!(text.starts_with("| work | compared | bound | run 1 | run 2 | holds |\n"), "{text}");
-        assert!(!text.contains("| yes |"), "the second run lacks every row or misses the bound: {text}");
+        assert!(text.contains("| **1 of 2** |"), "half of ours against socketioxide is enough: {text}");
+        assert!(!text.contains("| yes |"), "the second run lacks every row: {text}");
+        assert!(page(&[made(), made()]).contains("| yes |"));
     }
 
     #[test]

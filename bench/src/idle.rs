@@ -125,7 +125,7 @@ pub fn hold(Hold { address, clients, source_offset }: Hold) -> Result<()> {
     let target = Target { source_offset, ..Target::new(address, clients) };
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
-    let mut swarm = Swarm::new()?;
+    let mut swarm = Swarm::on_epoll()?;
     swarm.connect(target)?;
     println!("held");
     std::thread::spawn(|| {

@@ -54,17 +54,49 @@ impl Stamp {
     /// The payload string of `bytes` bytes (at least [`BYTES_MIN`]).
     #[must_use]
     pub fn payload(self, bytes: usize) -> String {
-        format!("{:010}{}", self.sequence, rest(self.sent_ns, bytes))
+        let mut text = String::with_capacity(bytes);
+        self.write_payload(bytes, &mut text);
+        text
+    }
+
+    /// Appends the payload string of `bytes` bytes.
+    pub fn write_payload(self, bytes: usize, text: &mut String) {
+        write_digits::<SEQUENCE_DIGITS>(u64::from(self.sequence), text);
+        write_rest(self.sent_ns, bytes, text);
     }
 }
 
 /// A payload without its sequence: what a `burst` is asked to repeat.
 #[must_use]
 pub fn rest(sent_ns: u64, bytes: usize) -> String {
-    let mut text = format!("{sent_ns:016}");
-    text.extend(std::iter::repeat_n('.', bytes.saturating_sub(BYTES_MIN)));
+    let mut text = String::new();
+    write_rest(sent_ns, bytes, &mut text);
     text
 }
+
+fn write_rest(sent_ns: u64, bytes: usize, text: &mut String) {
+    write_digits::<TIME_DIGITS>(sent_ns, text);
+    let mut missing = bytes.saturating_sub(BYTES_MIN);
+    while missing > 0 {
+        let part = missing.min(FILLER.len());
+        text.push_str(FILLER.get(..part).unwrap_or_default());
+        missing -= part;
+    }
+}
+
+/// The last N decimal digits, with zeros before them. By hand: a swarm that echoes writes two of them for every
+/// question, and the machinery of `format!` would be its largest cost outside of the kernel.
+fn write_digits<const N: usize>(mut value: u64, text: &mut String) {
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+    text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
+}
+
+/// What a payload is filled with, a piece at a time.
+const FILLER: &str = "................................................................";
 
 #[inline]
 fn number(digits: &[u8]) -> Option<u64> {
@@ -97,6 +129,17 @@ mod tests {
         assert_eq!(Stamp::of_packet(&packet(&payload.replace('1', "x")), 40), None);
         assert_eq!(Stamp::of_packet(b"42[\"other\",\"x\"]", 40), None);
         assert_eq!(Stamp::of_packet(b"", 40), None);
+    }
+
+    #[test]
+    fn digits_are_those_of_the_formatter() {
+        for (sequence, sent_ns, bytes) in
+            [(0, 0, 26), (7, 1_234_567, 27), (u32::MAX, 9_999_999_999_999_999, 300)]
+        {
+            let filler = ".".repeat(bytes - BYTES_MIN);
+            let expected = format!("{sequence:010}{sent_ns:016}{filler}");
+            assert_eq!(Stamp { sequence, sent_ns }.payload(bytes), expected);
+        }
     }
 
     #[test]

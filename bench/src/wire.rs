@@ -75,7 +75,9 @@ impl Head {
 pub fn write_masked(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
     write_head(opcode, payload.len(), 0x80, out);
     out.extend_from_slice(&MASK);
-    out.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, key)| byte ^ key));
+    let start = out.len();
+    out.extend_from_slice(payload);
+    mask(out.get_mut(start..).unwrap_or_default(), MASK);
 }
 
 /// Appends a server's text frame whose payload is compressed.
@@ -90,9 +92,14 @@ pub fn write_plain(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(payload);
 }
 
-/// Masks or unmasks in place.
+/// Masks or unmasks in place, eight bytes at a time: swarm and floor spend most of their own time here.
 pub fn mask(bytes: &mut [u8], key: [u8; 4]) {
-    for (byte, key) in bytes.iter_mut().zip(key.iter().cycle()) {
+    let word = u64::from_ne_bytes([key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3]]);
+    let (words, rest) = bytes.as_chunks_mut::<8>();
+    for bytes in words {
+        *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
         *byte ^= key;
     }
 }
@@ -130,7 +137,7 @@ mod tests {
 
     #[test]
     fn frames_of_every_length_class_come_back() {
-        for length in [0, 1, 125, 126, 65_535, 65_536] {
+        for length in [0, 1, 7, 8, 9, 125, 126, 65_535, 65_536] {
             let payload = vec![b'x'; length];
             for masked in [false, true] {
                 let mut frame = Vec::new();
@@ -147,6 +154,18 @@ mod tests {
                 }
                 assert_eq!(body, &payload[..]);
             }
+        }
+    }
+
+    #[test]
+    fn masking_words_is_masking_bytes() {
+        for length in 0..40u8 {
+            let plain: Vec<u8> = (0..length).collect();
+            let mut masked = plain.clone();
+            mask(&mut masked, MASK);
+            let slowly: Vec<u8> =
+                plain.iter().zip(MASK.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+            assert_eq!(masked, slowly);
         }
     }
 

@@ -5,9 +5,11 @@
 mod place;
 mod process;
 mod slab;
+mod unread;
 mod watch;
 
 pub use place::{pin_self, pinned, raise_descriptor_limit};
 pub use process::{Process, own_thread_cpu_ns};
 pub use slab::{Cache, Growth, Slab};
+pub use unread::unread_of;
 pub use watch::Watch;

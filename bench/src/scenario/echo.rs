@@ -4,6 +4,7 @@
 //! Order between the answers of one client is not demanded: an acknowledgement has an id so that it may come
 //! when it is ready.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -78,6 +79,8 @@ struct Questions {
     answered: u64,
     latency: Histogram,
     faults: Faults,
+    /// The questions of one write, whose memory is used again.
+    texts: Vec<String>,
 }
 
 struct Client {
@@ -97,6 +100,7 @@ impl Questions {
             answered: 0,
             latency: Histogram::default(),
             faults: Faults::default(),
+            texts: Vec::new(),
         }
     }
 
@@ -110,12 +114,17 @@ impl Questions {
         for index in std::mem::take(&mut self.free) {
             let Some(client) = self.clients.get_mut(index) else { continue };
             client.is_free = false;
-            let mut texts = Vec::new();
+            let mut count = 0;
             while let Some(id) = client.take_place() {
-                let payload = Stamp { sequence: id, sent_ns }.payload(self.bytes);
-                texts.push(format!(r#"42{id}["echo","{payload}"]"#));
+                if self.texts.len() == count {
+                    self.texts.push(String::new());
+                }
+                if let Some(text) = self.texts.get_mut(count) {
+                    write_question(Stamp { sequence: id, sent_ns }, self.bytes, text);
+                }
+                count += 1;
             }
-            run.swarm.send_texts(index, texts.iter())?;
+            run.swarm.send_texts(index, self.texts.iter().take(count))?;
         }
         Ok(())
     }
@@ -139,6 +148,15 @@ impl Questions {
         self.latency.record(now_ns.saturating_sub(stamp.sent_ns));
         Some(())
     }
+}
+
+/// The stamp's sequence is the packet's id.
+fn write_question(stamp: Stamp, bytes: usize, text: &mut String) {
+    text.clear();
+    // Writing to a String cannot fail.
+    let _ = write!(text, "42{}[\"echo\",\"", stamp.sequence);
+    stamp.write_payload(bytes, text);
+    text.push_str("\"]");
 }
 
 impl Client {

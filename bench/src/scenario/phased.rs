@@ -18,9 +18,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::fanout::Fanout;
 use super::run::{SILENCE_MAX, Span};
-use crate::machine::{Watch, own_thread_cpu_ns};
+use crate::machine::{Watch, own_thread_cpu_ns, unread_of};
 use crate::served::Served;
-use crate::swarm::Swarm;
 
 /// What the measured phases took together.
 #[derive(Default)]
@@ -51,7 +50,7 @@ impl Fanout {
         let before = self.run.mark(served);
         let mut spent = Spent::default();
         for _ in 0..phases {
-            self.phase(&watch, (count, every), burst_bytes, &mut spent)?;
+            self.phase(served, &watch, (count, every), burst_bytes, &mut spent)?;
         }
         self.run.checker.clear_latency();
         let mut span = self.run.span(served, &before);
@@ -67,15 +66,18 @@ impl Fanout {
         self.burst(count, every)?;
         let bytes = self.run.swarm.received_bytes() - before;
         let bytes = usize::try_from(bytes)? / self.run.audience();
-        ensure!(
-            bytes <= Swarm::UNREAD_BYTES_MAX,
-            "{bytes} bytes of a burst do not fit into a receive buffer"
-        );
         Ok(bytes)
+    }
+
+    /// Whether exactly the burst lies at every client.
+    fn all_hold(&self, served: &Served, bytes: usize) -> bool {
+        let unread = unread_of(served.address()).unwrap_or_default();
+        unread.iter().filter(|unread| **unread == bytes).count() == self.run.swarm.len()
     }
 
     fn phase(
         &mut self,
+        served: &Served,
         watch: &Watch,
         (count, every): (u32, u32),
         burst_bytes: usize,
@@ -86,10 +88,11 @@ impl Fanout {
         let started = Instant::now();
         let before = Rest::now(watch)?;
         self.ask_for_burst(count, every)?;
+        self.run.swarm.depart();
         std::thread::sleep(spent.shortest.map_or(Duration::ZERO, |shortest| shortest * 3 / 4));
         let mut rest = Rest { since: started, ..before };
         rest.follow(watch)?;
-        while !self.run.swarm.all_hold(burst_bytes) {
+        while !self.all_hold(served, burst_bytes) {
             ensure!(started.elapsed() < SILENCE_MAX, "a burst did not fit into the receive buffers");
             rest.follow(watch)?;
         }

@@ -7,7 +7,7 @@
 //!      \____________________________ anything unexpected ________________________________\--> Gone
 //! ```
 
-use mio::net::TcpStream;
+use socketville_sys::Token;
 
 use super::inflate::Window;
 use super::polling::Poller;
@@ -31,7 +31,8 @@ pub(super) enum Phase {
 
 /// A socket and what little is remembered about it.
 pub(super) struct Client {
-    pub(super) stream: TcpStream,
+    /// Its connection, which the driver holds.
+    pub(super) token: Token,
     pub(super) phase: Phase,
     /// The beginning of a frame whose end has not come yet.
     pub(super) tail: Vec<u8>,
@@ -46,9 +47,9 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(stream: TcpStream, opened_ns: u64) -> Client {
+    pub(super) fn new(token: Token, opened_ns: u64) -> Client {
         Client {
-            stream,
+            token,
             phase: Phase::Connecting,
             tail: Vec::new(),
             window: None,
@@ -65,13 +66,12 @@ impl Client {
         self.poller = None;
     }
 
-    /// Remembers `bytes` as the tail, giving memory back after an unusually long one.
-    pub(super) fn keep(&mut self, bytes: &[u8]) {
-        if self.tail.capacity() > TAIL_CAPACITY_KEPT {
-            self.tail = Vec::new();
+    /// Remembers the tail, giving memory back after an unusually long one.
+    pub(super) fn keep(&mut self, mut tail: Vec<u8>) {
+        if tail.len() <= TAIL_CAPACITY_KEPT && tail.capacity() > TAIL_CAPACITY_KEPT {
+            tail.shrink_to(TAIL_CAPACITY_KEPT);
         }
-        self.tail.clear();
-        self.tail.extend_from_slice(bytes);
+        self.tail = tail;
     }
 }
 

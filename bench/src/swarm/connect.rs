@@ -2,12 +2,12 @@
 //! through the upgrade to the namespace. It measures nothing but the time that all of it, and each, took.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use mio::net::TcpStream;
-use mio::{Interest, Token};
 use socket2::{Domain, Protocol, Socket, Type};
+use socketville_sys::Passed;
 
 use super::client::{Client, Phase};
 use super::inflate::Window;
@@ -121,11 +121,20 @@ impl Swarm {
     /// # Errors
     /// When the kernel refuses it.
     pub fn open(&mut self, target: Target, client: usize) -> Result<usize> {
-        let mut stream = connecting(target.address, target.source(client))
+        let opened_ns = self.now_ns();
+        let socket = connecting(target.address, target.source(client))
             .with_context(|| format!("client {client} could not connect to {}", target.address))?;
-        let index = self.clients.len();
-        self.poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
-        let mut opened = Client::new(stream, self.now_ns());
+        let net = self.net.as_mut().context("a connect within a turn")?;
+        let token = net.adopt(Passed::from(socket))?;
+        net.watch_writable(token);
+        let (index, place) = (self.clients.len(), token.index as usize);
+        if self.places.len() <= place {
+            self.places.resize(place + 1, usize::MAX);
+        }
+        if let Some(place) = self.places.get_mut(place) {
+            *place = index;
+        }
+        let mut opened = Client::new(token, opened_ns);
         opened.offers_deflate = target.transport == Transport::Deflate;
         opened.poller = (target.transport == Transport::Polling).then(Poller::new);
         self.clients.push(opened);
@@ -135,12 +144,11 @@ impl Swarm {
     pub(super) fn start_upgrade(&mut self, index: usize) {
         let Some(client) = self.clients.get_mut(index) else { return };
         client.phase = Phase::Upgrading;
-        let _ = client.stream.set_nodelay(true);
         if client.poller.is_some() {
             return self.start_polling(index);
         }
         let request = if client.offers_deflate { UPGRADE_DEFLATE } else { UPGRADE };
-        self.write(index, request.as_bytes());
+        self.say(index, |bytes| bytes.extend_from_slice(request.as_bytes()));
     }
 
     /// Reads the answer to the upgrade; `None` while it is incomplete.
@@ -171,10 +179,11 @@ fn window(head: &str) -> Option<Window> {
 
 /// A nonblocking socket whose connect is under way. Closing it later sends a reset: no port is left in
 /// TIME_WAIT, so runs can follow each other.
-fn connecting(address: SocketAddr, source: Option<SocketAddr>) -> std::io::Result<TcpStream> {
+fn connecting(address: SocketAddr, source: Option<SocketAddr>) -> std::io::Result<OwnedFd> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_linger(Some(Duration::ZERO))?;
+    socket.set_tcp_nodelay(true)?;
     if let Some(source) = source {
         socket.bind(&source.into())?;
     }
@@ -182,7 +191,7 @@ fn connecting(address: SocketAddr, source: Option<SocketAddr>) -> std::io::Resul
         Err(error) if error.raw_os_error() != Some(IN_PROGRESS) => return Err(error),
         _ => {}
     }
-    Ok(TcpStream::from_std(socket.into()))
+    Ok(socket.into())
 }
 
 /// Linux's EINPROGRESS: the connect goes on by itself.

@@ -98,7 +98,7 @@ impl Swarm {
         };
         poller.asked = asked;
         let text = request(asked, &poller.sid, packet);
-        self.write(index, text.as_bytes());
+        self.say(index, |bytes| bytes.extend_from_slice(text.as_bytes()));
     }
 }
 

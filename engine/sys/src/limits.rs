@@ -18,6 +18,9 @@ pub(crate) const RECEIVE_BUFFERS: usize = 64;
 /// Bytes of one receive. Larger messages take several, and other connections get their turn between.
 pub(crate) const RECEIVE_BYTES: usize = 16 * 1024;
 
+/// The most one receive may be asked for: 64 buffers of it are 64 MiB. A driver with a wish for more gets this.
+pub(crate) const RECEIVE_BYTES_MAX: usize = 1 << 20;
+
 /// Bytes of one send. The kernel itself stops below 2 GiB, and results are 32 bits wide.
 pub(crate) const SEND_BYTES_MAX: usize = 1 << 30;
 
@@ -44,6 +47,7 @@ pub(crate) const SUBMIT_ATTEMPTS_MAX: u32 = 10_000;
 pub(crate) const GENERATION_MASK: u32 = (1 << 24) - 1;
 
 const _: () = assert!(CQ_ENTRIES >= SQ_ENTRIES, "the kernel refuses a smaller completion queue");
+const _: () = assert!(RECEIVE_BYTES <= RECEIVE_BYTES_MAX, "the default is no wish for too much");
 const _: () = assert!(RECEIVE_BUFFERS <= SQ_ENTRIES as usize, "a receive batch is one submission");
 const _: () = assert!(SEND_BYTES_MAX <= i32::MAX as usize, "a result must be able to say it");
 

@@ -40,7 +40,7 @@ use self::tag::{Op, Tag};
 use self::transfer::Result32;
 use crate::backoff::Backoff;
 use crate::cores::descriptor_limit;
-use crate::limits::{CQ_ENTRIES, FILES_MAX, RECEIVE_BUFFERS, SQ_ENTRIES};
+use crate::limits::{CQ_ENTRIES, FILES_MAX, RECEIVE_BUFFERS, RECEIVE_BYTES, SQ_ENTRIES};
 use crate::slots::Slots;
 use crate::{Counters, Driver, Listener, Outgoing, Passed, Ready, Received, Token, Unsent, Waker};
 
@@ -84,11 +84,18 @@ pub struct RingOptions {
     pub descriptors: Option<Descriptors>,
     /// Places in the table of direct descriptors; `None` takes the process limit.
     pub files_max: Option<u32>,
+    /// Bytes of one receive. There are 64 buffers of them.
+    pub receive_bytes: usize,
 }
 
 impl Default for RingOptions {
     fn default() -> RingOptions {
-        RingOptions { cq_entries: CQ_ENTRIES, descriptors: None, files_max: None }
+        RingOptions {
+            cq_entries: CQ_ENTRIES,
+            descriptors: None,
+            files_max: None,
+            receive_bytes: RECEIVE_BYTES,
+        }
     }
 }
 
@@ -129,7 +136,7 @@ impl Ring {
             is_sending: false,
             send_sequence: 0,
             exceptions: Vec::new(),
-            pool: Pool::new(),
+            pool: Pool::new(options.receive_bytes),
             receive_sequence: 0,
             receives_out: 0,
             results: [None; RECEIVE_BUFFERS],

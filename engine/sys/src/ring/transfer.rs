@@ -15,7 +15,7 @@
 
 use super::Ring;
 use super::tag::{self, Op, Tag};
-use crate::limits::{RECEIVE_BUFFERS, RECEIVE_BYTES, SEND_BYTES_MAX};
+use crate::limits::{RECEIVE_BUFFERS, SEND_BYTES_MAX};
 use crate::socket::is_not_now;
 use crate::{Outcome, Outgoing, Received, Token, Unsent};
 
@@ -141,8 +141,8 @@ impl Ring {
         self.counters.receives += 1;
         self.receives_out += 1;
         let tag = Tag::new(Op::Receive, self.receive_sequence, place as u32);
-        let buffer = self.pool.buffer(place).as_mut_ptr();
-        let entry = self.descriptors.receive(token, buffer, RECEIVE_BYTES as u32, tag);
+        let buffer = self.pool.buffer(place);
+        let entry = self.descriptors.receive(token, buffer.as_mut_ptr(), buffer.len() as u32, tag);
         // SAFETY: the buffer belongs to the pool, which is not touched before all receives of the batch are counted as
         // completed, lives as long as the ring, and is leaked rather than freed if one is missing.
         unsafe { self.gate.push_entry(&entry) };
@@ -165,11 +165,12 @@ impl Ring {
             Ok(0) => sink(token, Received::Eof),
             Ok(length) => {
                 let is_hung_up = self.slots.find(token).is_some_and(|slot| slot.flags.is_hung_up);
-                if length == RECEIVE_BYTES || has_more || is_hung_up {
+                if length == self.pool.buffer_bytes() || has_more || is_hung_up {
                     self.slots.queue_readable(token);
                 }
                 let buffer = self.pool.buffer(place);
-                sink(token, Received::Bytes(&mut buffer[..length.min(RECEIVE_BYTES)]));
+                let length = length.min(buffer.len());
+                sink(token, Received::Bytes(&mut buffer[..length]));
             }
             Err(_) if is_not_now(-result) => {
                 self.counters.receives_empty += 1;

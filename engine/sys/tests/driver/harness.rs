@@ -45,8 +45,12 @@ impl Kind for Direct {
     }
 }
 
-const ORDINARY: RingOptions =
-    RingOptions { cq_entries: 4096, descriptors: Some(Descriptors::Ordinary), files_max: None };
+const ORDINARY: RingOptions = RingOptions {
+    cq_entries: 4096,
+    descriptors: Some(Descriptors::Ordinary),
+    files_max: None,
+    receive_bytes: 16 * 1024,
+};
 
 impl Kind for Ordinary {
     type Made = Ring;
