@@ -102,13 +102,14 @@ impl Comparison {
     fn measure_one(&self, contestant: &Contestant, trial: Trial) -> Result<Outcome> {
         match trial {
             Trial::Load(load) => scenario::run_against(contestant, &self.server_cores, load),
-            Trial::Idle(clients) => {
+            Trial::Idle(clients, prelude) => {
                 let plan = Plan {
                     clients,
                     per_process: IDLE_PER_PROCESS,
                     server_cores: self.server_cores.clone(),
                     swarm_cores: self.swarm_cores.clone(),
                     settle_s: 1.0,
+                    prelude,
                 };
                 Ok(held(&idle::measure(contestant, &plan)?))
             }

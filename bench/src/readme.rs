@@ -61,7 +61,7 @@ const BEGIN: &str = "<!-- numbers: written by `compare numbers`, from bench/resu
 const END: &str = "<!-- end of numbers -->";
 
 /// Chapters whose contestants are others: each has a table of its own.
-const APART: &[&str] = &["deflate", "runtimes", "ceiling"];
+const APART: &[&str] = &["deflate", "windows", "runtimes", "ceiling"];
 
 type Table = (&'static str, &'static [&'static str], WireBytes);
 
@@ -71,6 +71,12 @@ const TABLES: &[Table] = &[
          (`-deflate` compresses, `-fresh` without context takeover):",
         &["deflate"],
         WireBytes::Shown,
+    ),
+    (
+        "What compression holds for a client that has sent and got a message: bytes of memory per client, beside the same \
+         without it:",
+        &["windows"],
+        WireBytes::Left,
     ),
     (
         "The kernel alone, and the same fan-out as tasks of a runtime; CPU us per delivery:",

@@ -107,6 +107,19 @@ impl Swarm {
         texts.for_each(|text| wire::write_masked(wire::TEXT, text.as_ref().as_bytes(), &mut frames));
         self.write(client, &frames);
         self.scratch = frames;
+        self.present(client)
+    }
+
+    /// Emits one text frame whose payload is compressed already.
+    ///
+    /// # Errors
+    /// When the client is not there any more.
+    pub fn send_deflated(&mut self, client: usize, closed: &[u8]) -> Result<()> {
+        self.send(client, wire::TEXT | wire::RSV1, closed);
+        self.present(client)
+    }
+
+    fn present(&self, client: usize) -> Result<()> {
         match self.clients.get(client) {
             Some(client) if client.phase != Phase::Gone => Ok(()),
             _ => bail!("client {client} is gone: {}", self.fault()),
