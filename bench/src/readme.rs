@@ -31,11 +31,11 @@ pub fn numbers(results: &Results) -> String {
         results.rows.iter().filter(|row| !APART.contains(&row.chapter.as_str())).collect();
     let mut text =
         format!("![What each server costs, work by work](bench/{PLOT})\n\n{}\n", provenance(results));
-    text.push_str(&table::overview(&others));
+    text.push_str(&table::overview(&others, results.rounds));
     for (title, chapters, wire) in TABLES {
         let rows = of(chapters);
         if !rows.is_empty() {
-            text.push_str(&format!("\n{title}\n\n{}", table::everybody(&rows, *wire)));
+            text.push_str(&format!("\n{title}\n\n{}", table::everybody(&rows, *wire, results.rounds)));
         }
     }
     text
@@ -46,7 +46,7 @@ fn provenance(results: &Results) -> String {
     let versions: Vec<String> =
         results.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     format!(
-        "Medians of {} alternating rounds, {}: {} cores of {}, {}, Linux {}; {}.\n",
+        "Medians of {} alternating rounds, of fewer where a raised figure says how many, {}: {} cores of {}, {}, Linux {}; {}.\n",
         results.rounds,
         results.date,
         machine("cores"),

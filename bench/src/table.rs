@@ -41,15 +41,15 @@ pub fn detailed(row: &RowResult) -> String {
     text
 }
 
-/// One line a row: the floor, ours and the peers.
+/// One line a row: the floor, ours and the peers. Who took part in fewer than `rounds` is marked with how many.
 #[must_use]
-pub fn overview(rows: &[&RowResult]) -> String {
+pub fn overview(rows: &[&RowResult], rounds: usize) -> String {
     let mut text = String::from(
         "| work | counted in | floor | **ours** | of the floor | socketioxide | Bun | Node |\n|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
         let shown_cell =
-            |cell: Option<&CellResult>| cell.map_or("".to_owned(), |cell| value(row, cell, digits(row)));
+            |cell: Option<&CellResult>| cell.map_or("".to_owned(), |cell| marked(row, cell, rounds));
         let (floor, ours) = (row.first_of("floor"), row.first_of("ours"));
         let ratio = ours.and_then(|ours| row.value(ours)).zip(floor.and_then(|floor| row.value(floor)));
         let _ = writeln!(
@@ -69,9 +69,9 @@ pub fn overview(rows: &[&RowResult]) -> String {
 }
 
 /// One line a row, a column for everybody who faced any of them; in brackets bytes on the wire where they
-/// are the question.
+/// are the question. Who took part in fewer than `rounds` is marked with how many.
 #[must_use]
-pub fn everybody(rows: &[&RowResult], with_wire: WireBytes) -> String {
+pub fn everybody(rows: &[&RowResult], with_wire: WireBytes, rounds: usize) -> String {
     let mut names: Vec<&str> = Vec::new();
     for cell in rows.iter().flat_map(|row| &row.cells) {
         if !names.contains(&cell.name.as_str()) {
@@ -86,8 +86,7 @@ pub fn everybody(rows: &[&RowResult], with_wire: WireBytes) -> String {
             let wire =
                 cell.and_then(|cell| cell.median("wire_bytes")).filter(|_| with_wire == WireBytes::Shown);
             let wire = wire.map_or(String::new(), |bytes| format!(" ({bytes:.0} B)"));
-            let _ =
-                write!(text, " {}{wire} |", cell.map_or(String::new(), |cell| value(row, cell, digits(row))));
+            let _ = write!(text, " {}{wire} |", cell.map_or(String::new(), |cell| marked(row, cell, rounds)));
         }
         text.push('\n');
     }
@@ -101,6 +100,15 @@ pub enum WireBytes {
     Shown,
     /// No.
     Left,
+}
+
+/// A row's figure of somebody, raised behind it the number of rounds if they were fewer.
+fn marked(row: &RowResult, cell: &CellResult, rounds: usize) -> String {
+    let figure = value(row, cell, digits(row));
+    match cell.runs.len() {
+        fewer if (1..rounds).contains(&fewer) => format!("{figure}<sup>{fewer}</sup>"),
+        _ => figure,
+    }
 }
 
 /// A row's figure of somebody, or why there is none.
@@ -140,7 +148,7 @@ mod tests {
     #[test]
     fn the_overview_has_a_column_for_each_peer_and_says_what_is_void() {
         let results = made();
-        let text = overview(&results.rows.iter().collect::<Vec<_>>());
+        let text = overview(&results.rows.iter().collect::<Vec<_>>(), 5);
         assert!(
             text.contains("| 50 a second | CPU us per delivery | 5.00 | **5.50** | 1.10 |  |  | 11.00 |"),
             "{text}"
@@ -149,9 +157,20 @@ mod tests {
     }
 
     #[test]
+    fn five_rounds_were_claimed_of_figures_that_had_two() {
+        let mut results = made();
+        results.rows[0].cells[0].runs = vec![serde_json::Value::Null; 5];
+        results.rows[0].cells[2].runs = vec![serde_json::Value::Null; 2];
+        let rows = [&results.rows[0]];
+        let (short, long) = (overview(&rows, 5), everybody(&rows, WireBytes::Left, 5));
+        assert!(short.contains("| 5.00 | **5.50** | 1.10 |  |  | 11.00<sup>2</sup> |"), "{short}");
+        assert!(long.contains("| 5.00 | 5.50 | 11.00<sup>2</sup> |"), "{long}");
+    }
+
+    #[test]
     fn everybody_who_faced_a_row_has_a_column() {
         let results = made();
-        let text = everybody(&results.rows.iter().collect::<Vec<_>>(), WireBytes::Shown);
+        let text = everybody(&results.rows.iter().collect::<Vec<_>>(), WireBytes::Shown, 5);
         assert!(text.starts_with("| work | floor-ring | ours | node | socketioxide |"), "{text}");
         assert!(text.contains("| 50 a second | 5.00 (400 B) | 5.50 (400 B) | 11.00 (400 B) |  |"), "{text}");
     }

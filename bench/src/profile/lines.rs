@@ -117,7 +117,18 @@ fn declared(line: &str) -> Option<&str> {
     name.split(['(', '<']).next().filter(|name| !name.is_empty() && !name.contains(' '))
 }
 
-/// A function's path without generics, closures and the crates' common prefix: `hub::Outbox::append`.
+/// The public crate's folder is `server`.
+fn server(path: &str) -> Option<String> {
+    Some(format!("server::{}", path.strip_prefix("socketville::")?))
+}
+
+/// The house's own functions are named by file, as [`Sources::function`] does.
+fn without_types(path: &str) -> String {
+    let is_type = |segment: &&str| segment.starts_with(|letter: char| letter.is_ascii_uppercase());
+    path.split("::").filter(|segment| !is_type(segment)).collect::<Vec<_>>().join("::")
+}
+
+/// A function's path without generics and closures, and the house's as files have it: `hub::outbox::append`.
 pub(super) fn plain(function: &str) -> String {
     let whole = match function.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
         // `<Type as Trait>::method` is a method of the type.
@@ -136,7 +147,11 @@ pub(super) fn plain(function: &str) -> String {
         }
     }
     let segments = text.split("::").filter(|segment| !segment.is_empty() && !segment.starts_with('{'));
-    segments.collect::<Vec<_>>().join("::").replace("socketville_", "")
+    let path = segments.collect::<Vec<_>>().join("::");
+    match path.strip_prefix("socketville_").map(str::to_owned).or_else(|| server(&path)) {
+        Some(own) => without_types(&own),
+        None => path,
+    }
 }
 
 #[cfg(test)]
@@ -185,15 +200,16 @@ slow
 
     #[test]
     fn names_lose_what_only_the_compiler_needs() {
-        assert_eq!(plain("socketville::turn::Turn<D>::reap::{{closure}}"), "socketville::turn::Turn::reap");
+        assert_eq!(plain("socketville::turn::Turn<D>::reap::{{closure}}"), "server::turn::reap");
         assert_eq!(
             plain("socketville_hub::sockets::<impl socketville_hub::Hub>::turn_down"),
             "hub::sockets::turn_down"
         );
         assert_eq!(
             plain("<socketville_sys::ring::Ring as socketville_sys::Driver>::send"),
-            "sys::ring::Ring::send"
+            "sys::ring::send"
         );
+        assert_eq!(plain("simd_json::Deserializer<'de>::build_tape"), "simd_json::Deserializer::build_tape");
         assert_eq!(plain("main"), "main");
     }
 }
