@@ -236,7 +236,7 @@ fn windows() -> Chapter {
         title: "4000 clients, each of which has sent and got a message".to_owned(),
         trial: Trial::Idle(4000, Prelude::Exchange),
         figure: Figure::Memory,
-        names: &["ours", "ours-deflate", "node", "node-deflate"],
+        names: &["ours", "ours-deflate", "node-deflate"],
     };
     chapter("windows", "How much memory does compression hold for a client?", vec![row])
 }
