@@ -33,10 +33,7 @@ const REASONS: &[(&str, &str)] = &[
         "the room is found by its name: hash, comparison and two loads for ten deliveries",
     ),
     ("copies of memory", "text on its way: out of the receive buffer, into the arena, into answers of polls"),
-    (
-        "memory set to zero",
-        "the compressor begins anew for each message: its table of hashes is cleared",
-    ),
+    ("memory set to zero", "the compressor begins anew for each message: its table of hashes is cleared"),
     ("the allocator", "handlers' arguments and futures; sessions and sockets of those who come"),
     (
         "server::extract::has_lone_surrogate",
@@ -62,6 +59,11 @@ const REASONS: &[(&str, &str)] = &[
     ),
     ("hub::packets::handle_text", "the packet's namespace, socket and event are found, once an event"),
     ("hub::register::insert", "the id of who came goes into the map; as it grows it hashes all ids anew"),
+    (
+        "hub::register::find",
+        "the session is found by the id that each poll brings: hash, comparison and two loads",
+    ),
+    ("__memcmp_evex_movbe", "names are compared: of rooms and events, of headers"),
     ("hub::table::at", "the table's slot of who came, new memory each time"),
     ("server::core::add_socket", "the handle for handlers is made, new memory each time"),
     ("proto::http::parse::parse_head", "the request's lines are checked and split, once a request"),

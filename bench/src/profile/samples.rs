@@ -59,8 +59,8 @@ mod tests {
     use super::*;
 
     const SCRIPT: &str = "
-         55d0a0001234 socketville::turn::Turn<D>::run (/work/bench-server)
-         55d0a0001234 socketville::turn::Turn<D>::run (/work/bench-server)
+         55d0a0001234 socketville::turn::Turn<D>::run (/house/bench-server)
+         55d0a0001234 socketville::turn::Turn<D>::run (/house/bench-server)
          7f0000001000 __memmove_avx_unaligned_erms (/usr/lib/libc.so.6)
      ffffffff81a3d2f0 tcp_sendmsg_locked ([kernel.kallsyms])
  no sample at all
