@@ -123,13 +123,14 @@ impl Comparison {
     fn measure_one(&self, contestant: &Contestant, trial: Trial) -> Result<Outcome> {
         match trial {
             Trial::Load(load) => scenario::run_against(contestant, &self.cores_of(contestant), load),
-            Trial::Idle(clients) => {
+            Trial::Idle(clients, prelude) => {
                 let plan = Plan {
                     clients,
                     per_process: IDLE_PER_PROCESS,
                     server_cores: self.cores_of(contestant),
                     swarm_cores: self.swarm_cores.clone(),
                     settle_s: 1.0,
+                    prelude,
                 };
                 Ok(held(&idle::measure(contestant, &plan)?))
             }

@@ -19,9 +19,10 @@ use serde_json::{Value, json};
 
 use crate::answers;
 use crate::contestants::Contestant;
+use crate::exchange;
 use crate::machine::{Slab, pinned};
 use crate::served::Served;
-use crate::swarm::{Swarm, Target};
+use crate::swarm::{Swarm, Target, Transport};
 
 /// What one idle connection costs.
 #[derive(Clone, Debug)]
@@ -62,6 +63,17 @@ pub struct Plan {
     pub swarm_cores: String,
     /// Quiet seconds before the figures are read.
     pub settle_s: f64,
+    /// What the clients do before they fall silent.
+    pub prelude: Prelude,
+}
+
+/// What clients do before they fall silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prelude {
+    /// Nothing but joining.
+    Silence,
+    /// Each says and hears a message, compressed if that was agreed.
+    Exchange,
 }
 
 /// Starts the server, lets other processes (this program with `hold`) connect, and reads the growth.
@@ -73,7 +85,7 @@ pub fn measure(contestant: &Contestant, plan: &Plan) -> Result<Cost> {
     let ends = Ends::measure(PAIRS)?;
     let served = contestant.start(&plan.server_cores)?;
     answers::check(&served, contestant.transport)?;
-    let mut holders = Holder::start_all(served.address(), plan)?;
+    let mut holders = Holder::start_all(served.address(), contestant.transport, plan)?;
     let (slab_before, user_before) = (Slab::settled(), resident(&served));
     for holder in &mut holders {
         holder.connect()?;
@@ -114,6 +126,12 @@ pub struct Hold {
     /// Where loopback source addresses begin
     #[arg(long)]
     source_offset: u8,
+    /// Compression is offered, and must be agreed to
+    #[arg(long)]
+    deflate: bool,
+    /// Each client says and hears a message
+    #[arg(long)]
+    exchange: bool,
 }
 
 /// The holding process: waits for a line, connects, says so, and keeps the connections (answering pings)
@@ -121,12 +139,16 @@ pub struct Hold {
 ///
 /// # Errors
 /// When a client does not join, or is lost later.
-pub fn hold(Hold { address, clients, source_offset }: Hold) -> Result<()> {
-    let target = Target { source_offset, ..Target::new(address, clients) };
+pub fn hold(Hold { address, clients, source_offset, deflate, exchange }: Hold) -> Result<()> {
+    let transport = if deflate { Transport::Deflate } else { Transport::WebSocket };
+    let target = Target { source_offset, transport, ..Target::new(address, clients) };
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     let mut swarm = Swarm::on_epoll()?;
     swarm.connect(target)?;
+    if exchange {
+        exchange::exchange(&mut swarm, transport)?;
+    }
     println!("held");
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -200,25 +222,34 @@ struct Holder {
 }
 
 impl Holder {
-    fn start_all(address: SocketAddr, plan: &Plan) -> Result<Vec<Holder>> {
+    fn start_all(address: SocketAddr, transport: Transport, plan: &Plan) -> Result<Vec<Holder>> {
         let mut holders = Vec::new();
         let mut left = plan.clients;
         while left > 0 {
             let clients = left.min(plan.per_process);
-            holders.push(Holder::start(address, clients, holders.len(), plan)?);
+            holders.push(Holder::start(address, transport, clients, holders.len(), plan)?);
             left -= clients;
         }
         Ok(holders)
     }
 
-    fn start(address: SocketAddr, clients: usize, index: usize, plan: &Plan) -> Result<Holder> {
+    fn start(
+        address: SocketAddr,
+        transport: Transport,
+        clients: usize,
+        index: usize,
+        plan: &Plan,
+    ) -> Result<Holder> {
         let program = std::env::current_exe().context("where is this program?")?;
         let offset = (index * SOURCES_PER_HOLDER).to_string();
         let (program, address, clients) =
             (program.to_string_lossy(), address.to_string(), clients.to_string());
         let command =
             [&program, "hold", "--address", &address, "--clients", &clients, "--source-offset", &offset];
-        let mut child = pinned(&plan.swarm_cores, &command.map(str::to_owned))
+        let mut command = command.map(str::to_owned).to_vec();
+        command.extend((transport == Transport::Deflate).then(|| "--deflate".to_owned()));
+        command.extend((plan.prelude == Prelude::Exchange).then(|| "--exchange".to_owned()));
+        let mut child = pinned(&plan.swarm_cores, &command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

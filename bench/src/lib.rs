@@ -11,7 +11,7 @@
 //! - [`served`]: a server under measurement, started or only pointed at;
 //! - [`answers`]: does it answer rightly, before anybody measures how fast;
 //! - [`scenario`]: one run of one load, giving an [`outcome::Outcome`]; [`idle`]: what a connection costs that
-//!   says nothing;
+//!   says nothing, or has said and heard one message;
 //! - [`options`]: what the programs share on their command lines;
 //! - [`contestants`]: the names a comparison knows, and how each is built and started;
 //! - [`plan`]: the chapters of the comparison, the question of each, and who takes part;
@@ -19,7 +19,8 @@
 //!   its [`provenance`]; [`table`],
 //!   [`plot`], [`readme`] and [`numbers`]: how people read them.
 //!
-//! And [`paths`]: the engine's two paths without a kernel, for counting instructions.
+//! And [`paths`]: the engine's two paths without a kernel, for counting instructions; [`profile`]: where the server's
+//! time goes, load by load.
 //!
 //! # The measured app
 //!
@@ -33,6 +34,7 @@
 pub mod answers;
 pub mod comparison;
 pub mod contestants;
+mod exchange;
 pub mod floor;
 pub mod goals;
 pub mod idle;
@@ -45,6 +47,7 @@ pub mod paths;
 pub mod payload;
 pub mod plan;
 pub mod plot;
+pub mod profile;
 pub mod prose;
 pub mod provenance;
 pub mod readme;

@@ -96,10 +96,10 @@ impl Outcome {
         self.server_cpu_s.filter(|_| self.count > 0).map(|cpu| cpu * 1e6 / self.count as f64)
     }
 
-    /// Units per second of wall time.
+    /// Units per second of wall time; `None` where memory was asked for, not time.
     #[must_use]
-    pub fn rate(&self) -> f64 {
-        self.count as f64 / self.wall_s.max(f64::EPSILON)
+    pub fn rate(&self) -> Option<f64> {
+        (self.wall_s > 0.0).then(|| self.count as f64 / self.wall_s)
     }
 
     /// Share of the time the server was on a CPU (above 1: on several).
@@ -138,7 +138,7 @@ impl Outcome {
         json!({
             "name": self.name, "scenario": self.scenario, "clients": self.clients, "bytes": self.bytes,
             "verdict": self.verdict().name(), "unit": self.unit.name(),
-            "cpu_us": self.cpu_us().map(rounded), "rate_per_s": rounded(self.rate()),
+            "cpu_us": self.cpu_us().map(rounded), "rate_per_s": self.rate().map(rounded),
             "count": self.count, "wall_s": rounded(self.wall_s),
             "p50_us": rounded(self.p50_us), "p99_us": rounded(self.p99_us),
             "server_busy": self.server_busy().map(rounded), "swarm_busy": rounded(self.swarm_busy()),
@@ -173,10 +173,10 @@ impl fmt::Display for Outcome {
         writeln!(f, "  server CPU per {unit:<10} {} us", shown(self.cpu_us(), 3))?;
         writeln!(
             f,
-            "  counted                   {} in {:.2} s = {:.0}/s",
+            "  counted                   {} in {:.2} s = {}/s",
             self.count,
             self.wall_s,
-            self.rate()
+            shown(self.rate(), 0)
         )?;
         writeln!(f, "  latency                   p50 {:.0} us, p99 {:.0} us", self.p50_us, self.p99_us)?;
         writeln!(
@@ -249,9 +249,10 @@ pub(crate) mod tests {
     fn figures_follow_from_the_counts() {
         let outcome = outcome();
         assert_eq!(outcome.cpu_us().map(rounded), Some(10.0));
-        assert_eq!(rounded(outcome.rate()), 500.0);
         assert_eq!(outcome.verdict(), Verdict::Valid);
         assert_eq!(outcome.to_json()["verdict"], "valid");
+        assert_eq!(outcome.rate(), Some(500.0));
+        assert_eq!(Outcome { wall_s: 0.0, ..outcome }.rate(), None, "of what took no time there is no rate");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a comparison asks: chapters of one question each, their rows of one load each, and who faces it. It
 //! runs nothing, but it knows how long it will take, so that nobody begins a run that does not end in time.
 
+use crate::idle::Prelude;
 use crate::scenario::{Audience, Content, Load, Work};
 use crate::swarm::Transport;
 
@@ -33,8 +34,8 @@ pub struct Row {
 pub enum Trial {
     /// A load.
     Load(Load),
-    /// So many connections that say nothing.
-    Idle(usize),
+    /// So many connections that say nothing, after a prelude.
+    Idle(usize, Prelude),
 }
 
 /// What of an outcome is compared.
@@ -70,6 +71,7 @@ pub fn chapters(size: Size) -> Vec<Chapter> {
         echo(),
         connect(),
         idle(),
+        windows(),
         churn(),
         storm(),
         cores(),
@@ -226,11 +228,21 @@ fn connect() -> Chapter {
 fn idle() -> Chapter {
     let row = Row {
         title: "10 000 idle clients".to_owned(),
-        trial: Trial::Idle(10_000),
+        trial: Trial::Idle(10_000, Prelude::Silence),
         figure: Figure::Memory,
         names: PEERS_ONE_FLOOR,
     };
     chapter("idle", "How much memory does a client hold that says nothing?", vec![row])
+}
+
+fn windows() -> Chapter {
+    let row = Row {
+        title: "4000 clients, each of which has sent and got a message".to_owned(),
+        trial: Trial::Idle(4000, Prelude::Exchange),
+        figure: Figure::Memory,
+        names: &["ours", "ours-deflate", "node-deflate"],
+    };
+    chapter("windows", "How much memory does compression hold for a client?", vec![row])
 }
 
 fn churn() -> Chapter {
@@ -285,7 +297,8 @@ impl Row {
     pub fn rounds(&self, name: &str, rounds: usize) -> usize {
         let is_slow = name.starts_with("node") || name == "bun";
         let most = match self.trial {
-            Trial::Idle(_) => 2,
+            Trial::Idle(_, Prelude::Silence) => 2,
+            Trial::Idle(_, Prelude::Exchange) => 1,
             Trial::Load(load) if load.content == Content::Json && is_slow => 1,
             Trial::Load(Load { work: Work::Burst { .. }, .. }) if is_slow => 2,
             Trial::Load(Load { work: Work::Churn { .. } | Work::Storm { .. }, .. }) => 3,
@@ -308,7 +321,7 @@ impl Row {
             _ => (0.1, 70.0, 8.0, 0.6),
         };
         match self.trial {
-            Trial::Idle(clients) => start_s + IDLE_FIXED_S + clients as f64 * connect_us / 1e6,
+            Trial::Idle(clients, _) => start_s + IDLE_FIXED_S + clients as f64 * connect_us / 1e6,
             Trial::Load(load) => {
                 let connects = load.clients as f64 * connect_us / 1e6;
                 let polls = if load.transport == Transport::Polling { 2.0 } else { 1.0 };
@@ -324,7 +337,7 @@ impl Row {
     /// The same question of few clients, for a moment.
     fn shrink(&mut self) {
         match &mut self.trial {
-            Trial::Idle(clients) => *clients = 200,
+            Trial::Idle(clients, _) => *clients = 200,
             Trial::Load(load) => {
                 load.clients = load.clients.min(40);
                 load.warmup_s = 0.0;

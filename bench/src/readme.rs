@@ -31,11 +31,11 @@ pub fn numbers(results: &Results) -> String {
         results.rows.iter().filter(|row| !APART.contains(&row.chapter.as_str())).collect();
     let mut text =
         format!("![What each server costs, work by work](bench/{PLOT})\n\n{}\n", provenance(results));
-    text.push_str(&table::overview(&others));
+    text.push_str(&table::overview(&others, results.rounds));
     for (title, chapters, aside) in TABLES {
         let rows = of(chapters);
         if !rows.is_empty() {
-            text.push_str(&format!("\n{title}\n\n{}", table::everybody(&rows, *aside)));
+            text.push_str(&format!("\n{title}\n\n{}", table::everybody(&rows, *aside, results.rounds)));
         }
     }
     text
@@ -46,7 +46,7 @@ fn provenance(results: &Results) -> String {
     let versions: Vec<String> =
         results.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     format!(
-        "Medians of {} alternating rounds, {}: {} cores of {}, {}, Linux {}; {}.\n",
+        "Medians of {} alternating rounds, of fewer where a raised figure says how many, {}: {} cores of {}, {}, Linux {}; {}.\n",
         results.rounds,
         results.date,
         machine("cores"),
@@ -61,7 +61,7 @@ const BEGIN: &str = "<!-- numbers: written by `compare numbers`, from bench/resu
 const END: &str = "<!-- end of numbers -->";
 
 /// Chapters whose contestants are others: each has a table of its own.
-const APART: &[&str] = &["deflate", "runtimes", "ceiling", "cores"];
+const APART: &[&str] = &["deflate", "windows", "runtimes", "ceiling", "cores"];
 
 type Table = (&'static str, &'static [&'static str], Aside);
 
@@ -71,6 +71,12 @@ const TABLES: &[Table] = &[
          (`-deflate` compresses, `-fresh` without context takeover):",
         &["deflate"],
         Aside::WireBytes,
+    ),
+    (
+        "What compression holds for a client that has sent and got a message: bytes of memory per client, beside the same \
+         without it:",
+        &["windows"],
+        Aside::Nothing,
     ),
     (
         "The kernel alone, and the same fan-out as tasks of a runtime; CPU us per delivery:",

@@ -174,13 +174,14 @@ fn worth(outcomes: &[Outcome]) -> Verdict {
 
 fn medians(outcomes: &[&Outcome]) -> BTreeMap<String, f64> {
     type Value = fn(&Outcome) -> Option<f64>;
+    // Where no time was measured there is no rate, no age, and nobody was busy.
     let values: [(&str, Value); 11] = [
         ("cpu_us", Outcome::cpu_us),
-        ("rate_per_s", |outcome| Some(outcome.rate())),
-        ("p50_us", |outcome| Some(outcome.p50_us)),
-        ("p99_us", |outcome| Some(outcome.p99_us)),
+        ("rate_per_s", Outcome::rate),
+        ("p50_us", |outcome| outcome.rate().map(|_| outcome.p50_us)),
+        ("p99_us", |outcome| outcome.rate().map(|_| outcome.p99_us)),
         ("server_busy", Outcome::server_busy),
-        ("swarm_busy", |outcome| Some(outcome.swarm_busy())),
+        ("swarm_busy", |outcome| outcome.rate().map(|_| outcome.swarm_busy())),
         ("sends_per_frame", |outcome| outcome.sends_per_frame),
         ("wire_bytes", |outcome| outcome.wire_bytes),
         ("connect_s", |outcome| Some(outcome.connect_s)),
@@ -243,6 +244,16 @@ pub(crate) mod tests {
         assert_eq!(cell.median("cpu_us"), Some(20.0));
         let void = CellResult::of("x", "peer", &[of(1.2, 1.9)]);
         assert_eq!((void.verdict.as_str(), void.median("cpu_us")), ("void", None));
+    }
+
+    #[test]
+    fn the_idle_table_had_a_rate_of_a_division_by_no_time() {
+        let idle = Outcome { wall_s: 0.0, server_cpu_s: None, user_bytes: Some(500.0), ..outcome() };
+        let cell = CellResult::of("x", "ours", &[idle]);
+        assert_eq!(cell.median("user_bytes"), Some(500.0));
+        for name in ["rate_per_s", "p50_us", "p99_us", "swarm_busy", "server_busy"] {
+            assert_eq!(cell.median(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +17,16 @@ pub struct Served {
     process: Option<Process>,
     child: Option<Child>,
     counts_sends: bool,
+    watch: Option<Rc<dyn Watch>>,
+}
+
+/// Somebody who is told when the measured part of a run begins and ends.
+pub trait Watch {
+    /// Just before the clocks are read.
+    fn begin(&self);
+
+    /// Just after they were read again.
+    fn end(&self);
 }
 
 /// How to start a server.
@@ -51,7 +62,7 @@ impl Served {
             .with_context(|| format!("could not start {name}"))?;
         let process = Some(Process::new(child.id()));
         let counts_sends = start.counts_sends;
-        let mut served = Served { address, process, child: Some(child), counts_sends };
+        let mut served = Served { address, process, child: Some(child), counts_sends, watch: None };
         served.wait_ready().with_context(|| format!("waiting for {name}"))?;
         Ok(served)
     }
@@ -59,7 +70,7 @@ impl Served {
     /// A server that runs already; without its process id there are no CPU and memory figures.
     #[must_use]
     pub fn at(address: SocketAddr, pid: Option<u32>) -> Served {
-        Served { address, process: pid.map(Process::new), child: None, counts_sends: true }
+        Served { address, process: pid.map(Process::new), child: None, counts_sends: true, watch: None }
     }
 
     /// Where it listens.
@@ -72,6 +83,17 @@ impl Served {
     #[must_use]
     pub fn sends(&self) -> Option<Sends> {
         self.counts_sends.then(|| Sends::ask(self.address))?
+    }
+
+    /// Lets somebody know of the measured part of what follows.
+    pub fn watch(&mut self, watch: Rc<dyn Watch>) {
+        self.watch = Some(watch);
+    }
+
+    /// Who wants to know of the measured part.
+    #[must_use]
+    pub fn watching(&self) -> Option<&dyn Watch> {
+        self.watch.as_deref()
     }
 
     /// Its process, if known.

@@ -41,15 +41,15 @@ pub fn detailed(row: &RowResult) -> String {
     text
 }
 
-/// One line a row: the floor, ours and the peers.
+/// One line a row: the floor, ours and the peers. Who took part in fewer than `rounds` is marked with how many.
 #[must_use]
-pub fn overview(rows: &[&RowResult]) -> String {
+pub fn overview(rows: &[&RowResult], rounds: usize) -> String {
     let mut text = String::from(
         "| work | counted in | floor | **ours** | of the floor | socketioxide | Bun | Node |\n|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
         let shown_cell =
-            |cell: Option<&CellResult>| cell.map_or("".to_owned(), |cell| value(row, cell, digits(row)));
+            |cell: Option<&CellResult>| cell.map_or("".to_owned(), |cell| marked(row, cell, rounds));
         let (floor, ours) = (row.first_of("floor"), row.first_of("ours"));
         let ratio = ours.and_then(|ours| row.value(ours)).zip(floor.and_then(|floor| row.value(floor)));
         let _ = writeln!(
@@ -69,8 +69,9 @@ pub fn overview(rows: &[&RowResult]) -> String {
 }
 
 /// One line a row, a column for everybody who faced any of them; in brackets what else is the question.
+/// Who took part in fewer than `rounds` is marked with how many.
 #[must_use]
-pub fn everybody(rows: &[&RowResult], aside: Aside) -> String {
+pub fn everybody(rows: &[&RowResult], aside: Aside, rounds: usize) -> String {
     let mut names: Vec<&str> = Vec::new();
     for cell in rows.iter().flat_map(|row| &row.cells) {
         if !names.contains(&cell.name.as_str()) {
@@ -84,11 +85,8 @@ pub fn everybody(rows: &[&RowResult], aside: Aside) -> String {
             let cell = row.cells.iter().find(|cell| cell.name == *name);
             let words = cell.and_then(|cell| aside.words(cell));
             let words = words.map_or(String::new(), |words| format!(" ({words})"));
-            let _ = write!(
-                text,
-                " {}{words} |",
-                cell.map_or(String::new(), |cell| value(row, cell, digits(row)))
-            );
+            let _ =
+                write!(text, " {}{words} |", cell.map_or(String::new(), |cell| marked(row, cell, rounds)));
         }
         text.push('\n');
     }
@@ -125,6 +123,15 @@ impl Aside {
             Aside::Rate => Some(format!("{:.0} k/s", cell.median("rate_per_s")? / 1e3)),
             Aside::Nothing => None,
         }
+    }
+}
+
+/// A row's figure of somebody, raised behind it the number of rounds if they were fewer.
+fn marked(row: &RowResult, cell: &CellResult, rounds: usize) -> String {
+    let figure = value(row, cell, digits(row));
+    match cell.runs.len() {
+        fewer if (1..rounds).contains(&fewer) => format!("{figure}<sup>{fewer}</sup>"),
+        _ => figure,
     }
 }
 
@@ -165,7 +172,7 @@ mod tests {
     #[test]
     fn the_overview_has_a_column_for_each_peer_and_says_what_is_void() {
         let results = made();
-        let text = overview(&results.rows.iter().collect::<Vec<_>>());
+        let text = overview(&results.rows.iter().collect::<Vec<_>>(), 5);
         assert!(
             text.contains("| 50 a second | CPU us per delivery | 5.00 | **5.50** | 1.10 |  |  | 11.00 |"),
             "{text}"
@@ -177,14 +184,25 @@ mod tests {
     fn cores_have_their_rate_beside_the_cost() {
         let mut results = made();
         results.rows[0].cells[1].medians.insert("rate_per_s".to_owned(), 215_400.0);
-        let text = everybody(&[&results.rows[0]], Aside::of_chapter("cores"));
+        let text = everybody(&[&results.rows[0]], Aside::of_chapter("cores"), 5);
         assert!(text.contains("| 50 a second | 5.00 | 5.50 (215 k/s) | 11.00 |"), "{text}");
+    }
+
+    #[test]
+    fn five_rounds_were_claimed_of_figures_that_had_two() {
+        let mut results = made();
+        results.rows[0].cells[0].runs = vec![serde_json::Value::Null; 5];
+        results.rows[0].cells[2].runs = vec![serde_json::Value::Null; 2];
+        let rows = [&results.rows[0]];
+        let (short, long) = (overview(&rows, 5), everybody(&rows, Aside::Nothing, 5));
+        assert!(short.contains("| 5.00 | **5.50** | 1.10 |  |  | 11.00<sup>2</sup> |"), "{short}");
+        assert!(long.contains("| 5.00 | 5.50 | 11.00<sup>2</sup> |"), "{long}");
     }
 
     #[test]
     fn everybody_who_faced_a_row_has_a_column() {
         let results = made();
-        let text = everybody(&results.rows.iter().collect::<Vec<_>>(), Aside::WireBytes);
+        let text = everybody(&results.rows.iter().collect::<Vec<_>>(), Aside::WireBytes, 5);
         assert!(text.starts_with("| work | floor-ring | ours | node | socketioxide |"), "{text}");
         assert!(text.contains("| 50 a second | 5.00 (400 B) | 5.50 (400 B) | 11.00 (400 B) |  |"), "{text}");
     }

@@ -11,7 +11,7 @@ pub const PING: u8 = 0x9;
 pub const PONG: u8 = 0xA;
 
 /// The bit of a compressed message in the first byte.
-const RSV1: u8 = 0x40;
+pub const RSV1: u8 = 0x40;
 
 /// The key of the sample handshake of RFC 6455 section 1.3; a fixed key makes the answer a constant.
 pub const SAMPLE_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use socketville_bench::contestants::Contestant;
 use socketville_bench::floor;
-use socketville_bench::idle::{self, Plan};
+use socketville_bench::idle::{self, Plan, Prelude};
 use socketville_bench::machine;
 
 /// Bytes per idle connection: joined to the default namespace, silent but for heartbeats.
@@ -41,6 +41,9 @@ struct Options {
     /// Cores of the clients
     #[arg(long, default_value = "1", value_name = "LIST")]
     swarm_core: String,
+    /// Each client says and hears one message before it falls silent
+    #[arg(long)]
+    exchange: bool,
     /// One line of JSON for each server instead of text
     #[arg(long)]
     json: bool,
@@ -59,6 +62,7 @@ enum Command {
 const EXAMPLES: &str = "Examples:
   idle --clients 20000
   idle --name socketioxide,node,floor-ring --clients 10000
+  idle --name ours,ours-deflate --clients 4000 --exchange
   idle --name floor-ring --clients 50 --seconds 1";
 
 fn main() -> Result<()> {
@@ -78,6 +82,7 @@ fn measure(options: &Options) -> Result<()> {
         server_cores: options.server_cores.clone(),
         swarm_cores: options.swarm_core.clone(),
         settle_s: options.seconds,
+        prelude: if options.exchange { Prelude::Exchange } else { Prelude::Silence },
     };
     let contestants: Vec<Contestant> = match &options.server {
         Some(command) => vec![Contestant::custom(command, command)?],

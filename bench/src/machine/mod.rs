@@ -1,6 +1,6 @@
 //! What the operating system says about a run: who ran where, for how long, with how much memory. It reads
-//! `/proc` and calls `taskset` and `prlimit`; it makes no system call of its own, so that this crate needs no
-//! unsafe code.
+//! `/proc` and calls `taskset` and `prlimit`; its one system call, for CPU time, is the engine's, so that this
+//! crate needs no unsafe code.
 
 mod place;
 mod process;

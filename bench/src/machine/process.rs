@@ -1,5 +1,5 @@
-//! One process seen from outside: CPU time, resident memory, descriptors. Not a sampler: each question reads
-//! `/proc` once.
+//! One process seen from outside: CPU time, resident memory, descriptors. Not a sampler: each question asks the
+//! kernel once.
 
 use std::fs;
 use std::path::PathBuf;
@@ -23,16 +23,10 @@ impl Process {
         self.pid
     }
 
-    /// User and system time of all its present threads, ns, as the scheduler accounts it. A thread that has
-    /// ended is no longer counted; the servers measured here keep theirs.
+    /// User and system time of all its threads, of those too that have ended, ns, as the scheduler accounts it.
     #[must_use]
     pub fn cpu_ns(self) -> Option<u64> {
-        let tasks = fs::read_dir(self.path("task")).ok()?;
-        let times = tasks.flatten().filter_map(|task| {
-            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
-            run_time_ns(&text)
-        });
-        Some(times.sum())
+        socketville_sys::cpu_ns_of(self.pid)
     }
 
     /// Resident memory in bytes: the exact sum of its pages where the kernel gives it, else the rounded
@@ -48,6 +42,12 @@ impl Process {
     #[must_use]
     pub fn descriptors(self) -> Option<usize> {
         Some(fs::read_dir(self.path("fd")).ok()?.count())
+    }
+
+    /// What is mapped where, as the kernel lists it.
+    #[must_use]
+    pub fn mappings(self) -> Option<String> {
+        fs::read_to_string(self.path("maps")).ok()
     }
 
     fn path(self, file: &str) -> PathBuf {

@@ -131,6 +131,9 @@ impl Run {
     /// ends.
     pub(super) fn mark(&self, served: &Served) -> Mark {
         let sends = served.sends();
+        if let Some(watch) = served.watching() {
+            watch.begin();
+        }
         Mark { sends, ..self.clocks(served) }
     }
 
@@ -147,6 +150,9 @@ impl Run {
 
     pub(super) fn span(&self, served: &Served, before: &Mark) -> Span {
         let after = self.clocks(served);
+        if let Some(watch) = served.watching() {
+            watch.end();
+        }
         let sends = before.sends.and_then(|before| Some(served.sends()?.since(before)));
         let server_ns =
             after.server_cpu_ns.zip(before.server_cpu_ns).map(|(after, before)| after.saturating_sub(before));

@@ -133,13 +133,26 @@ impl Swarm {
     /// # Errors
     /// When the client is not there any more.
     pub fn send_texts<T: AsRef<str>>(&mut self, client: usize, texts: impl Iterator<Item = T>) -> Result<()> {
+        self.present(client)?;
+        self.say(client, |frames| {
+            texts.for_each(|text| wire::write_masked(wire::TEXT, text.as_ref().as_bytes(), frames));
+        });
+        Ok(())
+    }
+
+    /// Emits one text frame whose payload is compressed already.
+    ///
+    /// # Errors
+    /// When the client is not there any more.
+    pub fn send_deflated(&mut self, client: usize, closed: &[u8]) -> Result<()> {
+        self.present(client)?;
+        self.send(client, wire::TEXT | wire::RSV1, closed);
+        Ok(())
+    }
+
+    fn present(&self, client: usize) -> Result<()> {
         match self.clients.get(client) {
-            Some(there) if there.phase != Phase::Gone => {
-                self.outbox.say(client, there.token, |frames| {
-                    texts.for_each(|text| wire::write_masked(wire::TEXT, text.as_ref().as_bytes(), frames));
-                });
-                Ok(())
-            }
+            Some(client) if client.phase != Phase::Gone => Ok(()),
             _ => bail!("client {client} is gone: {}", self.fault()),
         }
     }

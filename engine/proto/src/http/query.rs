@@ -7,20 +7,32 @@ use std::borrow::Cow;
 
 /// The value of the first parameter called `key`, decoded.
 pub(super) fn value<'a>(query: &'a str, key: &str) -> Option<Cow<'a, str>> {
-    query
-        .split('&')
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .find(|(name, _)| !name.is_empty() && decode(name) == key)
-        .map(|(_, value)| decode(value))
+    pairs(query).find(|(name, _)| !name.is_empty() && decode(name) == key).map(|(_, value)| decode(value))
 }
 
 /// All parameters of a query string in their order, decoded; those without a name are left out.
 pub fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    query
-        .split('&')
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .filter(|(name, _)| !name.is_empty())
-        .map(|(name, value)| (decode(name), decode(value)))
+    pairs(query).filter(|(name, _)| !name.is_empty()).map(|(name, value)| (decode(name), decode(value)))
+}
+
+/// Names and values as they stand. Cut at bytes and not at characters: the pieces are a few letters long, and looking
+/// for characters in them took 1 % of what a delivery to a polling client costs.
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = Some(query);
+    std::iter::from_fn(move || {
+        let (pair, after) = cut(rest?, b'&');
+        rest = after;
+        let (name, value) = cut(pair, b'=');
+        Some((name, value.unwrap_or_default()))
+    })
+}
+
+/// What precedes the first such byte, which is ASCII, and what follows it.
+fn cut(text: &str, at: u8) -> (&str, Option<&str>) {
+    match text.bytes().position(|byte| byte == at) {
+        Some(place) => (text.get(..place).unwrap_or_default(), text.get(place + 1..)),
+        None => (text, None),
+    }
 }
 
 /// Percent- and plus-decodes `text`. A percent sign without two hexadecimal digits stands for itself; bytes
@@ -71,6 +83,16 @@ mod tests {
         assert_eq!(value(query, "eio"), None);
         assert_eq!(value(query, ""), None);
         assert_eq!(value("", "EIO"), None);
+    }
+
+    #[test]
+    fn pairs_are_cut_as_the_library_cuts_them() {
+        let naive = |query: &'static str| -> Vec<(&str, &str)> {
+            query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect()
+        };
+        for query in ["", "&", "=", "a", "a=", "=b", "a=b=c&é=ü&&x", "a=1&b=2&", "é&=&=é"] {
+            assert_eq!(pairs(query).collect::<Vec<_>>(), naive(query), "{query}");
+        }
     }
 
     #[test]
