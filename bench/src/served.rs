@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::machine::{Process, pinned};
+use crate::apart::Home;
+use crate::machine::{Process, core_numbers, idle_ns, pinned};
 use crate::metrics::Sends;
 
 /// A server that accepts connections.
@@ -16,6 +17,8 @@ pub struct Served {
     process: Option<Process>,
     child: Option<Child>,
     counts_sends: bool,
+    /// The cores that it was started on.
+    cores: Option<String>,
 }
 
 /// How to start a server.
@@ -23,7 +26,7 @@ pub struct Served {
 pub struct Start {
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// What it is told beside `PORT` and `CORES`.
+    /// What it is told beside `BIND`, `PORT` and `CORES`.
     pub environment: Vec<(&'static str, String)>,
     /// The cores it may use, as taskset has it: `0`, `0-1`.
     pub cores: String,
@@ -31,17 +34,23 @@ pub struct Start {
     pub cores_count: usize,
     /// Whether it may be asked for its counters.
     pub counts_sends: bool,
+    /// Where it lives, if not on loopback.
+    pub home: Option<Home>,
 }
 
 impl Served {
-    /// Starts a server on a free port of 127.0.0.1 and waits until it accepts a connection.
+    /// Starts a server on a free port of 127.0.0.1, or of its home, and waits until it accepts a connection.
     ///
     /// # Errors
     /// When it cannot be started, ends at once, or accepts nothing for 15 seconds.
     pub fn start(start: &Start) -> Result<Served> {
-        let address = free_address()?;
+        let (address, command) = match &start.home {
+            None => (free_address()?, start.command.clone()),
+            Some(home) => (home.next_address(), home.command(&start.command)),
+        };
         let name = start.command.join(" ");
-        let child = pinned(&start.cores, &start.command)
+        let child = pinned(&start.cores, &command)
+            .env("BIND", address.ip().to_string())
             .env("PORT", address.port().to_string())
             .env("CORES", start.cores_count.to_string())
             .envs(start.environment.iter().map(|(name, value)| (*name, value)))
@@ -51,7 +60,8 @@ impl Served {
             .with_context(|| format!("could not start {name}"))?;
         let process = Some(Process::new(child.id()));
         let counts_sends = start.counts_sends;
-        let mut served = Served { address, process, child: Some(child), counts_sends };
+        let cores = Some(start.cores.clone());
+        let mut served = Served { address, process, child: Some(child), counts_sends, cores };
         served.wait_ready().with_context(|| format!("waiting for {name}"))?;
         Ok(served)
     }
@@ -59,7 +69,7 @@ impl Served {
     /// A server that runs already; without its process id there are no CPU and memory figures.
     #[must_use]
     pub fn at(address: SocketAddr, pid: Option<u32>) -> Served {
-        Served { address, process: pid.map(Process::new), child: None, counts_sends: true }
+        Served { address, process: pid.map(Process::new), child: None, counts_sends: true, cores: None }
     }
 
     /// Where it listens.
@@ -72,6 +82,18 @@ impl Served {
     #[must_use]
     pub fn sends(&self) -> Option<Sends> {
         self.counts_sends.then(|| Sends::ask(self.address))?
+    }
+
+    /// How long its cores were idle since the machine started; `None` if it was started elsewhere.
+    #[must_use]
+    pub fn core_idle_ns(&self) -> Option<u64> {
+        idle_ns(self.cores.as_deref()?)
+    }
+
+    /// How many cores it was started on; 0 if it was started elsewhere.
+    #[must_use]
+    pub fn cores_count(&self) -> usize {
+        self.cores.as_deref().and_then(core_numbers).map_or(0, |cores| cores.len())
     }
 
     /// Its process, if known.
@@ -130,6 +152,7 @@ mod tests {
             cores: "0".to_owned(),
             cores_count: 1,
             counts_sends: false,
+            home: None,
         };
         let error = Served::start(&start).err().expect("no server");
         assert!(format!("{error:#}").contains("it ended with"), "{error:#}");

@@ -9,13 +9,14 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
+use socketville_bench::apart::{self, Within};
 use socketville_bench::comparison::Comparison;
 use socketville_bench::contestants::bench_folder;
 use socketville_bench::floor;
 use socketville_bench::idle;
 use socketville_bench::machine;
 use socketville_bench::numbers::{self, Numbers};
-use socketville_bench::plan::{self, Chapter, Size};
+use socketville_bench::plan::{self, Chapter, Place, Size};
 use socketville_bench::provenance;
 use socketville_bench::readme;
 use socketville_bench::results::{Results, RowResult};
@@ -68,6 +69,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Be the swarm in a network namespace (what this program starts by itself)
+    #[command(hide = true)]
+    Within(Within),
     /// Hold connections (what this program starts by itself)
     #[command(hide = true)]
     Hold(idle::Hold),
@@ -84,6 +88,7 @@ fn main() -> Result<ExitCode> {
     let options = Options::parse();
     match options.command {
         Some(Command::Serve(serve)) => floor::serve(serve).map(|()| ExitCode::SUCCESS),
+        Some(Command::Within(within)) => apart::within(&within).map(|()| ExitCode::SUCCESS),
         Some(Command::Hold(hold)) => idle::hold(hold).map(|()| ExitCode::SUCCESS),
         Some(Command::Numbers { check }) => {
             let is_current = numbers::make(if check { Numbers::Check } else { Numbers::Write })?;
@@ -109,7 +114,7 @@ fn compare(options: &Options) -> Result<ExitCode> {
     eprintln!("asking everybody whether they answer rightly");
     comparison.check_answers()?;
     let mut keep = Keep::new(options, rounds)?;
-    let is_correct = measure(&comparison, &chapters, &mut keep)?;
+    let is_correct = measure(options, &comparison, &chapters, &mut keep)?;
     Ok(if is_correct { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -134,18 +139,50 @@ fn announce(chapters: &[Chapter], rounds: usize) {
 }
 
 /// Measures row by row, and says whether everybody was correct.
-fn measure(comparison: &Comparison, chapters: &[Chapter], keep: &mut Keep) -> Result<bool> {
+fn measure(
+    options: &Options,
+    comparison: &Comparison,
+    chapters: &[Chapter],
+    keep: &mut Keep,
+) -> Result<bool> {
     let (started, mut is_correct) = (Instant::now(), true);
     for chapter in chapters {
+        if chapter.place == Place::Apart {
+            eprintln!("\n[{:.0} s] {}", started.elapsed().as_secs_f64(), chapter.name);
+            is_correct &= measure_apart(&within(options, chapter, comparison.rounds), keep);
+            continue;
+        }
         for row in &chapter.rows {
             eprintln!("\n[{:.0} s] {}: {}", started.elapsed().as_secs_f64(), chapter.name, row.title);
-            let result = comparison.measure(chapter, row);
-            println!("{}", table::detailed(&result));
-            is_correct &= result.cells.iter().all(|cell| cell.verdict != "failed");
-            keep.row(result)?;
+            is_correct &= keep.row(comparison.measure(chapter, row))?;
         }
     }
     Ok(is_correct)
+}
+
+/// A machine that has no namespaces for us has everything else: the chapter is left out, and says so.
+fn measure_apart(within: &Within, keep: &mut Keep) -> bool {
+    let mut is_correct = true;
+    let measured = apart::measure(within, |row| {
+        is_correct &= keep.row(row)?;
+        Ok(())
+    });
+    if let Err(error) = measured {
+        eprintln!("{} is left out: {error:#}. It needs Linux, root, and `ip` of iproute2", within.chapter);
+    }
+    is_correct
+}
+
+fn within(options: &Options, chapter: &Chapter, rounds: usize) -> Within {
+    Within {
+        maker: std::process::id(),
+        chapter: chapter.name.to_owned(),
+        servers: options.servers.clone(),
+        rounds,
+        smoke: options.smoke,
+        server_cores: options.server_cores.clone(),
+        swarm_core: options.swarm_core.clone(),
+    }
 }
 
 /// Where results go, row by row: what was measured is not lost with what was not.
@@ -167,11 +204,14 @@ impl Keep {
         Ok(Keep { path, results: Results { rounds, ..provenance::results(before) } })
     }
 
-    fn row(&mut self, row: RowResult) -> Result<()> {
+    /// Shows and keeps a row, and says whether everybody in it was correct.
+    fn row(&mut self, row: RowResult) -> Result<bool> {
+        println!("{}", table::detailed(&row));
+        let is_correct = row.cells.iter().all(|cell| cell.verdict != "failed");
         self.results.replace_rows(vec![row]);
-        match &self.path {
-            Some(path) => self.results.write(path),
-            None => Ok(()),
+        if let Some(path) = &self.path {
+            self.results.write(path)?;
         }
+        Ok(is_correct)
     }
 }

@@ -2,10 +2,12 @@
 //! `/proc` and calls `taskset` and `prlimit`; it makes no system call of its own, so that this crate needs no
 //! unsafe code.
 
+mod core;
 mod place;
 mod process;
 mod slab;
 
+pub use core::{core_numbers, idle_ns};
 pub use place::{pin_self, pinned, raise_descriptor_limit};
 pub use process::{Process, own_thread_cpu_ns};
 pub use slab::{Cache, Growth, Slab};

@@ -28,6 +28,7 @@ pub(super) struct Mark {
     delivered: u64,
     received_bytes: u64,
     server_cpu_ns: Option<u64>,
+    core_idle_ns: Option<u64>,
     swarm_cpu_ns: u64,
     sends: Option<Sends>,
 }
@@ -38,6 +39,7 @@ pub(super) struct Span {
     pub(super) wall_s: f64,
     received_bytes: u64,
     server_cpu_s: Option<f64>,
+    core_busy_s: Option<f64>,
     swarm_cpu_s: f64,
     sends_per_frame: Option<f64>,
     user_bytes: Option<f64>,
@@ -114,6 +116,7 @@ impl Run {
             delivered: self.checker.delivered(),
             received_bytes: self.swarm.received_bytes(),
             server_cpu_ns: served.process().and_then(|process| process.cpu_ns()),
+            core_idle_ns: served.core_idle_ns(),
             swarm_cpu_ns: own_thread_cpu_ns(),
             sends: None,
             at: Instant::now(),
@@ -125,9 +128,13 @@ impl Run {
         let sends = before.sends.and_then(|before| served.sends()?.per_frame_since(before));
         let server_ns =
             after.server_cpu_ns.zip(before.server_cpu_ns).map(|(after, before)| after.saturating_sub(before));
+        let wall_s = after.at.duration_since(before.at).as_secs_f64();
+        let idle_ns = after.core_idle_ns.zip(before.core_idle_ns);
+        let idle_s = idle_ns.map(|(after, before)| after.saturating_sub(before) as f64 / 1e9);
         Span {
             deliveries: after.delivered - before.delivered,
-            wall_s: after.at.duration_since(before.at).as_secs_f64(),
+            wall_s,
+            core_busy_s: idle_s.map(|idle_s| (wall_s * served.cores_count() as f64 - idle_s).max(0.0)),
             received_bytes: after.received_bytes - before.received_bytes,
             server_cpu_s: server_ns.map(|ns| ns as f64 / 1e9),
             swarm_cpu_s: after.swarm_cpu_ns.saturating_sub(before.swarm_cpu_ns) as f64 / 1e9,
@@ -154,6 +161,7 @@ impl Run {
             count: span.deliveries,
             wall_s: span.wall_s,
             server_cpu_s: span.server_cpu_s,
+            core_busy_s: span.core_busy_s,
             swarm_cpu_s: span.swarm_cpu_s,
             p50_us: quantile_us(0.5),
             p99_us: quantile_us(0.99),
