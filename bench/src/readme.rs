@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 
 use crate::results::{Results, RowResult};
-use crate::table::{self, WireBytes};
+use crate::table::{self, Beside};
 
 /// Where the results lie, below bench/.
 pub const RESULTS: &str = "results/comparison.json";
@@ -32,10 +32,10 @@ pub fn numbers(results: &Results) -> String {
     let mut text =
         format!("![What each server costs, work by work](bench/{PLOT})\n\n{}\n", provenance(results));
     text.push_str(&table::overview(&others));
-    for (title, chapters, wire) in TABLES {
+    for (title, chapters, beside) in TABLES {
         let rows = of(chapters);
         if !rows.is_empty() {
-            text.push_str(&format!("\n{title}\n\n{}", table::everybody(&rows, *wire)));
+            text.push_str(&format!("\n{title}\n\n{}", table::everybody(&rows, *beside)));
         }
     }
     text
@@ -61,21 +61,27 @@ const BEGIN: &str = "<!-- numbers: written by `compare numbers`, from bench/resu
 const END: &str = "<!-- end of numbers -->";
 
 /// Chapters whose contestants are others: each has a table of its own.
-const APART: &[&str] = &["deflate", "runtimes", "ceiling"];
+const APART: &[&str] = &["deflate", "runtimes", "ceiling", "apart"];
 
-type Table = (&'static str, &'static [&'static str], WireBytes);
+type Table = (&'static str, &'static [&'static str], Beside);
 
 const TABLES: &[Table] = &[
     (
         "permessage-deflate, every event different; CPU us per delivery, in brackets bytes on the wire \
          (`-deflate` compresses, `-fresh` without context takeover):",
         &["deflate"],
-        WireBytes::Shown,
+        Beside::WireBytes,
     ),
     (
         "The kernel alone, and the same fan-out as tasks of a runtime; CPU us per delivery:",
         &["ceiling", "runtimes"],
-        WireBytes::Left,
+        Beside::Nothing,
+    ),
+    (
+        "Server and swarm in network namespaces, receiving steered to the core of who receives; CPU us per delivery, in \
+         brackets the busy time of the server's core:",
+        &["apart"],
+        Beside::CoreTime,
     ),
 ];
 

@@ -19,6 +19,7 @@ pub struct Served {
     counts_sends: bool,
     /// The cores that it was started on.
     cores: Option<String>,
+    is_apart: bool,
 }
 
 /// How to start a server.
@@ -60,8 +61,8 @@ impl Served {
             .with_context(|| format!("could not start {name}"))?;
         let process = Some(Process::new(child.id()));
         let counts_sends = start.counts_sends;
-        let cores = Some(start.cores.clone());
-        let mut served = Served { address, process, child: Some(child), counts_sends, cores };
+        let (cores, is_apart) = (Some(start.cores.clone()), start.home.is_some());
+        let mut served = Served { address, process, child: Some(child), counts_sends, cores, is_apart };
         served.wait_ready().with_context(|| format!("waiting for {name}"))?;
         Ok(served)
     }
@@ -69,7 +70,14 @@ impl Served {
     /// A server that runs already; without its process id there are no CPU and memory figures.
     #[must_use]
     pub fn at(address: SocketAddr, pid: Option<u32>) -> Served {
-        Served { address, process: pid.map(Process::new), child: None, counts_sends: true, cores: None }
+        Served {
+            address,
+            process: pid.map(Process::new),
+            child: None,
+            counts_sends: true,
+            cores: None,
+            is_apart: false,
+        }
     }
 
     /// Where it listens.
@@ -94,6 +102,12 @@ impl Served {
     #[must_use]
     pub fn cores_count(&self) -> usize {
         self.cores.as_deref().and_then(core_numbers).map_or(0, |cores| cores.len())
+    }
+
+    /// Whether receiving is done on the core of who receives, so that the swarm's core does more than the swarm.
+    #[must_use]
+    pub fn is_apart(&self) -> bool {
+        self.is_apart
     }
 
     /// Its process, if known.

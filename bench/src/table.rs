@@ -72,10 +72,9 @@ pub fn overview(rows: &[&RowResult]) -> String {
     text
 }
 
-/// One line a row, a column for everybody who faced any of them; in brackets bytes on the wire where they
-/// are the question.
+/// One line a row, a column for everybody who faced any of them; in brackets what else is the question.
 #[must_use]
-pub fn everybody(rows: &[&RowResult], with_wire: WireBytes) -> String {
+pub fn everybody(rows: &[&RowResult], beside: Beside) -> String {
     let mut names: Vec<&str> = Vec::new();
     for cell in rows.iter().flat_map(|row| &row.cells) {
         if !names.contains(&cell.name.as_str()) {
@@ -87,24 +86,36 @@ pub fn everybody(rows: &[&RowResult], with_wire: WireBytes) -> String {
         let _ = write!(text, "| {} |", row.title);
         for name in &names {
             let cell = row.cells.iter().find(|cell| cell.name == *name);
-            let wire =
-                cell.and_then(|cell| cell.median("wire_bytes")).filter(|_| with_wire == WireBytes::Shown);
-            let wire = wire.map_or(String::new(), |bytes| format!(" ({bytes:.0} B)"));
-            let _ =
-                write!(text, " {}{wire} |", cell.map_or(String::new(), |cell| value(row, cell, digits(row))));
+            let beside = cell.map_or(String::new(), |cell| in_brackets(cell, beside));
+            let _ = write!(
+                text,
+                " {}{beside} |",
+                cell.map_or(String::new(), |cell| value(row, cell, digits(row)))
+            );
         }
         text.push('\n');
     }
     text
 }
 
-/// Whether a table says how many bytes came.
+/// What a table says beside its figures, in brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WireBytes {
-    /// In brackets.
-    Shown,
-    /// No.
-    Left,
+pub enum Beside {
+    /// Bytes on the wire.
+    WireBytes,
+    /// The busy time of the server's cores, us per unit.
+    CoreTime,
+    /// Nothing.
+    Nothing,
+}
+
+fn in_brackets(cell: &CellResult, beside: Beside) -> String {
+    let shown = match beside {
+        Beside::WireBytes => cell.median("wire_bytes").map(|bytes| format!(" ({bytes:.0} B)")),
+        Beside::CoreTime => cell.median("core_us").map(|us| format!(" ({us:.2})")),
+        Beside::Nothing => None,
+    };
+    shown.unwrap_or_default()
 }
 
 /// A row's figure of somebody, or why there is none.
@@ -155,7 +166,7 @@ mod tests {
     #[test]
     fn everybody_who_faced_a_row_has_a_column() {
         let results = made();
-        let text = everybody(&results.rows.iter().collect::<Vec<_>>(), WireBytes::Shown);
+        let text = everybody(&results.rows.iter().collect::<Vec<_>>(), Beside::WireBytes);
         assert!(text.starts_with("| work | floor-ring | ours | node | socketioxide |"), "{text}");
         assert!(text.contains("| 50 a second | 5.00 (400 B) | 5.50 (400 B) | 11.00 (400 B) |  |"), "{text}");
     }

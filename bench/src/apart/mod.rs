@@ -139,10 +139,12 @@ impl Within {
 
 /// A row with the proof of steering; without one it has no figures.
 fn proven(row: RowResult, traffic: Traffic) -> RowResult {
-    let note = Some(traffic.to_string());
     if traffic.is_steered() {
-        return RowResult { note, ..row };
+        return RowResult { note: Some(traffic.to_string()), ..row };
     }
+    let note = Some(format!(
+        "VOID: that receiving was steered is not proven (is somebody else busy here?): {traffic}"
+    ));
     RowResult { note, cells: row.cells.into_iter().map(CellResult::voided).collect(), ..row }
 }
 
@@ -176,8 +178,10 @@ mod tests {
 
     #[test]
     fn a_row_without_a_proof_of_steering_has_no_figures() {
-        let row = proven(made().rows[0].clone(), Traffic::default());
-        assert!(row.cells.iter().all(|cell| cell.verdict == "valid"), "nothing strayed");
-        assert!(row.note.is_some());
+        let row = |strays| proven(made().rows[0].clone(), Traffic::of_swarm(100, strays));
+        assert!(row(0).cells.iter().all(|cell| cell.verdict == "valid" && !cell.medians.is_empty()));
+        let void = row(50);
+        assert!(void.cells.iter().all(|cell| cell.verdict == "void" && cell.medians.is_empty()));
+        assert!(void.note.is_some_and(|note| note.contains("VOID")));
     }
 }

@@ -74,6 +74,15 @@ impl Traffic {
     }
 }
 
+#[cfg(test)]
+impl Traffic {
+    /// So many packets to the swarm, of which so many were processed on the server's cores.
+    pub(super) fn of_swarm(to_swarm: u64, strays: u32) -> Traffic {
+        let server_cores = Softnet { processed: strays, ..Softnet::default() };
+        Traffic { to_swarm, server_cores, ..Traffic::default() }
+    }
+}
+
 impl Softnet {
     /// The sum over some cores; `None` if one is not there.
     fn of(softnet: &str, cores: &[usize]) -> Option<Softnet> {

@@ -11,6 +11,14 @@ pub fn idle_ns(cores: &str) -> Option<u64> {
     cores.into_iter().map(|core| idle_ticks(&stat, core)).sum::<Option<u64>>().map(|ticks| ticks * TICK_NS)
 }
 
+/// The cores that the calling thread may run on, as a list.
+#[must_use]
+pub fn own_cores() -> Option<String> {
+    let status = fs::read_to_string("/proc/thread-self/status").ok()?;
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    Some(list.trim().to_owned())
+}
+
 /// The cores that a list names; `None` if it is no list.
 #[must_use]
 pub fn core_numbers(cores: &str) -> Option<Vec<usize>> {
@@ -47,6 +55,11 @@ mod tests {
         assert_eq!(idle_ticks(STAT, 1), Some(9));
         assert_eq!(idle_ticks(STAT, 10), Some(14));
         assert_eq!(idle_ticks(STAT, 2), None);
+    }
+
+    #[test]
+    fn this_thread_may_run_somewhere() {
+        assert!(own_cores().and_then(|list| core_numbers(&list)).is_some_and(|cores| !cores.is_empty()));
     }
 
     #[test]

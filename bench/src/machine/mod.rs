@@ -7,7 +7,7 @@ mod place;
 mod process;
 mod slab;
 
-pub use core::{core_numbers, idle_ns};
+pub use core::{core_numbers, idle_ns, own_cores};
 pub use place::{pin_self, pinned, raise_descriptor_limit};
 pub use process::{Process, own_thread_cpu_ns};
 pub use slab::{Cache, Growth, Slab};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::{Audience, Load};
-use crate::machine::own_thread_cpu_ns;
+use crate::machine::{idle_ns, own_cores, own_thread_cpu_ns};
 use crate::metrics::Sends;
 use crate::outcome::{Outcome, Unit};
 use crate::served::Served;
@@ -30,6 +30,7 @@ pub(super) struct Mark {
     server_cpu_ns: Option<u64>,
     core_idle_ns: Option<u64>,
     swarm_cpu_ns: u64,
+    swarm_idle_ns: Option<u64>,
     sends: Option<Sends>,
 }
 
@@ -118,6 +119,7 @@ impl Run {
             server_cpu_ns: served.process().and_then(|process| process.cpu_ns()),
             core_idle_ns: served.core_idle_ns(),
             swarm_cpu_ns: own_thread_cpu_ns(),
+            swarm_idle_ns: served.is_apart().then(|| idle_ns(&own_cores()?)).flatten(),
             sends: None,
             at: Instant::now(),
         }
@@ -129,15 +131,20 @@ impl Run {
         let server_ns =
             after.server_cpu_ns.zip(before.server_cpu_ns).map(|(after, before)| after.saturating_sub(before));
         let wall_s = after.at.duration_since(before.at).as_secs_f64();
-        let idle_ns = after.core_idle_ns.zip(before.core_idle_ns);
-        let idle_s = idle_ns.map(|(after, before)| after.saturating_sub(before) as f64 / 1e9);
+        let busy_s = |after: Option<u64>, before: Option<u64>, cores: usize| {
+            let idle_s = after?.saturating_sub(before?) as f64 / 1e9;
+            Some((wall_s * cores as f64 - idle_s).max(0.0))
+        };
+        let swarm_s = after.swarm_cpu_ns.saturating_sub(before.swarm_cpu_ns) as f64 / 1e9;
+        let swarm_core_s = busy_s(after.swarm_idle_ns, before.swarm_idle_ns, 1);
         Span {
             deliveries: after.delivered - before.delivered,
             wall_s,
-            core_busy_s: idle_s.map(|idle_s| (wall_s * served.cores_count() as f64 - idle_s).max(0.0)),
+            core_busy_s: busy_s(after.core_idle_ns, before.core_idle_ns, served.cores_count()),
             received_bytes: after.received_bytes - before.received_bytes,
             server_cpu_s: server_ns.map(|ns| ns as f64 / 1e9),
-            swarm_cpu_s: after.swarm_cpu_ns.saturating_sub(before.swarm_cpu_ns) as f64 / 1e9,
+            // Where the swarm's core receives for it, what that takes is not all charged to the swarm.
+            swarm_cpu_s: swarm_core_s.map_or(swarm_s, |core_s| core_s.max(swarm_s)),
             sends_per_frame: sends,
             user_bytes: resident(served)
                 .zip(self.resident)
