@@ -22,7 +22,8 @@ pub struct Chapter {
 pub enum Place {
     /// On loopback.
     Loopback,
-    /// In network namespaces of their own: see [`crate::apart`].
+    /// In network namespaces of their own: see [`crate::apart`]. It needs root and takes its time, so such a chapter is
+    /// measured when it is named, and is no part of the whole.
     Apart,
 }
 
@@ -408,7 +409,8 @@ mod tests {
         for chapter in &chapters {
             println!("{:<10} {:>4.0} s", chapter.name, chapter.seconds(5));
         }
-        let seconds: f64 = chapters.iter().map(|chapter| chapter.seconds(5)).sum();
+        let whole = chapters.iter().filter(|chapter| chapter.place == Place::Loopback);
+        let seconds: f64 = whole.map(|chapter| chapter.seconds(5)).sum();
         assert!((300.0..1170.0).contains(&seconds), "{seconds:.0} s");
     }
 

@@ -26,7 +26,7 @@ use socketville_bench::table;
 ///
 /// Servers run on core 0, the swarm on core 1. The whole plan takes under 20 minutes and says its length first.
 /// Results go to bench/results/comparison.json, row by row, from which `compare numbers` writes the README's tables and the
-/// plot. Where chapters or servers are named, the rows that were measured take the place of theirs there.
+/// plot. `apart` needs root and is measured only when it is named. Where chapters or servers are named, the rows that were measured take the place of theirs there.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 struct Options {
@@ -80,6 +80,7 @@ enum Command {
 const EXAMPLES: &str = "Examples:
   compare
   compare deflate rooms
+  compare apart                           (as root: server and swarm in network namespaces)
   compare fanout --servers ours,floor-ring --rounds 3
   compare --smoke --servers ours,floor-ring
   compare numbers                         (writes README and plot from the results)";
@@ -101,7 +102,7 @@ fn main() -> Result<ExitCode> {
 fn compare(options: &Options) -> Result<ExitCode> {
     let chapters = chapters(options)?;
     let rounds = if options.smoke { 1 } else { options.rounds.max(1) };
-    announce(&chapters, rounds);
+    announce(options, &chapters, rounds);
     if options.list {
         return Ok(ExitCode::SUCCESS);
     }
@@ -124,17 +125,21 @@ fn chapters(options: &Options) -> Result<Vec<Chapter>> {
     if let Some(strange) = options.only.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("no chapter is called {strange}: {}", names.join(", "));
     }
-    chapters
-        .retain(|chapter| options.only.is_empty() || options.only.iter().any(|name| name == chapter.name));
+    let is_whole = options.only.is_empty();
+    let is_named = |chapter: &Chapter| options.only.iter().any(|name| name == chapter.name);
+    let is_for_all = |chapter: &Chapter| chapter.place == Place::Loopback || options.list;
+    chapters.retain(|chapter| if is_whole { is_for_all(chapter) } else { is_named(chapter) });
     Ok(chapters)
 }
 
-fn announce(chapters: &[Chapter], rounds: usize) {
+fn announce(options: &Options, chapters: &[Chapter], rounds: usize) {
     for chapter in chapters {
         let minutes = chapter.seconds(rounds) / 60.0;
         eprintln!("{:<9} {:>4.1} min  {}", chapter.name, minutes, chapter.question);
     }
-    let minutes: f64 = chapters.iter().map(|chapter| chapter.seconds(rounds)).sum::<f64>() / 60.0;
+    let is_counted = |chapter: &&Chapter| chapter.place == Place::Loopback || !options.only.is_empty();
+    let counted = chapters.iter().filter(is_counted);
+    let minutes: f64 = counted.map(|chapter| chapter.seconds(rounds)).sum::<f64>() / 60.0;
     eprintln!("{:<9} {minutes:>4.1} min  {rounds} rounds with everybody, after building", "all");
 }
 
@@ -185,6 +190,14 @@ fn within(options: &Options, chapter: &Chapter, rounds: usize) -> Within {
     }
 }
 
+/// Of earlier results what the whole plan does not measure.
+fn on_request(mut before: Results) -> Results {
+    let chapters = plan::chapters(Size::Whole);
+    let named = || chapters.iter().filter(|chapter| chapter.place == Place::Apart);
+    before.rows.retain(|row| named().any(|chapter| chapter.name == row.chapter));
+    before
+}
+
 /// Where results go, row by row: what was measured is not lost with what was not.
 struct Keep {
     path: Option<PathBuf>,
@@ -192,14 +205,16 @@ struct Keep {
 }
 
 impl Keep {
-    /// A part of the plan takes its place among what was measured before; the whole plan begins anew.
+    /// A part of the plan takes its place among what was measured before; the whole plan begins anew, but for what it
+    /// does not measure.
     fn new(options: &Options, rounds: usize) -> Result<Keep> {
         let standard = || bench_folder().join(readme::RESULTS);
         let path = if options.smoke { options.out.clone() } else { options.out.clone().or(Some(standard())) };
         let is_part = !options.only.is_empty() || !options.servers.is_empty();
         let before = match &path {
             Some(path) if is_part && path.exists() => Results::read(path)?,
-            _ => Results::default(),
+            Some(path) => Results::read(path).map(on_request).unwrap_or_default(),
+            None => Results::default(),
         };
         Ok(Keep { path, results: Results { rounds, ..provenance::results(before) } })
     }
