@@ -86,6 +86,7 @@ impl Comparison {
             title: row.title.clone(),
             figure: row.figure.name().to_owned(),
             unit: unit.name().to_owned(),
+            note: None,
             cells: entrants.iter().map(Entrant::cell).collect(),
         }
     }
@@ -183,6 +184,7 @@ fn held(cost: &idle::Cost) -> Outcome {
         count: cost.clients as u64,
         wall_s: 0.0,
         server_cpu_s: None,
+        core_busy_s: None,
         swarm_cpu_s: 0.0,
         p50_us: 0.0,
         p99_us: 0.0,

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::apart::Home;
 use crate::floor::{Ceiling, Wire};
 use crate::served::{Served, Start};
 use crate::swarm::Transport;
@@ -41,7 +42,7 @@ pub struct Contestant {
     pub kind: Kind,
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// What it is told beside `PORT` and `CORES`.
+    /// What it is told beside `BIND`, `PORT` and `CORES`.
     pub environment: Vec<(&'static str, String)>,
     /// How clients connect if they are to use WebSocket.
     pub transport: Transport,
@@ -49,6 +50,8 @@ pub struct Contestant {
     pub cores: Cores,
     /// Whether it counts its sends under `/metrics`; others might never answer the question.
     pub counts_sends: bool,
+    /// Where it lives, if not on loopback.
+    pub home: Option<Home>,
 }
 
 /// Everybody, in the order in which tables show them; with `-deflate` those that compress, with `-2-cores` those
@@ -153,7 +156,7 @@ impl Contestant {
         let (environment, transport) = (Vec::new(), Transport::WebSocket);
         let counts_sends = matches!(kind, Kind::Floor | Kind::Ours);
         let (name, cores) = (name.to_owned(), Cores::Servers);
-        Contestant { name, kind, command, environment, transport, cores, counts_sends }
+        Contestant { name, kind, command, environment, transport, cores, counts_sends, home: None }
     }
 
     /// Starts it on its cores.
@@ -167,6 +170,7 @@ impl Contestant {
             cores: cores.to_owned(),
             cores_count: count_cores(cores),
             counts_sends: self.counts_sends,
+            home: self.home.clone(),
         };
         Served::start(&start).with_context(|| format!("starting {}", self.name))
     }

@@ -9,6 +9,7 @@
 //! - [`machine`]: pinning, CPU time, memory, as the kernel tells them;
 //! - [`floor`]: the kernel alone, behind just enough protocol to be measured by the same swarm;
 //! - [`served`]: a server under measurement, started or only pointed at;
+//! - [`apart`]: server and swarm in network namespaces, where loopback would distort;
 //! - [`answers`]: does it answer rightly, before anybody measures how fast;
 //! - [`scenario`]: one run of one load, giving an [`outcome::Outcome`]; [`idle`]: what a connection costs that
 //!   says nothing, or has said and heard one message;
@@ -27,11 +28,12 @@
 //! Every server speaks the same app, over WebSocket with text frames and over long-polling: `join` (room, ack);
 //! `pub` `{room?, p}` emits `msg` with the string p to the room or to all; `burst` `{room?, count, every, rest}`
 //! emits `msg` with i as 10 digits followed by rest for each i below count, yielding to its loop after each
-//! `every`; `echo` (data, ack) acks with data. The keys `p` and `rest` come last. It takes `PORT` and `CORES` from
-//! the environment, and where it can `DEFLATE=1` (permessage-deflate for every message), `PING_INTERVAL_MS` and
+//! `every`; `echo` (data, ack) acks with data. The keys `p` and `rest` come last. It takes `PORT`, `CORES` and
+//! `BIND` (the address to listen on, if not 127.0.0.1) from the environment, and where it can `DEFLATE=1` (permessage-deflate for every message), `PING_INTERVAL_MS` and
 //! `PING_TIMEOUT_MS`. A payload is 10 digits of sequence, 16 digits of send time in ns, and filler or JSON text.
 
 pub mod answers;
+pub mod apart;
 pub mod comparison;
 pub mod contestants;
 mod exchange;

@@ -69,6 +69,8 @@ pub struct Outcome {
     pub wall_s: f64,
     /// CPU of the server in the measured part, all threads, s; `None` if its process is not known.
     pub server_cpu_s: Option<f64>,
+    /// Time in which the server's cores were not idle, s, whoever was on them; `None` if they are not known.
+    pub core_busy_s: Option<f64>,
     /// CPU of the generator's thread, s.
     pub swarm_cpu_s: f64,
     /// Median age of a message on arrival, us, from when it was due.
@@ -94,6 +96,12 @@ impl Outcome {
     #[must_use]
     pub fn cpu_us(&self) -> Option<f64> {
         self.server_cpu_s.filter(|_| self.count > 0).map(|cpu| cpu * 1e6 / self.count as f64)
+    }
+
+    /// Busy time of the server's cores per unit, us: with what was charged to others or to nobody.
+    #[must_use]
+    pub fn core_us(&self) -> Option<f64> {
+        self.core_busy_s.filter(|_| self.count > 0).map(|busy| busy * 1e6 / self.count as f64)
     }
 
     /// Units per second of wall time; `None` where memory was asked for, not time.
@@ -138,7 +146,7 @@ impl Outcome {
         json!({
             "name": self.name, "scenario": self.scenario, "clients": self.clients, "bytes": self.bytes,
             "verdict": self.verdict().name(), "unit": self.unit.name(),
-            "cpu_us": self.cpu_us().map(rounded), "rate_per_s": self.rate().map(rounded),
+            "cpu_us": self.cpu_us().map(rounded), "core_us": self.core_us().map(rounded), "rate_per_s": self.rate().map(rounded),
             "count": self.count, "wall_s": rounded(self.wall_s),
             "p50_us": rounded(self.p50_us), "p99_us": rounded(self.p99_us),
             "server_busy": self.server_busy().map(rounded), "swarm_busy": rounded(self.swarm_busy()),
@@ -171,6 +179,7 @@ impl fmt::Display for Outcome {
         writeln!(f, "{}: {} clients, {} B, {}", self.name, self.clients, self.bytes, self.scenario)?;
         let unit = self.unit.name();
         writeln!(f, "  server CPU per {unit:<10} {} us", shown(self.cpu_us(), 3))?;
+        writeln!(f, "  its cores' busy time      {} us", shown(self.core_us(), 3))?;
         writeln!(
             f,
             "  counted                   {} in {:.2} s = {}/s",
@@ -233,6 +242,7 @@ pub(crate) mod tests {
             count: 1000,
             wall_s: 2.0,
             server_cpu_s: Some(0.01),
+            core_busy_s: Some(0.02),
             swarm_cpu_s: 0.001,
             p50_us: 1.0,
             p99_us: 2.0,
@@ -249,6 +259,7 @@ pub(crate) mod tests {
     fn figures_follow_from_the_counts() {
         let outcome = outcome();
         assert_eq!(outcome.cpu_us().map(rounded), Some(10.0));
+        assert_eq!(outcome.core_us().map(rounded), Some(20.0));
         assert_eq!(outcome.verdict(), Verdict::Valid);
         assert_eq!(outcome.to_json()["verdict"], "valid");
         assert_eq!(outcome.rate(), Some(500.0));

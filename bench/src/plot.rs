@@ -11,7 +11,9 @@ use crate::table::Aside;
 pub fn svg(results: &Results) -> String {
     let mut page = Page { body: String::new(), y: MARGIN };
     page.heading(results);
-    for section in sections(&results.rows) {
+    // The heading says loopback.
+    let on_loopback = results.rows.iter().filter(|row| row.chapter != APART);
+    for section in sections(&on_loopback.cloned().collect::<Vec<_>>()) {
         page.section(section);
     }
     page.footing(results);
@@ -201,6 +203,8 @@ fn escaped(words: &str) -> String {
     words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// The chapter that is not on loopback; it has a table.
+const APART: &str = "apart";
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
 const INK: &str = "#1c2733";
 const FAINT: &str = "#667380";
@@ -239,6 +243,14 @@ mod tests {
         let picture = svg(&made());
         assert!(picture.contains("x &lt;&amp; y"));
         assert_eq!(picture.matches("<text").count(), picture.matches("</text>").count());
+    }
+
+    #[test]
+    fn what_is_not_on_loopback_is_not_in_the_picture() {
+        let mut results = made();
+        results.rows[2].chapter = APART.into();
+        let panels = |results: &Results| svg(results).matches("(void)").count();
+        assert_eq!((panels(&made()), panels(&results)), (1, 0));
     }
 
     #[test]

@@ -61,7 +61,7 @@ const BEGIN: &str = "<!-- numbers: written by `compare numbers`, from bench/resu
 const END: &str = "<!-- end of numbers -->";
 
 /// Chapters whose contestants are others: each has a table of its own.
-const APART: &[&str] = &["deflate", "windows", "runtimes", "ceiling", "cores"];
+const APART: &[&str] = &["deflate", "windows", "runtimes", "ceiling", "cores", "apart"];
 
 type Table = (&'static str, &'static [&'static str], Aside);
 
@@ -88,6 +88,12 @@ const TABLES: &[Table] = &[
          a second:",
         &["cores"],
         Aside::Rate,
+    ),
+    (
+        "Server and swarm in network namespaces, receiving steered to the core of who receives; CPU us per delivery, in \
+         brackets the busy time of the server's core:",
+        &["apart"],
+        Aside::CoreTime,
     ),
 ];
 

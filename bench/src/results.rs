@@ -41,6 +41,9 @@ pub struct RowResult {
     pub figure: String,
     /// What is counted: delivery, round trip, …
     pub unit: String,
+    /// What else a reader should know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Who faced it; the first is the base of ratios.
     pub cells: Vec<CellResult>,
 }
@@ -84,6 +87,14 @@ impl CellResult {
     #[must_use]
     pub fn failed(self) -> CellResult {
         let verdict = Verdict::Failed.name().to_owned();
+        CellResult { verdict, quotable: 0, medians: BTreeMap::new(), ..self }
+    }
+
+    /// The same where the conditions turned out not to be those of the row.
+    #[must_use]
+    pub fn voided(self) -> CellResult {
+        let verdict = if self.verdict == "failed" { Verdict::Failed } else { Verdict::Void };
+        let verdict = verdict.name().to_owned();
         CellResult { verdict, quotable: 0, medians: BTreeMap::new(), ..self }
     }
 
@@ -175,8 +186,9 @@ fn worth(outcomes: &[Outcome]) -> Verdict {
 fn medians(outcomes: &[&Outcome]) -> BTreeMap<String, f64> {
     type Value = fn(&Outcome) -> Option<f64>;
     // Where no time was measured there is no rate, no age, and nobody was busy.
-    let values: [(&str, Value); 11] = [
+    let values: [(&str, Value); 12] = [
         ("cpu_us", Outcome::cpu_us),
+        ("core_us", Outcome::core_us),
         ("rate_per_s", Outcome::rate),
         ("p50_us", |outcome| outcome.rate().map(|_| outcome.p50_us)),
         ("p99_us", |outcome| outcome.rate().map(|_| outcome.p99_us)),
@@ -214,6 +226,7 @@ pub(crate) mod tests {
             title: title.into(),
             figure: "cpu".into(),
             unit: "delivery".into(),
+            note: None,
             cells: vec![cell("floor-ring", "floor", 5.0), cell("ours", "ours", 5.5), peer],
         };
         let void = CellResult {

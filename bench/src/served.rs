@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::machine::{Process, pinned};
+use crate::apart::Home;
+use crate::machine::{Process, core_numbers, idle_ns, pinned};
 use crate::metrics::Sends;
 
 /// A server that accepts connections.
@@ -17,6 +18,9 @@ pub struct Served {
     process: Option<Process>,
     child: Option<Child>,
     counts_sends: bool,
+    /// The cores that it was started on.
+    cores: Option<String>,
+    is_apart: bool,
     watch: Option<Rc<dyn Watch>>,
 }
 
@@ -34,7 +38,7 @@ pub trait Watch {
 pub struct Start {
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// What it is told beside `PORT` and `CORES`.
+    /// What it is told beside `BIND`, `PORT` and `CORES`.
     pub environment: Vec<(&'static str, String)>,
     /// The cores it may use, as taskset has it: `0`, `0-1`.
     pub cores: String,
@@ -42,17 +46,23 @@ pub struct Start {
     pub cores_count: usize,
     /// Whether it may be asked for its counters.
     pub counts_sends: bool,
+    /// Where it lives, if not on loopback.
+    pub home: Option<Home>,
 }
 
 impl Served {
-    /// Starts a server on a free port of 127.0.0.1 and waits until it accepts a connection.
+    /// Starts a server on a free port of 127.0.0.1, or of its home, and waits until it accepts a connection.
     ///
     /// # Errors
     /// When it cannot be started, ends at once, or accepts nothing for 15 seconds.
     pub fn start(start: &Start) -> Result<Served> {
-        let address = free_address()?;
+        let (address, command) = match &start.home {
+            None => (free_address()?, start.command.clone()),
+            Some(home) => (home.next_address(), home.command(&start.command)),
+        };
         let name = start.command.join(" ");
-        let child = pinned(&start.cores, &start.command)
+        let child = pinned(&start.cores, &command)
+            .env("BIND", address.ip().to_string())
             .env("PORT", address.port().to_string())
             .env("CORES", start.cores_count.to_string())
             .envs(start.environment.iter().map(|(name, value)| (*name, value)))
@@ -62,7 +72,9 @@ impl Served {
             .with_context(|| format!("could not start {name}"))?;
         let process = Some(Process::new(child.id()));
         let counts_sends = start.counts_sends;
-        let mut served = Served { address, process, child: Some(child), counts_sends, watch: None };
+        let (cores, is_apart) = (Some(start.cores.clone()), start.home.is_some());
+        let mut served =
+            Served { address, process, child: Some(child), counts_sends, cores, is_apart, watch: None };
         served.wait_ready().with_context(|| format!("waiting for {name}"))?;
         Ok(served)
     }
@@ -70,7 +82,15 @@ impl Served {
     /// A server that runs already; without its process id there are no CPU and memory figures.
     #[must_use]
     pub fn at(address: SocketAddr, pid: Option<u32>) -> Served {
-        Served { address, process: pid.map(Process::new), child: None, counts_sends: true, watch: None }
+        Served {
+            address,
+            process: pid.map(Process::new),
+            child: None,
+            counts_sends: true,
+            cores: None,
+            is_apart: false,
+            watch: None,
+        }
     }
 
     /// Where it listens.
@@ -94,6 +114,24 @@ impl Served {
     #[must_use]
     pub fn watching(&self) -> Option<&dyn Watch> {
         self.watch.as_deref()
+    }
+
+    /// How long its cores were idle since the machine started; `None` if it was started elsewhere.
+    #[must_use]
+    pub fn core_idle_ns(&self) -> Option<u64> {
+        idle_ns(self.cores.as_deref()?)
+    }
+
+    /// How many cores it was started on; 0 if it was started elsewhere.
+    #[must_use]
+    pub fn cores_count(&self) -> usize {
+        self.cores.as_deref().and_then(core_numbers).map_or(0, |cores| cores.len())
+    }
+
+    /// Whether receiving is done on the core of who receives, so that the swarm's core does more than the swarm.
+    #[must_use]
+    pub fn is_apart(&self) -> bool {
+        self.is_apart
     }
 
     /// Its process, if known.
@@ -152,6 +190,7 @@ mod tests {
             cores: "0".to_owned(),
             cores_count: 1,
             counts_sends: false,
+            home: None,
         };
         let error = Served::start(&start).err().expect("no server");
         assert!(format!("{error:#}").contains("it ended with"), "{error:#}");

@@ -13,18 +13,19 @@ pub fn detailed(row: &RowResult) -> String {
     let base_name = first.map_or("", |cell| cell.name.as_str());
     let mut text = format!("### {}\n\n| server | {} | of {base_name} ", row.title, row.unit_words());
     text.push_str(
-        "| per s | p50 us | p99 us | busy (server / swarm) | sends per frame | wire B | memory B | runs |\n",
+        "| core us | per s | p50 us | p99 us | busy (server / swarm) | sends per frame | wire B | memory B | runs |\n",
     );
-    text.push_str("|---|---|---|---|---|---|---|---|---|---|---|\n");
+    text.push_str("|---|---|---|---|---|---|---|---|---|---|---|---|\n");
     for cell in &row.cells {
         let of = |name: &str, digits| shown(cell.median(name), digits);
         let ratio = row.value(cell).zip(base).map(|(value, base)| value / base);
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} / {} | {} | {} | {} | {}/{}{} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} / {} | {} | {} | {} | {}/{}{} |",
             cell.name,
             value(row, cell, 3),
             shown(ratio, 2),
+            of("core_us", 3),
             of("rate_per_s", 0),
             of("p50_us", 0),
             of("p99_us", 0),
@@ -37,6 +38,9 @@ pub fn detailed(row: &RowResult) -> String {
             cell.runs.len(),
             if cell.verdict == "valid" { String::new() } else { format!(" {}", cell.verdict) },
         );
+    }
+    if let Some(note) = &row.note {
+        let _ = writeln!(text, "\n{note}.");
     }
     text
 }
@@ -100,6 +104,8 @@ pub enum Aside {
     WireBytes,
     /// Thousands a second.
     Rate,
+    /// The busy time of the server's cores, us per unit.
+    CoreTime,
     /// Nothing.
     Nothing,
 }
@@ -111,6 +117,7 @@ impl Aside {
         match chapter {
             "deflate" => Aside::WireBytes,
             "cores" => Aside::Rate,
+            "apart" => Aside::CoreTime,
             _ => Aside::Nothing,
         }
     }
@@ -121,6 +128,7 @@ impl Aside {
         match self {
             Aside::WireBytes => Some(format!("{:.0} B", cell.median("wire_bytes")?)),
             Aside::Rate => Some(format!("{:.0} k/s", cell.median("rate_per_s")? / 1e3)),
+            Aside::CoreTime => Some(format!("{:.2}", cell.median("core_us")?)),
             Aside::Nothing => None,
         }
     }

@@ -1,10 +1,10 @@
 // The measured app on Bun, socket.io and its engine for Bun: what `bench-server` does, as the documentation would have it.
-// From the environment: PORT (default 3000), PING_INTERVAL_MS, PING_TIMEOUT_MS. The engine does not offer compression, and
+// From the environment: PORT (default 3000), BIND (default 127.0.0.1), PING_INTERVAL_MS, PING_TIMEOUT_MS. The engine does not offer compression, and
 // one process of Bun uses one core for this work.
 import { Server as Engine } from "@socket.io/bun-engine";
 import { Server } from "socket.io";
 
-const { PING_INTERVAL_MS, PING_TIMEOUT_MS, PORT } = process.env;
+const { PING_INTERVAL_MS, PING_TIMEOUT_MS, PORT, BIND } = process.env;
 const engine = new Engine({
   path: "/socket.io/",
   ...(PING_INTERVAL_MS && { pingInterval: Number(PING_INTERVAL_MS) }),
@@ -31,4 +31,4 @@ io.on("connection", (socket) => {
   socket.on("echo", (data, ack) => ack(data));
 });
 
-export default { port: Number(PORT ?? 3000), hostname: "127.0.0.1", ...engine.handler() };
+export default { port: Number(PORT ?? 3000), hostname: BIND ?? "127.0.0.1", ...engine.handler() };

@@ -1,11 +1,11 @@
 // The measured app on Node and socket.io: what `bench-server` does, as the documentation would have it.
-// From the environment: PORT (default 3000), DEFLATE=1 (permessage-deflate for every message), CONTEXT_TAKEOVER=0 (each
+// From the environment: PORT (default 3000), BIND (default 127.0.0.1), DEFLATE=1 (permessage-deflate for every message), CONTEXT_TAKEOVER=0 (each
 // message compressed for itself), PING_INTERVAL_MS, PING_TIMEOUT_MS. CORES is ignored: one process of Node uses one core
 // for this work.
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 
-const { DEFLATE, CONTEXT_TAKEOVER, PING_INTERVAL_MS, PING_TIMEOUT_MS, PORT } = process.env;
+const { DEFLATE, CONTEXT_TAKEOVER, PING_INTERVAL_MS, PING_TIMEOUT_MS, PORT, BIND } = process.env;
 const perMessageDeflate = DEFLATE === "1" && {
   threshold: 0,
   ...(CONTEXT_TAKEOVER === "0" && { serverNoContextTakeover: true, clientNoContextTakeover: true }),
@@ -39,4 +39,4 @@ io.on("connection", (socket) => {
 });
 
 const port = Number(PORT ?? 3000);
-server.listen(port, "127.0.0.1", 4096, () => console.log(`node listens on port ${port}`));
+server.listen(port, BIND ?? "127.0.0.1", 4096, () => console.log(`node listens on port ${port}`));

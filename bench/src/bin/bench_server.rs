@@ -1,6 +1,6 @@
 //! The measured app on this engine: `join`, `pub`, `burst`, `echo`, as every rival serves it.
 //!
-//! Not a benchmark: `fanout` and `compare` drive it. From the environment: `PORT`, `CORES`, `DRIVER`; `DEFLATE=1` for
+//! Not a benchmark: `fanout` and `compare` drive it. From the environment: `PORT`, `BIND`, `CORES`, `DRIVER`; `DEFLATE=1` for
 //! compression of every message; `PING_INTERVAL_MS` and `PING_TIMEOUT_MS`; `FLUSH_INTERVAL_MS` for messages that may wait;
 //! `GRACEFUL=1`: SIGTERM drains.
 
@@ -38,7 +38,8 @@ fn main() -> socketville::Result<()> {
     add_app(&io);
     let emitter = std::sync::Arc::new(std::sync::OnceLock::<Emitter>::new());
     add_metrics(&io, std::sync::Arc::clone(&emitter));
-    let server = io.listen(&format!("127.0.0.1:{}", number("PORT").unwrap_or(3000)))?;
+    let address = word("BIND").unwrap_or_else(|| "127.0.0.1".to_owned());
+    let server = io.listen(&format!("{address}:{}", number("PORT").unwrap_or(3000)))?;
     let _ = emitter.set(server.emitter());
     println!(
         "listening on http://{} ({}, {} cores)",

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
+use socketville_bench::apart::{self, Within};
 use socketville_bench::comparison::Comparison;
 use socketville_bench::contestants::bench_folder;
 use socketville_bench::floor;
@@ -16,7 +17,7 @@ use socketville_bench::goals;
 use socketville_bench::idle;
 use socketville_bench::machine;
 use socketville_bench::numbers::{self, Numbers};
-use socketville_bench::plan::{self, Chapter, Size};
+use socketville_bench::plan::{self, Chapter, Place, Size};
 use socketville_bench::provenance;
 use socketville_bench::readme;
 use socketville_bench::results::{Results, RowResult};
@@ -26,7 +27,7 @@ use socketville_bench::table;
 ///
 /// Servers run on core 0, the swarm on core 1. The whole plan takes under 20 minutes and says its length first.
 /// Results go to bench/results/comparison.json, row by row, from which `compare numbers` writes the README's tables and the
-/// plot. Where chapters or servers are named, the rows that were measured take the place of theirs there.
+/// plot. `apart` needs root and is measured only when it is named. Where chapters or servers are named, the rows that were measured take the place of theirs there.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 struct Options {
@@ -75,6 +76,9 @@ enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Be the swarm in a network namespace (what this program starts by itself)
+    #[command(hide = true)]
+    Within(Within),
     /// Hold connections (what this program starts by itself)
     #[command(hide = true)]
     Hold(idle::Hold),
@@ -83,6 +87,7 @@ enum Command {
 const EXAMPLES: &str = "Examples:
   compare
   compare deflate rooms
+  compare apart                           (as root: server and swarm in network namespaces)
   compare fanout --servers ours,floor-ring --rounds 3
   compare --smoke --servers ours,floor-ring
   compare numbers                         (writes README and plot from the results)
@@ -92,6 +97,7 @@ fn main() -> Result<ExitCode> {
     let options = Options::parse();
     match options.command {
         Some(Command::Serve(serve)) => floor::serve(serve).map(|()| ExitCode::SUCCESS),
+        Some(Command::Within(within)) => apart::within(&within).map(|()| ExitCode::SUCCESS),
         Some(Command::Hold(hold)) => idle::hold(hold).map(|()| ExitCode::SUCCESS),
         Some(Command::Numbers { check }) => {
             let is_current = numbers::make(if check { Numbers::Check } else { Numbers::Write })?;
@@ -109,7 +115,7 @@ fn main() -> Result<ExitCode> {
 fn compare(options: &Options) -> Result<ExitCode> {
     let chapters = chapters(options)?;
     let rounds = if options.smoke { 1 } else { options.rounds.max(1) };
-    announce(&chapters, rounds);
+    announce(options, &chapters, rounds);
     if options.list {
         return Ok(ExitCode::SUCCESS);
     }
@@ -122,7 +128,7 @@ fn compare(options: &Options) -> Result<ExitCode> {
     eprintln!("asking everybody whether they answer rightly");
     comparison.check_answers()?;
     let mut keep = Keep::new(options, rounds)?;
-    let is_correct = measure(&comparison, &chapters, &mut keep)?;
+    let is_correct = measure(options, &comparison, &chapters, &mut keep)?;
     Ok(if is_correct { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -132,33 +138,77 @@ fn chapters(options: &Options) -> Result<Vec<Chapter>> {
     if let Some(strange) = options.only.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("no chapter is called {strange}: {}", names.join(", "));
     }
-    chapters
-        .retain(|chapter| options.only.is_empty() || options.only.iter().any(|name| name == chapter.name));
+    let is_whole = options.only.is_empty();
+    let is_named = |chapter: &Chapter| options.only.iter().any(|name| name == chapter.name);
+    let is_for_all = |chapter: &Chapter| chapter.place == Place::Loopback || options.list;
+    chapters.retain(|chapter| if is_whole { is_for_all(chapter) } else { is_named(chapter) });
     Ok(chapters)
 }
 
-fn announce(chapters: &[Chapter], rounds: usize) {
+fn announce(options: &Options, chapters: &[Chapter], rounds: usize) {
     for chapter in chapters {
         let minutes = chapter.seconds(rounds) / 60.0;
         eprintln!("{:<9} {:>4.1} min  {}", chapter.name, minutes, chapter.question);
     }
-    let minutes: f64 = chapters.iter().map(|chapter| chapter.seconds(rounds)).sum::<f64>() / 60.0;
+    let is_counted = |chapter: &&Chapter| chapter.place == Place::Loopback || !options.only.is_empty();
+    let counted = chapters.iter().filter(is_counted);
+    let minutes: f64 = counted.map(|chapter| chapter.seconds(rounds)).sum::<f64>() / 60.0;
     eprintln!("{:<9} {minutes:>4.1} min  {rounds} rounds with everybody, after building", "all");
 }
 
 /// Measures row by row, and says whether everybody was correct.
-fn measure(comparison: &Comparison, chapters: &[Chapter], keep: &mut Keep) -> Result<bool> {
+fn measure(
+    options: &Options,
+    comparison: &Comparison,
+    chapters: &[Chapter],
+    keep: &mut Keep,
+) -> Result<bool> {
     let (started, mut is_correct) = (Instant::now(), true);
     for chapter in chapters {
+        if chapter.place == Place::Apart {
+            eprintln!("\n[{:.0} s] {}", started.elapsed().as_secs_f64(), chapter.name);
+            is_correct &= measure_apart(&within(options, chapter, comparison.rounds), keep);
+            continue;
+        }
         for row in &chapter.rows {
             eprintln!("\n[{:.0} s] {}: {}", started.elapsed().as_secs_f64(), chapter.name, row.title);
-            let result = comparison.measure(chapter, row);
-            println!("{}", table::detailed(&result));
-            is_correct &= result.cells.iter().all(|cell| cell.verdict != "failed");
-            keep.row(result)?;
+            is_correct &= keep.row(comparison.measure(chapter, row))?;
         }
     }
     Ok(is_correct)
+}
+
+/// A machine that has no namespaces for us has everything else: the chapter is left out, and says so.
+fn measure_apart(within: &Within, keep: &mut Keep) -> bool {
+    let mut is_correct = true;
+    let measured = apart::measure(within, |row| {
+        is_correct &= keep.row(row)?;
+        Ok(())
+    });
+    if let Err(error) = measured {
+        eprintln!("{} is left out: {error:#}. It needs Linux, root, and `ip` of iproute2", within.chapter);
+    }
+    is_correct
+}
+
+fn within(options: &Options, chapter: &Chapter, rounds: usize) -> Within {
+    Within {
+        maker: std::process::id(),
+        chapter: chapter.name.to_owned(),
+        servers: options.servers.clone(),
+        rounds,
+        smoke: options.smoke,
+        server_cores: options.server_cores.clone(),
+        swarm_core: options.swarm_core.clone(),
+    }
+}
+
+/// Of earlier results what the whole plan does not measure.
+fn on_request(mut before: Results) -> Results {
+    let chapters = plan::chapters(Size::Whole);
+    let named = || chapters.iter().filter(|chapter| chapter.place == Place::Apart);
+    before.rows.retain(|row| named().any(|chapter| chapter.name == row.chapter));
+    before
 }
 
 /// Where results go, row by row: what was measured is not lost with what was not.
@@ -168,23 +218,28 @@ struct Keep {
 }
 
 impl Keep {
-    /// A part of the plan takes its place among what was measured before; the whole plan begins anew.
+    /// A part of the plan takes its place among what was measured before; the whole plan begins anew, but for what it
+    /// does not measure.
     fn new(options: &Options, rounds: usize) -> Result<Keep> {
         let standard = || bench_folder().join(readme::RESULTS);
         let path = if options.smoke { options.out.clone() } else { options.out.clone().or(Some(standard())) };
         let is_part = !options.only.is_empty() || !options.servers.is_empty();
         let before = match &path {
             Some(path) if is_part && path.exists() => Results::read(path)?,
-            _ => Results::default(),
+            Some(path) => Results::read(path).map(on_request).unwrap_or_default(),
+            None => Results::default(),
         };
         Ok(Keep { path, results: Results { rounds, ..provenance::results(before) } })
     }
 
-    fn row(&mut self, row: RowResult) -> Result<()> {
+    /// Shows and keeps a row, and says whether everybody in it was correct.
+    fn row(&mut self, row: RowResult) -> Result<bool> {
+        println!("{}", table::detailed(&row));
+        let is_correct = row.cells.iter().all(|cell| cell.verdict != "failed");
         self.results.replace_rows(vec![row]);
-        match &self.path {
-            Some(path) => self.results.write(path),
-            None => Ok(()),
+        if let Some(path) = &self.path {
+            self.results.write(path)?;
         }
+        Ok(is_correct)
     }
 }

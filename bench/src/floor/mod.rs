@@ -16,7 +16,7 @@ mod plain;
 mod round;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -65,9 +65,12 @@ pub struct Serve {
     wire: Wire,
     #[command(flatten)]
     ceiling: Ceiling,
-    /// Where to listen, on 127.0.0.1
+    /// Where to listen
     #[arg(long, env = "PORT")]
     port: u16,
+    /// On which address
+    #[arg(long, env = "BIND", default_value = "127.0.0.1")]
+    bind: IpAddr,
 }
 
 /// What a floor is allowed beyond one send for each frame.
@@ -87,12 +90,12 @@ impl Default for Ceiling {
     }
 }
 
-/// Serves on 127.0.0.1 until it is killed.
+/// Serves until it is killed.
 ///
 /// # Errors
 /// When it cannot listen, or the kernel refuses the wire.
-pub fn serve(Serve { wire, ceiling, port }: Serve) -> Result<()> {
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
+pub fn serve(Serve { wire, ceiling, port, bind }: Serve) -> Result<()> {
+    let address = SocketAddr::new(bind, port);
     let listener = || Listener::bind(address).with_context(|| format!("listening on {address}"));
     match wire {
         Wire::Send => run(Plain::bind(address)?, ceiling),

@@ -2,12 +2,14 @@
 //! `/proc` and calls `taskset` and `prlimit`; its one system call, for CPU time, is the engine's, so that this
 //! crate needs no unsafe code.
 
+mod core;
 mod place;
 mod process;
 mod slab;
 mod unread;
 mod watch;
 
+pub use core::{core_numbers, idle_ns, own_cores};
 pub use place::{pin_self, pinned, raise_descriptor_limit};
 pub use process::{Process, own_thread_cpu_ns};
 pub use slab::{Cache, Growth, Slab};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::{Audience, Load};
-use crate::machine::own_thread_cpu_ns;
+use crate::machine::{idle_ns, own_cores, own_thread_cpu_ns};
 use crate::metrics::Sends;
 use crate::outcome::{Outcome, Unit};
 use crate::served::Served;
@@ -28,7 +28,9 @@ pub(super) struct Mark {
     delivered: u64,
     received_bytes: u64,
     server_cpu_ns: Option<u64>,
+    core_idle_ns: Option<u64>,
     swarm_cpu_ns: u64,
+    swarm_idle_ns: Option<u64>,
     sends: Option<Sends>,
 }
 
@@ -39,6 +41,7 @@ pub(super) struct Span {
     pub(super) wall_s: f64,
     received_bytes: u64,
     pub(super) server_cpu_s: Option<f64>,
+    core_busy_s: Option<f64>,
     pub(super) swarm_cpu_s: f64,
     sends: Option<Sends>,
     user_bytes: Option<f64>,
@@ -51,6 +54,7 @@ impl Span {
         self.wall_s += next.wall_s;
         self.received_bytes += next.received_bytes;
         self.server_cpu_s = sum(self.server_cpu_s, next.server_cpu_s);
+        self.core_busy_s = sum(self.core_busy_s, next.core_busy_s);
         self.swarm_cpu_s += next.swarm_cpu_s;
         self.sends = match (self.sends, next.sends) {
             (Some(before), Some(next)) => Some(before.plus(next)),
@@ -142,7 +146,9 @@ impl Run {
             delivered: self.checker.delivered(),
             received_bytes: self.swarm.received_bytes(),
             server_cpu_ns: served.process().and_then(|process| process.cpu_ns()),
+            core_idle_ns: served.core_idle_ns(),
             swarm_cpu_ns: own_thread_cpu_ns(),
+            swarm_idle_ns: served.is_apart().then(|| idle_ns(&own_cores()?)).flatten(),
             sends: None,
             at: Instant::now(),
         }
@@ -156,12 +162,21 @@ impl Run {
         let sends = before.sends.and_then(|before| Some(served.sends()?.since(before)));
         let server_ns =
             after.server_cpu_ns.zip(before.server_cpu_ns).map(|(after, before)| after.saturating_sub(before));
+        let wall_s = after.at.duration_since(before.at).as_secs_f64();
+        let busy_s = |after: Option<u64>, before: Option<u64>, cores: usize| {
+            let idle_s = after?.saturating_sub(before?) as f64 / 1e9;
+            Some((wall_s * cores as f64 - idle_s).max(0.0))
+        };
+        let swarm_s = after.swarm_cpu_ns.saturating_sub(before.swarm_cpu_ns) as f64 / 1e9;
+        let swarm_core_s = busy_s(after.swarm_idle_ns, before.swarm_idle_ns, 1);
         Span {
             deliveries: after.delivered - before.delivered,
-            wall_s: after.at.duration_since(before.at).as_secs_f64(),
+            wall_s,
+            core_busy_s: busy_s(after.core_idle_ns, before.core_idle_ns, served.cores_count()),
             received_bytes: after.received_bytes - before.received_bytes,
             server_cpu_s: server_ns.map(|ns| ns as f64 / 1e9),
-            swarm_cpu_s: after.swarm_cpu_ns.saturating_sub(before.swarm_cpu_ns) as f64 / 1e9,
+            // Where the swarm's core receives for it, what that takes is not all charged to the swarm.
+            swarm_cpu_s: swarm_core_s.map_or(swarm_s, |core_s| core_s.max(swarm_s)),
             sends,
             user_bytes: resident(served)
                 .zip(self.resident)
@@ -185,6 +200,7 @@ impl Run {
             count: span.deliveries,
             wall_s: span.wall_s,
             server_cpu_s: span.server_cpu_s,
+            core_busy_s: span.core_busy_s,
             swarm_cpu_s: span.swarm_cpu_s,
             p50_us: quantile_us(0.5),
             p99_us: quantile_us(0.99),

@@ -70,7 +70,8 @@ async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
         .ping_timeout(milliseconds("PING_TIMEOUT_MS", 20_000)?)
         .build_layer();
     io.ns("/", connected);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?.tap_io(|stream| {
+    let address = std::env::var("BIND").unwrap_or_else(|_| "127.0.0.1".to_owned());
+    let listener = tokio::net::TcpListener::bind((address, port)).await?.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
     println!("socketioxide listens on port {port}");
