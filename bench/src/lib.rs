@@ -19,7 +19,7 @@
 //!   its [`provenance`]; [`table`],
 //!   [`plot`], [`readme`] and [`numbers`]: how people read them.
 //!
-//! And [`paths`]: the engine's two paths without a kernel, for counting instructions.
+//! And [`growth`]: what becomes of the figures when clients, rooms and memberships grow by powers of ten; [`paths`]: the engine's two paths without a kernel, for counting instructions.
 //!
 //! # The measured app
 //!
@@ -34,6 +34,7 @@ pub mod answers;
 pub mod comparison;
 pub mod contestants;
 pub mod floor;
+pub mod growth;
 pub mod idle;
 pub mod machine;
 pub mod metrics;
