@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use socketville_bench::contestants::bench_folder;
 use socketville_bench::floor;
 use socketville_bench::growth::generator::{self, Generate};
 use socketville_bench::growth::numbers::{self, RESULTS};
 use socketville_bench::growth::page;
-use socketville_bench::growth::sweep::{self, Sizes};
+use socketville_bench::growth::results::Growth;
+use socketville_bench::growth::sweep::{self, Sizes, Sweep};
 use socketville_bench::machine;
 use socketville_bench::numbers::Numbers;
 
@@ -26,6 +27,9 @@ use socketville_bench::numbers::Numbers;
 struct Options {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Only these sweeps; what was measured of the others stays
+    #[arg(value_name = "SWEEP", value_enum)]
+    only: Vec<Sweep>,
     /// Few clients for moments, nothing is kept: does everything work?
     #[arg(long)]
     quick: bool,
@@ -70,8 +74,17 @@ fn measure(options: &Options) -> Result<bool> {
         None if !options.quick => Some(bench_folder().join(RESULTS)),
         out => out.clone(),
     };
-    let mut growth = numbers::begun();
-    sweep::run(&sizes, &mut growth, |growth| path.as_ref().map_or(Ok(()), |path| growth.write(path)))?;
+    let before = match &path {
+        Some(path) if !options.only.is_empty() && path.exists() => Growth::read(path)?,
+        _ => Growth::default(),
+    };
+    let mut growth = numbers::begun(before);
+    for sweep in Sweep::value_variants() {
+        if options.only.is_empty() || options.only.contains(sweep) {
+            let keep = |growth: &Growth| path.as_ref().map_or(Ok(()), |path| growth.write(path));
+            sweep::run(*sweep, &sizes, &mut growth, keep)?;
+        }
+    }
     println!("{}", page::tables(&growth));
     if options.out.is_none() && !options.quick {
         numbers::make(Numbers::Write)?;

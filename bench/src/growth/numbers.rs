@@ -18,9 +18,9 @@ pub const PLOT: &str = "results/growth.svg";
 /// The page, below bench/.
 const PAGE: &str = "SCALE.md";
 
-/// A run of today on this machine, without points yet.
+/// A run of today on this machine, with the points of one before.
 #[must_use]
-pub fn begun() -> Growth {
+pub fn begun(before: Growth) -> Growth {
     let mut versions = provenance::versions();
     versions.retain(|name, _| name == "commit" || name == "rustc");
     Growth {
@@ -28,7 +28,7 @@ pub fn begun() -> Growth {
         command: COMMAND.to_owned(),
         machine: provenance::machine(),
         versions,
-        ..Growth::default()
+        ..before
     }
 }
 

@@ -66,26 +66,34 @@ fn provenance(growth: &Growth) -> String {
 
 fn clients_row(point: &ClientsPoint) -> String {
     format!(
-        "| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
         grouped(point.clients),
         point.name,
         point.rings,
         cost(&point.load),
         number(point.load.rate),
+        ages(point),
         number(point.connect_us),
         number(point.user_bytes),
-        number(point.kernel_bytes),
+        point.kernel_bytes.map_or_else(|| "–".to_owned(), number),
         point.descriptors
     )
 }
 
+/// Median and 99th percentile: where the first is above the time between two messages, some left in one send.
+fn ages(point: &ClientsPoint) -> String {
+    let ms = |us: Option<f64>| us.map_or_else(|| "–".to_owned(), |us| number(us / 1e3));
+    format!("{} / {}", ms(point.p50_us), ms(point.p99_us))
+}
+
 fn rooms_row(point: &RoomsPoint) -> String {
     format!(
-        "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
         grouped(point.rooms),
         grouped(point.members),
         point.rooms_each,
         cost(&point.load),
+        point.same.as_ref().map_or_else(|| "–".to_owned(), cost),
         if point.load.quotable().is_some() { number(point.message_us) } else { "–".to_owned() },
         number(point.join_us),
         number(point.room_bytes),
@@ -115,7 +123,8 @@ fn cost(load: &Load) -> String {
 #[must_use]
 pub(super) fn number(value: f64) -> String {
     match value.abs() {
-        size if size >= 1000.0 => grouped(value.round().max(0.0) as usize),
+        size if size >= 1000.0 && value < 0.0 => format!("-{}", grouped(size.round() as usize)),
+        size if size >= 1000.0 => grouped(size.round() as usize),
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
@@ -137,12 +146,12 @@ pub(super) fn grouped(value: usize) -> String {
 }
 
 const CLIENTS_HEAD: &str = "\
-| clients | server | rings | CPU us per delivery | deliveries/s | CPU us per connect | user B per client | kernel B per client | descriptors |
-|---:|---|---:|---:|---:|---:|---:|---:|---:|
+| clients | server | rings | CPU us per delivery | deliveries/s | age ms, p50 / p99 | CPU us per connect | user B per client | kernel B per client | descriptors |
+|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|
 ";
 const ROOMS_HEAD: &str = "\
-| rooms | clients of a room | rooms of a client | CPU us per delivery | CPU us per message | CPU us per join | B per room | B per membership |
-|---:|---:|---:|---:|---:|---:|---:|---:|
+| rooms | clients of a room | rooms of a client | CPU us per delivery | to the first room only | CPU us per message | CPU us per join | B per room | B per membership |
+|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 ";
 const MEMBERSHIPS_HEAD: &str = "\
 | rooms of a client | to all: CPU us per delivery | to one room | to the union of all | CPU us per join | CPU us per leaving client | B per membership |
@@ -173,6 +182,9 @@ mod tests {
             [0, 999, 1000, 57_000, 1_000_000].map(grouped),
             ["0", "999", "1 000", "57 000", "1 000 000"]
         );
-        assert_eq!([0.123, 12.34, 456.7, 2345.6].map(number), ["0.12", "12.3", "457", "2 346"]);
+        assert_eq!(
+            [0.123, 12.34, 456.7, 2345.6, -1234.0].map(number),
+            ["0.12", "12.3", "457", "2 346", "-1 234"]
+        );
     }
 }

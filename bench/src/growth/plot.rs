@@ -71,7 +71,7 @@ fn clients_panels(points: &[ClientsPoint]) -> Vec<Panel> {
             "bytes, against clients of the process",
             Axis::FromZero,
             vec![
-                line("in the kernel", FLOOR, "ours", |point| Some(point.kernel_bytes)),
+                line("in the kernel", FLOOR, "ours", |point| point.kernel_bytes),
                 line("Socketville", OURS, "ours", |point| Some(point.user_bytes)),
             ],
         ),
@@ -89,7 +89,10 @@ fn rooms_panels(points: &[RoomsPoint]) -> Vec<Panel> {
             "A delivery to a room",
             &against("CPU us"),
             Axis::FromZero,
-            vec![line("one room after another", OURS, |point| point.load.quotable())],
+            vec![
+                line("one room after another", OURS, |point| point.load.quotable()),
+                line("the first room only", PEER, |point| point.same.as_ref()?.quotable()),
+            ],
         ),
         Panel::new(
             "A room's memory",
@@ -111,7 +114,7 @@ fn memberships_panels(points: &[MembershipsPoint]) -> Vec<Panel> {
     let against = |what| format!("{what}, against rooms that {} clients are in", grouped(clients));
     vec![
         Panel::new(
-            "A delivery to many rooms",
+            "To many rooms",
             &against("CPU us"),
             Axis::FromZero,
             vec![
@@ -184,23 +187,21 @@ impl Panel {
         self.legend(body, x, y + 26.0);
         let Some(frame) = Frame::of(self, x, y) else { return };
         frame.ticks(body, self);
-        for (index, line) in self.lines.iter().enumerate() {
-            frame.line(body, line, index);
-        }
+        self.lines.iter().for_each(|line| frame.line(body, line, &self.lines));
     }
 
     fn legend(&self, body: &mut String, x: f64, y: f64) {
         let mut right = x + PANEL_WIDTH - 16.0;
         for line in self.lines.iter().rev() {
             text(body, right, y, 12, INK, "end", line.words);
-            right -= line.words.len() as f64 * 6.2 + 14.0;
+            right -= line.words.len() as f64 * 6.6 + 10.0;
             let _ = writeln!(
                 body,
                 "<circle cx=\"{right:.1}\" cy=\"{:.1}\" r=\"4\" fill=\"{}\"/>",
                 y - 4.0,
                 line.colour
             );
-            right -= 16.0;
+            right -= 14.0;
         }
     }
 }
@@ -271,8 +272,8 @@ impl Frame {
         }
     }
 
-    /// Numbers of the first line stand below it and of the last above, so that they do not meet where lines are close.
-    fn line(&self, body: &mut String, line: &Line, index: usize) {
+    /// The line, its marks, and their numbers where they do not meet others'.
+    fn line(&self, body: &mut String, line: &Line, all: &[Line]) {
         let places: Vec<(f64, f64)> =
             line.points.iter().map(|(x, y)| (self.across(*x), self.up(*y))).collect();
         let path: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
@@ -282,18 +283,26 @@ impl Frame {
             path.join(" "),
             line.colour
         );
-        for ((x, y), (_, value)) in places.iter().zip(&line.points) {
+        for ((x, y), point) in places.iter().zip(&line.points) {
             let _ =
                 writeln!(body, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{}\"/>", line.colour);
-            let below = if index == 0 { 18.0 } else { -9.0 - 13.0 * (index as f64 - 1.0) };
-            text(body, *x, y + below, 11, INK, "middle", &number(*value));
+            if let Some(down) = beside(*point, all) {
+                text(body, *x, y + down, 11, line.colour, "middle", &number(point.1));
+            }
         }
     }
 }
 
-/// Round numbers from zero to `most`, four or five of them.
+/// How far below its mark a number stands: the highest of a place above, the lowest below, and what lies between has
+/// none.
+fn beside((x, y): (f64, f64), all: &[Line]) -> Option<f64> {
+    let here = || all.iter().flat_map(|line| &line.points).filter(|point| point.0 == x).map(|point| point.1);
+    if here().all(|other| other <= y) { Some(-9.0) } else { here().all(|other| other >= y).then_some(19.0) }
+}
+
+/// Round numbers from zero to `most`, about five of them.
 fn steps(most: f64) -> Vec<f64> {
-    let rough = most / 4.0;
+    let rough = most / 5.0;
     let power = 10f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|by| by * power).into_iter().find(|step| *step >= rough);
     let step = step.unwrap_or(power);
@@ -360,7 +369,7 @@ mod tests {
 
     #[test]
     fn steps_are_round_and_few() {
-        assert_eq!(steps(10.0), [0.0, 5.0, 10.0]);
-        assert!(steps(13.7).len() <= 6);
+        assert_eq!(steps(10.0), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        assert!(steps(13.7).len() <= 7);
     }
 }

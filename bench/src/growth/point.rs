@@ -11,7 +11,7 @@ use super::results::{ClientsPoint, FAILED, Heartbeat, Load, MembershipsPoint, Ro
 use super::series::{Reach, Rooms};
 use super::sweep::Sizes;
 use crate::contestants::Contestant;
-use crate::idle::Ends;
+use crate::idle::{self, Ends};
 use crate::machine::Slab;
 use crate::outcome::SWARM_BUSY_HARMLESS;
 
@@ -32,8 +32,14 @@ pub struct Steps {
 ///
 /// # Errors
 /// When a server or generator ends.
-pub(super) fn clients(contestant: &Contestant, clients: usize, sizes: &Sizes, ends: &Ends) -> Result<ClientsPoint> {
+pub(super) fn clients(
+    contestant: &Contestant,
+    clients: usize,
+    sizes: &Sizes,
+    ends: &Ends,
+) -> Result<ClientsPoint> {
     let mut party = Party::start(contestant, clients, Rooms::NONE, sizes)?;
+    await_closed_sockets();
     let (slab, user) = (Slab::settled(), party.resident_bytes());
     let connect_us = cost_us(&mut party, "connect", clients)?;
     rest(sizes.steps.settle_s);
@@ -49,7 +55,8 @@ pub(super) fn clients(contestant: &Contestant, clients: usize, sizes: &Sizes, en
         load,
         connect_us,
         user_bytes,
-        kernel_bytes: rounded(grown - ends.bare_bytes - ends.registration_bytes),
+        kernel_bytes: (clients >= KERNEL_CLIENTS_MIN)
+            .then(|| rounded(grown - ends.bare_bytes - ends.registration_bytes)),
         descriptors,
         p50_us: answer.p50_us.map(rounded),
         p99_us: answer.p99_us.map(rounded),
@@ -89,6 +96,8 @@ pub(super) fn rooms(ours: &Contestant, rooms: usize, sizes: &Sizes) -> Result<Ro
     let members = spread.members(clients);
     let rate = ROOM_DELIVERIES_PER_S / members as f64;
     let (load, _) = paced(&mut party, Reach::Room, rate, sizes.steps)?;
+    let has_same = rooms > 1 && members >= SAME_MEMBERS_MIN;
+    let same = has_same.then(|| paced(&mut party, Reach::Same, rate, sizes.steps));
     Ok(RoomsPoint {
         rooms,
         clients,
@@ -96,6 +105,7 @@ pub(super) fn rooms(ours: &Contestant, rooms: usize, sizes: &Sizes) -> Result<Ro
         rooms_each: spread.rooms_each,
         message_us: rounded(load.cpu_us * members as f64),
         load,
+        same: same.transpose()?.map(|(load, _)| load),
         join_us,
         room_bytes: growth(before, after, rooms),
         membership_bytes: growth(before, after, joins),
@@ -179,6 +189,23 @@ fn paced(party: &mut Party, reach: Reach, rate: f64, steps: Steps) -> Result<(Lo
     Ok((load, answer))
 }
 
+/// A ring that has ended closes its sockets later, one by one: memory of the point before would be counted as freed
+/// in this one.
+fn await_closed_sockets() {
+    let started = Instant::now();
+    while sockets() > SOCKETS_LEFT_MAX && started.elapsed() < CLOSE_PATIENCE {
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// TCP sockets that the kernel has, those without a process too.
+fn sockets() -> usize {
+    let text = std::fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("TCP:")).unwrap_or_default();
+    let mut words = line.split_whitespace().skip_while(|word| *word != "alloc");
+    words.nth(1).and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
 fn growth(before: u64, after: u64, count: usize) -> f64 {
     rounded((after as f64 - before as f64) / count.max(1) as f64)
 }
@@ -195,9 +222,17 @@ fn rounded(value: f64) -> f64 {
 const DELIVERIES_PER_S: f64 = 36_000.0;
 /// The load of the others: where every delivery is a message of its own, the server is asked as often.
 const ROOM_DELIVERIES_PER_S: f64 = 20_000.0;
+/// Slabs are counted by whole pages in part: with fewer clients than this the error is as large as what is measured.
+const KERNEL_CLIENTS_MIN: usize = 10_000;
+/// In smaller rooms one message follows the other so soon that they leave in one send, which is another question.
+const SAME_MEMBERS_MIN: usize = 1000;
 /// Between two pings of one client, ms.
 const HEARTBEAT_MS: u64 = 1000;
 /// The server is quiet if it works less than this between two looks, so many times.
 const QUIET_NS: u64 = 300_000;
 const QUIET_LOOKS: u32 = 3;
 const LOOK: Duration = Duration::from_millis(100);
+/// The pairs of [`Ends`] have two sockets each; what else the machine has is few.
+const SOCKETS_LEFT_MAX: usize = 2 * idle::PAIRS + idle::PAIRS;
+/// How long a ring may take to close its sockets.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(3);

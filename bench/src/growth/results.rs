@@ -42,8 +42,8 @@ pub struct ClientsPoint {
     pub connect_us: f64,
     /// Resident memory of the server per client, bytes.
     pub user_bytes: f64,
-    /// Slabs at the server's end per client, bytes.
-    pub kernel_bytes: f64,
+    /// Slabs at the server's end per client, bytes; of few clients too rough to be known.
+    pub kernel_bytes: Option<f64>,
     /// Descriptors open in the server.
     pub descriptors: usize,
     /// Age of a message at the clients of the process that published, us.
@@ -97,6 +97,9 @@ pub struct RoomsPoint {
     pub rooms_each: usize,
     /// One room after another.
     pub load: Load,
+    /// The first room again and again, at the same rate: the same work on sockets that were in use a moment ago.
+    #[serde(default)]
+    pub same: Option<Load>,
     /// CPU of the server for a message, us.
     pub message_us: f64,
     /// CPU of the server for a join and its acknowledgement, us.
@@ -151,7 +154,7 @@ impl Growth {
     #[must_use]
     pub fn is_correct(&self) -> bool {
         let clients = self.clients.iter().map(|point| &point.load);
-        let rooms = self.rooms.iter().map(|point| &point.load);
+        let rooms = self.rooms.iter().flat_map(|point| [Some(&point.load), point.same.as_ref()]).flatten();
         let memberships = self.memberships.iter().flat_map(|point| [&point.all, &point.room, &point.union]);
         clients.chain(rooms).chain(memberships).all(|load| load.verdict != FAILED)
     }
@@ -191,7 +194,7 @@ pub(super) mod tests {
                     load: load(cpu_us),
                     connect_us: 30.0,
                     user_bytes: 500.0,
-                    kernel_bytes: 3000.0,
+                    kernel_bytes: Some(3000.0),
                     ..ClientsPoint::default()
                 })
                 .to_vec(),

@@ -60,8 +60,8 @@ impl Rooms {
     pub fn hearers(self, reach: Reach, index: usize) -> Option<usize> {
         match reach {
             Reach::All => None,
-            Reach::Room => Some(index % self.count().max(1) / self.rooms_each.max(1)),
-            Reach::Union => Some(index % self.groups),
+            Reach::Room | Reach::Union => Some(index % self.groups.max(1)),
+            Reach::Same => Some(0),
         }
     }
 
@@ -85,12 +85,21 @@ impl Rooms {
         heard
     }
 
+    /// The room of message `index`, where rooms take turns: the next message is another group's, so that no two for
+    /// one client lie side by side and leave in one send.
+    #[must_use]
+    pub fn room(self, index: usize) -> usize {
+        let (groups, each) = (self.groups.max(1), self.rooms_each.max(1));
+        index % groups * each + index / groups % each
+    }
+
     /// What `pub` is asked for message `index`, up to its payload.
     #[must_use]
     pub fn address(self, reach: Reach, index: usize) -> String {
         match reach {
             Reach::All => String::new(),
-            Reach::Room => format!(r#""room":"r{}","#, index % self.count().max(1)),
+            Reach::Room => format!(r#""room":"r{}","#, self.room(index)),
+            Reach::Same => r#""room":"r0","#.to_owned(),
             Reach::Union => {
                 let first = index % self.groups * self.rooms_each;
                 let names: Vec<String> =
@@ -108,6 +117,8 @@ pub enum Reach {
     All,
     /// One room; rooms take turns.
     Room,
+    /// The first room, again and again.
+    Same,
     /// All rooms of a group; groups take turns.
     Union,
 }
@@ -117,6 +128,7 @@ impl fmt::Display for Reach {
         f.write_str(match self {
             Reach::All => "all",
             Reach::Room => "room",
+            Reach::Same => "same",
             Reach::Union => "union",
         })
     }
@@ -129,6 +141,7 @@ impl FromStr for Reach {
         Ok(match word {
             "all" => Reach::All,
             "room" => Reach::Room,
+            "same" => Reach::Same,
             "union" => Reach::Union,
             _ => bail!("{word} is no reach"),
         })
@@ -155,20 +168,29 @@ mod tests {
         let (rooms, clients) = (Rooms { groups: 3, rooms_each: 2 }, 12);
         for index in 0..20 {
             let group = rooms.hearers(Reach::Room, index).expect("one group");
-            let room = index % rooms.count();
+            let room = rooms.room(index);
             let there: Vec<usize> = (0..clients).filter(|c| rooms.of(*c, clients).contains(&room)).collect();
             assert_eq!(there, (group * 4..group * 4 + 4).collect::<Vec<_>>());
         }
         assert_eq!(rooms.heard(Reach::Room, 7), [3, 2, 2]);
         assert_eq!(rooms.heard(Reach::All, 7), [7, 7, 7]);
+        assert_eq!(rooms.heard(Reach::Same, 7), [7, 0, 0]);
         assert_eq!(rooms.deliveries(Reach::Room, 7, clients), 28);
+    }
+
+    #[test]
+    fn rooms_take_turns_and_all_of_them_do() {
+        let rooms = Rooms { groups: 3, rooms_each: 2 };
+        let order: Vec<usize> = (0..6).map(|index| rooms.room(index)).collect();
+        assert_eq!(order, [0, 2, 4, 1, 3, 5]);
     }
 
     #[test]
     fn the_union_names_all_rooms_of_its_group() {
         let rooms = Rooms { groups: 2, rooms_each: 2 };
         assert_eq!(rooms.address(Reach::Union, 1), r#""rooms":["r2","r3"],"#);
-        assert_eq!(rooms.address(Reach::Room, 5), r#""room":"r1","#);
+        assert_eq!(rooms.address(Reach::Room, 5), r#""room":"r2","#);
+        assert_eq!(rooms.address(Reach::Same, 5), r#""room":"r0","#);
         assert_eq!(rooms.address(Reach::All, 5), "");
     }
 }

@@ -26,6 +26,7 @@ pub fn table(growth: &Growth) -> Result<String> {
 /// What the sums multiply with.
 struct Factors {
     point: ClientsPoint,
+    kernel_bytes: f64,
     heartbeat_us: f64,
 }
 
@@ -40,7 +41,8 @@ impl Factors {
         let ours = growth.clients.iter().filter(|point| point.name == "ours");
         let point = ours.filter(|point| point.load.quotable().is_some()).max_by_key(|point| point.clients);
         let point = point.context("no quotable point of ours")?.clone();
-        Ok(Factors { point, heartbeat_us: growth.heartbeat.cpu_us })
+        let kernel_bytes = point.kernel_bytes.context("no kernel memory of so few clients")?;
+        Ok(Factors { point, kernel_bytes, heartbeat_us: growth.heartbeat.cpu_us })
     }
 
     fn words(&self) -> String {
@@ -49,7 +51,7 @@ impl Factors {
              per delivery, {} us per connect; {} us for a ping and its pong.\n",
             grouped(self.point.clients),
             number(self.point.user_bytes),
-            number(self.point.kernel_bytes),
+            number(self.kernel_bytes),
             number(self.point.load.cpu_us),
             number(self.point.connect_us),
             number(self.heartbeat_us)
@@ -65,7 +67,7 @@ impl Factors {
     }
 
     fn memory(&self, n: f64) -> Vec<Sum> {
-        let ClientsPoint { user_bytes, kernel_bytes, .. } = self.point;
+        let (user_bytes, kernel_bytes) = (self.point.user_bytes, self.kernel_bytes);
         let gib = |bytes: f64| format!("{} GiB", number(n * bytes / GIB));
         vec![
             sum("user memory, idle", n, &format!("{} B", number(user_bytes)), &gib(user_bytes)),
@@ -116,7 +118,7 @@ impl Factors {
     /// What a machine of the assumed size holds, by each of its bounds.
     fn machines(&self, n: f64) -> Vec<Sum> {
         let core_s = n * (self.point.load.cpu_us + self.heartbeat_us / PING_INTERVAL_S) / 1e6;
-        let bytes = n * (self.point.user_bytes + self.point.kernel_bytes);
+        let bytes = n * (self.point.user_bytes + self.kernel_bytes);
         let gbit = n * wire_bytes() as f64 * 8.0 / 1e9;
         let (cores, gib, gbits) = (MACHINE_CORES * SHARE, MACHINE_GIB * SHARE, MACHINE_GBIT * SHARE);
         let by = [core_s / cores, bytes / GIB / gib, gbit / gbits];

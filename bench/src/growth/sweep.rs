@@ -46,7 +46,7 @@ impl Sizes {
             memberships_clients: 1000,
             memberships: vec![1, 10, 100, 1000],
             pairs: idle::PAIRS,
-            steps: Steps { seconds: 5.0, warmup_s: 0.5, messages_min: 8, settle_s: 1.0 },
+            steps: Steps { seconds: 4.0, warmup_s: 0.5, messages_min: 6, settle_s: 1.0 },
         }
     }
 
@@ -67,34 +67,64 @@ impl Sizes {
     }
 }
 
-/// Measures everything, and gives what there is so far to `keep` after each point.
+/// One of the three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Sweep {
+    /// Clients of one server, and what their heartbeats cost.
+    Clients,
+    /// Rooms for the same clients.
+    Rooms,
+    /// Rooms of a client.
+    Memberships,
+}
+
+/// Measures a sweep anew, and gives what there is so far to `keep` after each point.
 ///
 /// # Errors
 /// When a server or a generator does not start, or ends.
-pub fn run(sizes: &Sizes, growth: &mut Growth, keep: impl Fn(&Growth) -> Result<()>) -> Result<()> {
-    let (ours, floor) = (Contestant::named("ours")?, Contestant::named("floor-ring")?);
+pub fn run(
+    sweep: Sweep,
+    sizes: &Sizes,
+    growth: &mut Growth,
+    keep: impl Fn(&Growth) -> Result<()>,
+) -> Result<()> {
+    let ours = Contestant::named("ours")?;
+    match sweep {
+        Sweep::Clients => return clients(&ours, sizes, growth, keep),
+        Sweep::Rooms => growth.rooms.clear(),
+        Sweep::Memberships => growth.memberships.clear(),
+    }
+    let counts = if sweep == Sweep::Rooms { &sizes.rooms } else { &sizes.memberships };
+    for count in counts {
+        eprintln!("{sweep:?}: {count}");
+        match sweep {
+            Sweep::Rooms => growth.rooms.push(point::rooms(&ours, *count, sizes)?),
+            _ => growth.memberships.push(point::memberships(&ours, *count, sizes)?),
+        }
+        keep(growth)?;
+    }
+    Ok(())
+}
+
+fn clients(
+    ours: &Contestant,
+    sizes: &Sizes,
+    growth: &mut Growth,
+    keep: impl Fn(&Growth) -> Result<()>,
+) -> Result<()> {
+    let floor = Contestant::named("floor-ring")?;
+    growth.clients.clear();
     // The pairs stay until the end, so that none is freed while others are counted.
     let ends = Ends::measure(sizes.pairs)?;
     for clients in &sizes.clients {
-        for contestant in [&ours, &floor] {
-            eprintln!("{clients} clients: {}", contestant.name);
+        for contestant in [ours, &floor] {
+            eprintln!("Clients: {clients}, {}", contestant.name);
             growth.clients.push(point::clients(contestant, *clients, sizes, &ends)?);
             keep(growth)?;
         }
     }
-    eprintln!("heartbeats of {} clients", sizes.rooms_clients);
-    growth.heartbeat = point::heartbeat(&ours, sizes)?;
-    for rooms in &sizes.rooms {
-        eprintln!("{rooms} rooms");
-        growth.rooms.push(point::rooms(&ours, *rooms, sizes)?);
-        keep(growth)?;
-    }
-    for each in &sizes.memberships {
-        eprintln!("{each} rooms for each client");
-        growth.memberships.push(point::memberships(&ours, *each, sizes)?);
-        keep(growth)?;
-    }
-    Ok(())
+    growth.heartbeat = point::heartbeat(ours, sizes)?;
+    keep(growth)
 }
 
 /// Below the limit of 20 000 descriptors by what a process opens besides, and by the chance with which the kernel spreads
