@@ -74,7 +74,11 @@ impl Factors {
             sum("kernel memory, idle", n, &format!("{} B", number(kernel_bytes)), &gib(kernel_bytes)),
             Sum {
                 what: "rings at least: a table has 2^20 descriptors".to_owned(),
-                sum: format!("{} / 1 048 576 = **{}**", million(n), number((n / RING_FILES).ceil())),
+                sum: format!(
+                    "{} / 1 048 576 = **{}**",
+                    million(n),
+                    grouped((n / RING_FILES).ceil() as usize)
+                ),
             },
         ]
     }
@@ -133,7 +137,11 @@ impl Factors {
             one("network", gbit, gbits, by[2], "Gbit/s"),
             Sum {
                 what: "machines: the most of the three".to_owned(),
-                sum: format!("**{}**, with {} connections each", number(most), grouped((n / most) as usize)),
+                sum: format!(
+                    "**{}**, with {} connections each",
+                    grouped(most as usize),
+                    grouped((n / most) as usize)
+                ),
             },
         ]
     }
@@ -164,11 +172,11 @@ fn network(n: f64) -> Vec<Sum> {
         },
         Sum {
             what: "source addresses of generators, against one address and port".to_owned(),
-            sum: format!("{} / 28 232 ports = **{}**", million(n), number(addresses)),
+            sum: format!("{} / 28 232 ports = **{}**", million(n), grouped(addresses as usize)),
         },
         Sum {
             what: "generator processes with 20 000 descriptors".to_owned(),
-            sum: format!("{} / 20 000 = **{}**", million(n), number((n / 20_000.0).ceil())),
+            sum: format!("{} / 20 000 = **{}**", million(n), grouped((n / 20_000.0).ceil() as usize)),
         },
     ]
 }
