@@ -53,7 +53,7 @@ fn provenance(growth: &Growth) -> String {
     let versions: Vec<String> =
         growth.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     format!(
-        "One run, {}: {} cores of {}, {}, Linux {}; {}. Again: `{}`.\n",
+        "Measured {}: {} cores of {}, {}, Linux {}; {}. Again: `{}`.\n",
         growth.date,
         machine("cores"),
         machine("cpu"),

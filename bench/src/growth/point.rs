@@ -39,11 +39,11 @@ pub(super) fn clients(
     ends: &Ends,
 ) -> Result<ClientsPoint> {
     let mut party = Party::start(contestant, clients, Rooms::NONE, sizes)?;
-    await_closed_sockets();
-    let (slab, user) = (Slab::settled(), party.resident_bytes());
+    let slab = (clients >= KERNEL_CLIENTS_MIN).then(quiet_slab);
+    let user = party.resident_bytes();
     let connect_us = cost_us(&mut party, "connect", clients)?;
     rest(sizes.steps.settle_s);
-    let grown = Slab::now().since(&slab).bytes as f64 / clients as f64;
+    let grown = slab.map(|before| Slab::now().since(&before).bytes as f64 / clients as f64);
     let user_bytes = growth(user, party.resident_bytes(), clients);
     let descriptors = party.descriptors();
     let rate = DELIVERIES_PER_S / clients as f64;
@@ -55,8 +55,7 @@ pub(super) fn clients(
         load,
         connect_us,
         user_bytes,
-        kernel_bytes: (clients >= KERNEL_CLIENTS_MIN)
-            .then(|| rounded(grown - ends.bare_bytes - ends.registration_bytes)),
+        kernel_bytes: grown.map(|grown| rounded(grown - ends.bare_bytes - ends.registration_bytes)),
         descriptors,
         p50_us: answer.p50_us.map(rounded),
         p99_us: answer.p99_us.map(rounded),
@@ -191,11 +190,12 @@ fn paced(party: &mut Party, reach: Reach, rate: f64, steps: Steps) -> Result<(Lo
 
 /// A ring that has ended closes its sockets later, one by one: memory of the point before would be counted as freed
 /// in this one.
-fn await_closed_sockets() {
+fn quiet_slab() -> Slab {
     let started = Instant::now();
     while sockets() > SOCKETS_LEFT_MAX && started.elapsed() < CLOSE_PATIENCE {
         std::thread::sleep(LOOK);
     }
+    Slab::settled()
 }
 
 /// TCP sockets that the kernel has, those without a process too.
