@@ -162,9 +162,9 @@ pub fn hold(Hold { address, clients, source_offset, deflate, exchange }: Hold) -
 
 /// What a bare end of a connection and an epoll registration cost here, bytes of slab; and the sockets that
 /// showed it.
-struct Ends {
-    bare_bytes: f64,
-    registration_bytes: f64,
+pub(crate) struct Ends {
+    pub(crate) bare_bytes: f64,
+    pub(crate) registration_bytes: f64,
     _kept: Pairs,
 }
 
@@ -176,7 +176,7 @@ struct Pairs {
 }
 
 impl Ends {
-    fn measure(count: usize) -> Result<Ends> {
+    pub(crate) fn measure(count: usize) -> Result<Ends> {
         let mut pairs = Pairs { poll: Poll::new()?, registered: Vec::new(), bare: Vec::new() };
         pairs.connect(count / 4)?; // fills places that were freed before
         let none = Slab::settled();
@@ -334,6 +334,6 @@ impl std::fmt::Display for Cost {
 }
 
 /// Bare pairs: enough that whole pages of slabs do not matter, few enough for a limit of 20 000 descriptors.
-const PAIRS: usize = 4000;
+pub(crate) const PAIRS: usize = 4000;
 /// Loopback addresses reserved for one holding process.
 const SOURCES_PER_HOLDER: usize = 2;

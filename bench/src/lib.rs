@@ -20,8 +20,8 @@
 //!   its [`provenance`]; [`table`],
 //!   [`plot`], [`readme`] and [`numbers`]: how people read them.
 //!
-//! And [`paths`]: the engine's two paths without a kernel, for counting instructions; [`profile`]: where the server's
-//! time goes, load by load.
+//! And [`growth`]: what becomes of the figures when clients, rooms and memberships grow by powers of ten; [`paths`]: the
+//! engine's paths without a kernel, for counting instructions; [`profile`]: where the server's time goes, load by load.
 //!
 //! # The measured app
 //!
@@ -39,6 +39,7 @@ pub mod contestants;
 mod exchange;
 pub mod floor;
 pub mod goals;
+pub mod growth;
 pub mod idle;
 pub mod machine;
 pub mod metrics;

@@ -23,11 +23,19 @@ pub enum Numbers {
 /// # Errors
 /// When results or README cannot be read, or nothing can be written.
 pub fn make(what: Numbers) -> Result<bool> {
+    settle(&made()?, what, "compare numbers")
+}
+
+/// Writes each file its text, or checks that it has it; `command` is what would write it.
+///
+/// # Errors
+/// When nothing can be written.
+pub(crate) fn settle(made: &[(PathBuf, String)], what: Numbers, command: &str) -> Result<bool> {
     let mut is_current = true;
-    for (path, text) in made()? {
+    for (path, text) in made {
         is_current &= match what {
-            Numbers::Check => holds(&path, &text),
-            Numbers::Write => write(&path, &text)?,
+            Numbers::Check => holds(path, text, command),
+            Numbers::Write => write(path, text)?,
         };
     }
     Ok(is_current)
@@ -42,10 +50,10 @@ fn made() -> Result<[(PathBuf, String); 2]> {
     Ok([(readme_path, readme), (folder.join(readme::PLOT), plot::svg(&results))])
 }
 
-fn holds(path: &Path, text: &str) -> bool {
+fn holds(path: &Path, text: &str, command: &str) -> bool {
     let is_current = std::fs::read_to_string(path).is_ok_and(|found| found == text);
     if !is_current {
-        eprintln!("{} is not what the results say: run `compare numbers`", path.display());
+        eprintln!("{} is not what the results say: run `{command}`", path.display());
     }
     is_current
 }

@@ -220,7 +220,7 @@ fn shown(value: Option<f64>, digits: usize) -> String {
 /// A generator that is idle for half of the time holds nobody up. Without this bound the best servers could
 /// not be measured: a send and the receive with its acknowledgement cost the kernel about the same, so that
 /// at the floor both sides are equally busy.
-const SWARM_BUSY_HARMLESS: f64 = 0.5;
+pub(crate) const SWARM_BUSY_HARMLESS: f64 = 0.5;
 
 /// To four digits after the point: more is noise.
 fn rounded(value: f64) -> f64 {

@@ -13,16 +13,14 @@ use crate::results::Results;
 /// Results that carry today's provenance and `before`'s rows.
 #[must_use]
 pub fn results(before: Results) -> Results {
-    Results {
-        date: said("date", &["-u", "+%Y-%m-%d"]).unwrap_or_default(),
-        command: COMMAND.to_owned(),
-        machine: machine(),
-        versions: versions(),
-        ..before
-    }
+    Results { date: today(), command: COMMAND.to_owned(), machine: machine(), versions: versions(), ..before }
 }
 
-fn machine() -> BTreeMap<String, String> {
+pub(crate) fn today() -> String {
+    said("date", &["-u", "+%Y-%m-%d"]).unwrap_or_default()
+}
+
+pub(crate) fn machine() -> BTreeMap<String, String> {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
@@ -35,7 +33,7 @@ fn machine() -> BTreeMap<String, String> {
     known(facts)
 }
 
-fn versions() -> BTreeMap<String, String> {
+pub(crate) fn versions() -> BTreeMap<String, String> {
     let commit = said("git", &["rev-parse", "--short", "HEAD"]).map(|commit| {
         let is_clean = said("git", &["status", "--porcelain", "--untracked-files=no"])
             .is_some_and(|text| text.is_empty());

@@ -20,6 +20,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Deserialize)]
 struct Publication {
     room: Option<String>,
+    /// All who are in any of these, where there are some.
+    #[serde(default)]
+    rooms: Vec<String>,
     p: String,
 }
 
@@ -90,8 +93,9 @@ fn add_app(io: &Builder) {
     io.on("join", |socket: Socket, room: String, ack: Ack| {
         ack.send(socket.join(room).is_ok());
     })
-    .on("pub", |socket: Socket, publication: Publication| {
-        emit(&socket, publication.room.as_deref(), &publication.p);
+    .on("pub", |socket: Socket, publication: Publication| match publication.rooms.as_slice() {
+        [] => emit(&socket, publication.room.as_deref(), &publication.p),
+        rooms => socket.nsp().to(rooms).emit("msg", &publication.p),
     })
     .on("burst", async |socket: Socket, burst: Burst| {
         for i in 0..burst.count {

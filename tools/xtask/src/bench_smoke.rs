@@ -16,6 +16,8 @@ const SMOKES: &[(&str, &[&str])] = &[
     ("compare", &["--smoke", "--servers", "ours,floor-ring"]),
     ("compare", &["numbers", "--check"]),
     ("idle", &["--name", "ours", "--clients", "200", "--seconds", "1"]),
+    ("growth", &["--quick"]),
+    ("growth", &["numbers", "--check"]),
 ];
 
 /// Builds the benches and runs each; a bench that leaves with a status other than 0 has failed.
