@@ -10,6 +10,7 @@
 //! - [`floor`]: the kernel alone, behind just enough protocol to be measured by the same swarm;
 //! - [`served`]: a server under measurement, started or only pointed at;
 //! - [`answers`]: does it answer rightly, before anybody measures how fast;
+//! - [`pulse`]: what is read of a saturated server's heart;
 //! - [`scenario`]: one run of one load, giving an [`outcome::Outcome`]; [`idle`]: what a connection costs that
 //!   says nothing;
 //! - [`options`]: what the programs share on their command lines;
@@ -17,7 +18,7 @@
 //! - [`plan`]: the chapters of the comparison, the question of each, and who takes part;
 //! - [`comparison`]: medians of runs that took turns; [`results`]: what of them is kept, as JSON, with
 //!   its [`provenance`]; [`table`],
-//!   [`plot`], [`readme`] and [`numbers`]: how people read them.
+//!   [`plot`], [`interval`], [`readme`] and [`numbers`]: how people read them.
 //!
 //! And [`paths`]: the engine's two paths without a kernel, for counting instructions.
 //!
@@ -35,6 +36,7 @@ pub mod comparison;
 pub mod contestants;
 pub mod floor;
 pub mod idle;
+pub mod interval;
 pub mod machine;
 pub mod metrics;
 pub mod numbers;
@@ -46,6 +48,7 @@ pub mod plan;
 pub mod plot;
 pub mod prose;
 pub mod provenance;
+pub mod pulse;
 pub mod readme;
 pub mod results;
 pub mod scenario;

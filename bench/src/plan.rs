@@ -1,6 +1,8 @@
 //! What a comparison asks: chapters of one question each, their rows of one load each, and who faces it. It
 //! runs nothing, but it knows how long it will take, so that nobody begins a run that does not end in time.
 
+mod timing;
+
 use crate::scenario::{Audience, Content, Load, Work};
 use crate::swarm::Transport;
 
@@ -44,6 +46,8 @@ pub enum Figure {
     Cpu,
     /// The age of a broadcast that 99 of 100 did not exceed, ms.
     Age,
+    /// How late a ping came that 99 of 100 did not exceed, ms.
+    Lateness,
     /// Resident memory of the server per client, bytes.
     Memory,
 }
@@ -72,6 +76,8 @@ pub fn chapters(size: Size) -> Vec<Chapter> {
         idle(),
         churn(),
         storm(),
+        timing::pulse(),
+        timing::interval(),
         ceiling(),
         runtimes(),
     ];
@@ -268,10 +274,16 @@ impl Row {
             Trial::Load(load) if load.content == Content::Json && is_slow => 1,
             Trial::Load(Load { work: Work::Burst { .. }, .. }) if is_slow => 2,
             Trial::Load(Load { work: Work::Churn { .. } | Work::Storm { .. }, .. }) => 3,
-            Trial::Load(Load { transport: Transport::Polling, .. }) => 3,
+            Trial::Load(Load { transport: Transport::Polling, .. }) => {
+                if is_slow {
+                    1
+                } else {
+                    2
+                }
+            }
             Trial::Load(_) => rounds,
         };
-        most.min(rounds)
+        timing::rounds(self).unwrap_or(most).min(rounds)
     }
 
     /// Seconds of one measurement of somebody: starting, checking, connecting, working.
@@ -325,6 +337,7 @@ impl Load {
                 seconds
             }
             Work::Burst { count, repeats, .. } | Work::Volley { count, repeats } => gathered(count * repeats),
+            Work::Pulse(pulse) => timing::seconds(pulse),
             Work::Connect => self.clients as f64 * connect_us / 1e6,
             Work::Storm { newcomers, .. } => newcomers as f64 * connect_us / 1e6,
         }
@@ -340,6 +353,7 @@ impl Work {
             Work::Closed { outstanding, .. } => Work::Closed { outstanding, seconds: 0.2 },
             Work::Echo { in_flight, .. } => Work::Echo { in_flight, seconds: 0.2 },
             Work::Connect => Work::Connect,
+            Work::Pulse(_) => Work::Pulse(timing::SHRUNK),
             Work::Churn { .. } => Work::Churn { rate: 20.0, visits: 40.0, seconds: 0.6 },
             Work::Storm { .. } => Work::Storm { rate: 20.0, newcomers: 100 },
         }
@@ -353,6 +367,7 @@ impl Figure {
         match self {
             Figure::Cpu => "cpu",
             Figure::Age => "age",
+            Figure::Lateness => "lateness",
             Figure::Memory => "memory",
         }
     }

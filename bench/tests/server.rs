@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use socketville_bench::answers;
 use socketville_bench::contestants::Contestant;
-use socketville_bench::scenario::{self, Load, Work};
+use socketville_bench::scenario::{self, Load, Pulse, Work};
 use socketville_bench::served::Served;
 use socketville_bench::swarm::{Swarm, Target, Transport};
 
@@ -37,6 +37,18 @@ fn those_who_poll_get_everything_too() {
     let outcome = scenario::run(&served, "ours", load).expect("a run");
     assert!(outcome.faults.is_none(), "{}", outcome.faults);
     assert_eq!(outcome.count, 15 * 21, "twenty who poll, and who publishes");
+}
+
+#[test]
+fn a_pulse_hears_pings_and_lets_newcomers_in_while_everybody_gets_everything() {
+    let served = serve(&[("PING_INTERVAL_MS", "100")]);
+    let pulse = Pulse { outstanding: 2, newcomers: 40.0, interval_ms: 100, seconds: 0.5 };
+    let load = Load { clients: 20, work: Work::Pulse(pulse), warmup_s: 0.0, ..Load::default() };
+    let outcome = scenario::run(&served, "ours", load).expect("a run");
+    assert!(outcome.faults.is_none(), "{}", outcome.faults);
+    let readings = outcome.pulse.expect("readings");
+    assert!(readings.pings > 0 && readings.newcomers > 0, "{readings:?}");
+    assert!(outcome.count > 0);
 }
 
 #[test]
