@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 pub(super) struct Dirty {
     ahead: VecDeque<u32>,
     rest: VecDeque<u32>,
-    /// Whether the last one went ahead of others.
+    /// Whether the last one went ahead.
     was_ahead: bool,
 }
 
@@ -32,12 +32,8 @@ impl Dirty {
     /// The next one.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<u32> {
-        if self.ahead.is_empty() { self.rest.pop_front() } else { self.pop_by_turns() }
-    }
-
-    fn pop_by_turns(&mut self) -> Option<u32> {
-        self.was_ahead = !self.was_ahead || self.rest.is_empty();
-        if self.was_ahead { self.ahead.pop_front() } else { self.rest.pop_front() }
+        self.was_ahead = !self.was_ahead && !self.ahead.is_empty();
+        if self.was_ahead || self.rest.is_empty() { self.ahead.pop_front() } else { self.rest.pop_front() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
