@@ -60,7 +60,8 @@ pub(super) fn draw(all: &[Series], results: &Results) -> String {
         let frame = Frame::new(MARGIN + column as f64 * (FRAME_WIDTH + GAP), panel, all);
         frame.draw(&mut body, panel, all);
     }
-    let machine: Vec<&str> = results.machine.values().map(String::as_str).collect();
+    let machine: Vec<String> =
+        results.machine.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let words = format!("{} · {}", results.date, machine.join(" · "));
     text(&mut body, (MARGIN, HEIGHT - 16.0), "small", "start", &words);
     format!(
@@ -84,7 +85,11 @@ impl Frame {
         let points = all.iter().flat_map(|series| &series.points).map(highest);
         let floors =
             all.iter().filter_map(|series| series.floor_cpu_us.filter(|_| panel.extra == Extra::Floor));
-        Frame { x, most: rounded_up(points.chain(floors).fold(0.0, f64::max)) }
+        let most = match panel.extra {
+            Extra::Expected => 1.0, // a send a frame
+            Extra::Floor | Extra::P99 => rounded_up(points.chain(floors).fold(0.0, f64::max)),
+        };
+        Frame { x, most }
     }
 
     fn draw(&self, body: &mut String, panel: &Panel, all: &[Series]) {
