@@ -362,6 +362,7 @@ impl Outbox {
     /// Takes up to `entries_max` connections in the order in which bytes became due, but for those who go ahead.
     pub fn take_batch(&mut self, batch: &mut Batch, entries_max: usize) {
         batch.clear();
+        self.dirty.begin();
         while batch.entries.len() < entries_max {
             let Some(index) = self.dirty.pop() else { break };
             let lane = self.lanes[index as usize];

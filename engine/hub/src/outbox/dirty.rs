@@ -29,10 +29,23 @@ impl Dirty {
         self.ahead.push_back(index);
     }
 
+    /// A batch begins: its first place is for one who goes ahead.
+    pub(super) fn begin(&mut self) {
+        self.was_ahead = false;
+    }
+
     /// The next one.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<u32> {
-        self.was_ahead = !self.was_ahead && !self.ahead.is_empty();
+        if self.ahead.is_empty() {
+            return self.rest.pop_front();
+        }
+        self.pop_by_turns()
+    }
+
+    #[cold]
+    fn pop_by_turns(&mut self) -> Option<u32> {
+        self.was_ahead = !self.was_ahead;
         if self.was_ahead || self.rest.is_empty() { self.ahead.pop_front() } else { self.rest.pop_front() }
     }
 
