@@ -193,6 +193,7 @@ fn held(cost: &idle::Cost) -> Outcome {
         connect_s: 0.0,
         user_bytes: cost.user_bytes,
         kernel_bytes: Some(cost.kernel_bytes),
+        pulse: None,
         faults: Faults::default(),
     }
 }

@@ -67,6 +67,10 @@ pub const NAMES: &[&str] = &[
     "ours",
     "ours-2-cores",
     "ours-deflate",
+    "ours-flush-5",
+    "ours-flush-10",
+    "ours-flush-20",
+    "ours-flush-50",
     "socketioxide",
     "socketioxide-2-cores",
     "node",
@@ -86,6 +90,9 @@ impl Contestant {
     pub fn named(name: &str) -> Result<Contestant> {
         if let Some(floor) = name.strip_prefix("floor-") {
             return Contestant::floor(name, floor);
+        }
+        if let Some(interval_ms) = name.strip_prefix("ours-flush-") {
+            return Contestant::flushed(name, interval_ms);
         }
         let (rest, cores) = match name.strip_suffix("-2-cores") {
             Some(rest) => (rest, Cores::All),
@@ -110,6 +117,14 @@ impl Contestant {
         if settings == "-fresh" {
             contestant.environment.push(("CONTEXT_TAKEOVER", "0".to_owned()));
         }
+        Ok(contestant)
+    }
+
+    /// The engine with a flush interval.
+    fn flushed(name: &str, interval_ms: &str) -> Result<Contestant> {
+        ensure!(interval_ms.parse::<u32>().is_ok(), "{name}: an interval is a number of milliseconds");
+        let mut contestant = Contestant { name: name.to_owned(), ..Contestant::named("ours")? };
+        contestant.environment.push(("FLUSH_INTERVAL_MS", interval_ms.to_owned()));
         Ok(contestant)
     }
 

@@ -100,6 +100,8 @@ const GOALS: &[Goal] = &[
     goal("cores", 1, Figure::Ratio("ours-2-cores", "ours"), Bound::AtMost(1.10)),
     goal("cores", 1, Figure::Rates("ours-2-cores", "ours"), Bound::AtLeast(1.8)),
     goal("cores", 2, Figure::Ratio("ours-2-cores", "ours"), Bound::AtMost(1.10)),
+    goal("pulse", 0, Figure::Value("ours"), Bound::AtMost(1000.0)),
+    goal("pulse", 1, Figure::Value("ours"), Bound::AtMost(1000.0)),
 ];
 
 /// The page: every goal against every comparison.

@@ -11,6 +11,7 @@
 //! - [`served`]: a server under measurement, started or only pointed at;
 //! - [`apart`]: server and swarm in network namespaces, where loopback would distort;
 //! - [`answers`]: does it answer rightly, before anybody measures how fast;
+//! - [`pulse`]: what is read of a saturated server's heart;
 //! - [`scenario`]: one run of one load, giving an [`outcome::Outcome`]; [`idle`]: what a connection costs that
 //!   says nothing, or has said and heard one message;
 //! - [`options`]: what the programs share on their command lines;
@@ -18,7 +19,7 @@
 //! - [`plan`]: the chapters of the comparison, the question of each, and who takes part;
 //! - [`comparison`]: medians of runs that took turns; [`results`]: what of them is kept, as JSON, with
 //!   its [`provenance`]; [`table`],
-//!   [`plot`], [`readme`] and [`numbers`]: how people read them.
+//!   [`plot`], [`interval`], [`readme`] and [`numbers`]: how people read them.
 //!
 //! And [`growth`]: what becomes of the figures when clients, rooms and memberships grow by powers of ten; [`paths`]: the
 //! engine's paths without a kernel, for counting instructions; [`profile`]: where the server's time goes, load by load.
@@ -41,6 +42,7 @@ pub mod floor;
 pub mod goals;
 pub mod growth;
 pub mod idle;
+pub mod interval;
 pub mod machine;
 pub mod metrics;
 pub mod numbers;
@@ -53,6 +55,7 @@ pub mod plot;
 pub mod profile;
 pub mod prose;
 pub mod provenance;
+pub mod pulse;
 pub mod readme;
 pub mod results;
 pub mod scenario;

@@ -1,4 +1,4 @@
-//! `compare numbers`: the README's tables and the plot, written from bench/results/comparison.json, or checked to be what
+//! `compare numbers`: the READMEs' tables and the plots, written from bench/results/comparison.json, or checked to be what
 //! would be written. It measures nothing.
 
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::contestants::bench_folder;
 use crate::results::Results;
-use crate::{plot, readme};
+use crate::{interval, plot, readme};
 
 /// What is done with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +41,19 @@ pub(crate) fn settle(made: &[(PathBuf, String)], what: Numbers, command: &str) -
     Ok(is_current)
 }
 
-fn made() -> Result<[(PathBuf, String); 2]> {
+fn made() -> Result<Vec<(PathBuf, String)>> {
     let folder = bench_folder();
     let results = Results::read(&folder.join(readme::RESULTS))?;
     let readme_path = folder.join("../README.md");
     let text = std::fs::read_to_string(&readme_path).context("reading the README")?;
     let readme = readme::with_numbers(&text, &results)?;
-    Ok([(readme_path, readme), (folder.join(readme::PLOT), plot::svg(&results))])
+    let house_path = folder.join("README.md");
+    let text = std::fs::read_to_string(&house_path).context("reading the README of the house")?;
+    let house = readme::with_timing(&text, &results)?;
+    let mut made =
+        vec![(readme_path, readme), (house_path, house), (folder.join(readme::PLOT), plot::svg(&results))];
+    made.extend(interval::svg(&results).map(|picture| (folder.join(readme::INTERVAL_PLOT), picture)));
+    Ok(made)
 }
 
 fn holds(path: &Path, text: &str, command: &str) -> bool {

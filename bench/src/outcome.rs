@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::pulse::Readings;
 use crate::swarm::Faults;
 
 /// Whether a run may be quoted.
@@ -87,6 +88,8 @@ pub struct Outcome {
     pub user_bytes: Option<f64>,
     /// The same of the kernel's slabs, at the server's end.
     pub kernel_bytes: Option<f64>,
+    /// Lateness of pings and the wait of newcomers, where they were timed.
+    pub pulse: Option<Readings>,
     /// What was wrong, over the whole run.
     pub faults: Faults,
 }
@@ -153,6 +156,7 @@ impl Outcome {
             "sends_per_frame": self.sends_per_frame.map(rounded), "wire_bytes": self.wire_bytes.map(rounded),
             "connect_s": rounded(self.connect_s),
             "user_bytes": self.user_bytes.map(rounded), "kernel_bytes": self.kernel_bytes.map(rounded),
+            "pulse": self.pulse,
             "faults": {
                 "lost": self.faults.lost, "repeated": self.faults.repeated, "disordered": self.faults.disordered,
                 "malformed": self.faults.malformed, "disconnected": self.faults.disconnected,
@@ -251,6 +255,7 @@ pub(crate) mod tests {
             connect_s: 0.1,
             user_bytes: None,
             kernel_bytes: None,
+            pulse: None,
             faults: Faults::default(),
         }
     }

@@ -1,24 +1,33 @@
 //! The README's numbers: written between two markers from the results, and never by hand. It knows no other part
 //! of the README.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context, Result};
 
 use crate::results::{Results, RowResult};
 use crate::table::{self, Aside};
+use crate::{interval, pulse};
 
 /// Where the results lie, below bench/.
 pub const RESULTS: &str = "results/comparison.json";
 /// Where the plot lies, below bench/.
 pub const PLOT: &str = "results/comparison.svg";
+/// Where the plot of the flush interval lies, below bench/.
+pub const INTERVAL_PLOT: &str = "results/interval.svg";
 
 /// The README with its numbers made anew.
 ///
 /// # Errors
 /// When the markers are not there, in their order.
 pub fn with_numbers(readme: &str, results: &Results) -> Result<String> {
+    between(readme, &numbers(results))
+}
+
+fn between(readme: &str, text: &str) -> Result<String> {
     let (before, rest) = readme.split_once(BEGIN).context("the README lacks its marker of the begin")?;
     let (_, after) = rest.split_once(END).context("the README lacks its marker of the end")?;
-    Ok(format!("{before}{BEGIN}\n{}\n{END}{after}", numbers(results).trim_end()))
+    Ok(format!("{before}{BEGIN}\n{}\n{END}{after}", text.trim_end()))
 }
 
 /// Everything between the markers.
@@ -41,6 +50,26 @@ pub fn numbers(results: &Results) -> String {
     text
 }
 
+/// The README of the bench house with the measured intervals and pulses in their places.
+///
+/// # Errors
+/// When the markers are not there, in their order.
+pub fn with_timing(readme: &str, results: &Results) -> Result<String> {
+    let rows: Vec<&RowResult> = results.rows.iter().filter(|row| row.chapter == "pulse").collect();
+    let mut text = String::new();
+    if !rows.is_empty() {
+        text.push_str(&pulse::table(&rows));
+    }
+    if interval::svg(results).is_some() {
+        let _ = write!(
+            text,
+            "\n![What a message saves that may wait]({INTERVAL_PLOT})\n\n{}",
+            interval::table(results)
+        );
+    }
+    between(readme, &text)
+}
+
 fn provenance(results: &Results) -> String {
     let machine = |name: &str| results.machine.get(name).map_or("?", String::as_str);
     let versions: Vec<String> =
@@ -61,7 +90,7 @@ const BEGIN: &str = "<!-- numbers: written by `compare numbers`, from bench/resu
 const END: &str = "<!-- end of numbers -->";
 
 /// Chapters whose contestants are others: each has a table of its own.
-const APART: &[&str] = &["deflate", "windows", "runtimes", "ceiling", "cores", "apart"];
+const APART: &[&str] = &["deflate", "windows", "runtimes", "ceiling", "cores", "apart", "interval"];
 
 type Table = (&'static str, &'static [&'static str], Aside);
 
@@ -109,6 +138,14 @@ mod tests {
         assert!(once.starts_with("# Top\n") && once.ends_with("\nbottom\n") && !once.contains("old"));
         assert!(once.contains("| 50 a second |") && once.contains("permessage-deflate"));
         assert_eq!(with_numbers(&once, &made()).expect("markers"), once);
+    }
+
+    #[test]
+    fn the_house_has_its_own_numbers_where_they_were_measured() {
+        let readme = format!("{BEGIN}\n{END}\n");
+        assert_eq!(with_timing(&readme, &made()).expect("markers"), format!("{BEGIN}\n\n{END}\n"));
+        let measured = with_timing(&readme, &crate::interval::tests::made()).expect("markers");
+        assert!(measured.contains(INTERVAL_PLOT) && measured.contains("| 200 | 50 ms |"), "{measured}");
     }
 
     #[test]

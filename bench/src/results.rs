@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::comparison::median;
 use crate::outcome::{Outcome, Verdict};
+use crate::pulse::Readings;
 
 /// One comparison.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
@@ -37,7 +38,7 @@ pub struct RowResult {
     pub question: String,
     /// What it is, in a few words.
     pub title: String,
-    /// What is compared: `cpu`, `age` or `memory`.
+    /// What is compared: `cpu`, `age`, `lateness` or `memory`.
     pub figure: String,
     /// What is counted: delivery, round trip, …
     pub unit: String,
@@ -112,6 +113,7 @@ impl RowResult {
         match self.figure.as_str() {
             "age" => cell.median("p99_us").map(|us| us / 1e3),
             "memory" => cell.median("user_bytes"),
+            "lateness" => cell.median("late_p99_us").map(|us| us / 1e3),
             _ => cell.median("cpu_us"),
         }
     }
@@ -122,6 +124,7 @@ impl RowResult {
         match self.figure.as_str() {
             "age" => "p99 of the broadcast's age, ms".to_owned(),
             "memory" => "bytes of memory per client".to_owned(),
+            "lateness" => "p99 of a ping's lateness, ms".to_owned(),
             _ => format!("CPU us per {}", self.unit),
         }
     }
@@ -204,7 +207,13 @@ fn medians(outcomes: &[&Outcome]) -> BTreeMap<String, f64> {
         let middle = median(outcomes.iter().filter_map(|outcome| value(outcome)))?;
         Some((name.to_owned(), (middle * 1e4).round() / 1e4))
     };
-    values.into_iter().filter_map(of).collect()
+    let read = outcomes.iter().filter_map(|outcome| outcome.pulse).collect::<Vec<_>>();
+    let names = read.first().map(Readings::figures).into_iter().flatten().enumerate();
+    let pulse = names.filter_map(|(place, (name, _))| {
+        let middle = median(read.iter().filter_map(|read| Some(read.figures().get(place)?.1)))?;
+        Some((name.to_owned(), (middle * 1e4).round() / 1e4))
+    });
+    values.into_iter().filter_map(of).chain(pulse).collect()
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ fn value(row: &RowResult, cell: &CellResult, digits: usize) -> String {
 fn digits(row: &RowResult) -> usize {
     match row.figure.as_str() {
         "memory" => 0,
-        "age" => 1,
+        "age" | "lateness" => 1,
         _ => 2,
     }
 }

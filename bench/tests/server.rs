@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use socketville_bench::answers;
 use socketville_bench::contestants::Contestant;
-use socketville_bench::scenario::{self, Load, Work};
+use socketville_bench::scenario::{self, Load, Pulse, Work};
 use socketville_bench::served::Served;
 use socketville_bench::swarm::{Sink, Swarm, Target, Transport};
 
@@ -56,6 +56,18 @@ fn a_burst_that_no_receive_buffer_holds_is_not_measured() {
     let work = Work::Phased { count: 60_000, every: 16, phases: 1 };
     let refused = scenario::run(&served, "ours", Load { clients: 1, work, ..Load::default() });
     assert!(refused.is_err_and(|error| error.to_string().contains("receive buffer")));
+}
+
+#[test]
+fn a_pulse_hears_pings_and_lets_newcomers_in_while_everybody_gets_everything() {
+    let served = serve(&[("PING_INTERVAL_MS", "100")]);
+    let pulse = Pulse { outstanding: 2, newcomers: 40.0, interval_ms: 100, seconds: 0.5 };
+    let load = Load { clients: 20, work: Work::Pulse(pulse), warmup_s: 0.0, ..Load::default() };
+    let outcome = scenario::run(&served, "ours", load).expect("a run");
+    assert!(outcome.faults.is_none(), "{}", outcome.faults);
+    let readings = outcome.pulse.expect("readings");
+    assert!(readings.pings > 0 && readings.newcomers > 0, "{readings:?}");
+    assert!(outcome.count > 0);
 }
 
 #[test]

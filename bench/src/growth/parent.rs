@@ -105,6 +105,7 @@ fn start(contestant: &Contestant, rings: usize, sizes: &Sizes) -> Start {
         environment: contestant.environment.clone(),
         cores: sizes.server_core.clone(),
         cores_count: rings,
+        home: None,
         counts_sends: false,
     }
 }

@@ -180,7 +180,7 @@ impl Fanout {
     }
 
     /// Messages that are due now, in one write.
-    fn publish_some(&mut self, count: u32, due_ns: u64) -> Result<()> {
+    pub(super) fn publish_some(&mut self, count: u32, due_ns: u64) -> Result<()> {
         let texts: Vec<String> = (0..count).map(|_| self.next_text(due_ns)).collect();
         self.run.swarm.send_texts(0, texts.iter())
     }

@@ -9,6 +9,7 @@ mod crowd;
 mod echo;
 mod fanout;
 mod phased;
+mod pulse;
 mod run;
 mod worker;
 
@@ -93,6 +94,21 @@ pub enum Work {
         /// How many come.
         newcomers: usize,
     },
+    /// A closed loop saturates the server while pings are timed and newcomers come.
+    Pulse(Pulse),
+}
+
+/// A strain, and what is timed under it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pulse {
+    /// Messages under way.
+    pub outstanding: u32,
+    /// Others that come, per second, and go as soon as they are in.
+    pub newcomers: f64,
+    /// The server's ping interval, ms.
+    pub interval_ms: u32,
+    /// Seconds of the measured part.
+    pub seconds: f64,
 }
 
 /// Who hears a message.
@@ -161,8 +177,18 @@ impl Load {
 /// # Errors
 /// When it does not start, or the swarm cannot connect.
 pub fn run_against(contestant: &Contestant, cores: &str, load: Load) -> Result<Outcome> {
-    let served = contestant.start(cores)?;
+    let served = told(contestant, load.work).start(cores)?;
     run(&served, &contestant.name, load.of(contestant))
+}
+
+/// A load may be about settings of the server.
+fn told(contestant: &Contestant, work: Work) -> Contestant {
+    let mut contestant = contestant.clone();
+    if let Work::Pulse(pulse) = work {
+        let interval = ("PING_INTERVAL_MS", pulse.interval_ms.to_string());
+        contestant.environment.extend([interval, ("PING_TIMEOUT_MS", PING_TIMEOUT_MS.to_string())]);
+    }
+    contestant
 }
 
 /// Connects, works, and tells what it cost.
@@ -177,6 +203,7 @@ pub fn run(served: &Served, name: &str, load: Load) -> Result<Outcome> {
         Work::Connect => crowd::connect(served, name, load),
         Work::Churn { rate, visits, seconds } => crowd::churn(served, name, load, rate, visits, seconds),
         Work::Storm { rate, newcomers } => crowd::storm(served, name, load, rate, newcomers),
+        Work::Pulse(pulse) => pulse::measure(served, name, load, pulse),
         _ => fanout::measure(served, name, load),
     }
 }
@@ -195,6 +222,10 @@ impl fmt::Display for Work {
             Work::Closed { outstanding, seconds } => {
                 write!(f, "closed loop of {outstanding} for {seconds} s")
             }
+            Work::Pulse(Pulse { outstanding, newcomers, interval_ms, seconds }) => write!(
+                f,
+                "closed loop of {outstanding} for {seconds} s, a ping each {interval_ms} ms, {newcomers}/s come"
+            ),
             Work::Echo { in_flight, seconds } => write!(f, "echo, {in_flight} in flight, for {seconds} s"),
             Work::Connect => f.write_str("connect"),
             Work::Churn { rate, visits, seconds } => {
@@ -204,3 +235,6 @@ impl fmt::Display for Work {
         }
     }
 }
+
+/// So long that nobody is cut off where lateness is the question: the default of the reference.
+const PING_TIMEOUT_MS: u32 = 20_000;

@@ -209,6 +209,7 @@ impl Run {
             connect_s: self.connect.as_secs_f64(),
             user_bytes: span.user_bytes,
             kernel_bytes: None,
+            pulse: None,
             faults,
         }
     }

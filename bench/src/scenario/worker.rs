@@ -35,7 +35,9 @@ impl Load {
             Work::Closed { .. } => Some(PARTS_MAX),
             Work::Phased { phases, .. } => Some(phases.clamp(1, PHASED_PARTS_MAX)),
             Work::Burst { repeats, .. } | Work::Volley { repeats, .. } => Some(repeats.max(1)),
-            Work::Echo { .. } | Work::Connect | Work::Churn { .. } | Work::Storm { .. } => None,
+            Work::Echo { .. } | Work::Connect | Work::Churn { .. } | Work::Storm { .. } | Work::Pulse(_) => {
+                None
+            }
         }
     }
 }

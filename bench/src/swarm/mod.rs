@@ -13,6 +13,7 @@
 mod checker;
 mod client;
 mod connect;
+mod heartbeat;
 mod histogram;
 mod inflate;
 mod outbox;
@@ -22,6 +23,7 @@ mod turn;
 
 pub use checker::{Checker, Faults};
 pub use connect::{IN_FLIGHT_MAX, Target, Transport};
+pub use heartbeat::Heartbeats;
 pub use histogram::Histogram;
 pub use sequence::Sequence;
 
@@ -46,6 +48,11 @@ pub trait Sink {
     fn joined(&mut self, client: usize, took_ns: u64) {
         let _ = (client, took_ns);
     }
+
+    /// A client was pinged by its server; the swarm has answered.
+    fn pinged(&mut self, client: usize, now_ns: u64) {
+        let _ = (client, now_ns);
+    }
 }
 
 /// Ignores everything: for the time while the swarm connects, and for idle clients.
@@ -68,6 +75,8 @@ pub struct Swarm {
     joined: usize,
     /// Joins that a sink has not been told of: client, time since it began to connect.
     news: Vec<(usize, u64)>,
+    /// Who was pinged, for a sink that has not been told yet.
+    pinged: Vec<usize>,
     lost: usize,
     first_fault: Option<String>,
     received_bytes: u64,
@@ -113,6 +122,7 @@ impl Swarm {
             epoch: Instant::now(),
             joined: 0,
             news: Vec::new(),
+            pinged: Vec::new(),
             lost: 0,
             first_fault: None,
             received_bytes: 0,
@@ -309,7 +319,10 @@ impl Swarm {
             (wire::TEXT, Some(b'4'), Phase::Joining) if payload.starts_with(b"40") => {
                 self.handle_joined(index)
             }
-            (wire::TEXT, Some(b'2'), Phase::Joining | Phase::Joined) => self.send(index, wire::TEXT, b"3"),
+            (wire::TEXT, Some(b'2'), Phase::Joining | Phase::Joined) => {
+                self.pinged.push(index);
+                self.send(index, wire::TEXT, b"3");
+            }
             (wire::TEXT, Some(b'6'), _) => {}
             _ => {
                 let text = String::from_utf8_lossy(payload.get(..40).unwrap_or(payload)).into_owned();

@@ -113,6 +113,10 @@ impl Swarm {
         for (client, took_ns) in self.news.drain(..) {
             sink.joined(client, took_ns);
         }
+        if !self.pinged.is_empty() {
+            let now_ns = self.now_ns();
+            self.pinged.drain(..).for_each(|client| sink.pinged(client, now_ns));
+        }
     }
 
     /// Handles whole heads and frames, and says how many bytes those had.
