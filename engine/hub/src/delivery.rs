@@ -235,7 +235,7 @@ impl Hub {
         let parser = self.config.parser;
         let range = self.outbox.write(|arena| _ = parser.write(arena, &packet));
         if let Some(route) = self.route_of(key) {
-            self.append(route, range);
+            self.append_ahead(route, range);
         }
     }
 
@@ -311,6 +311,18 @@ impl Hub {
             }
             Route::Poll(session) => self.append_to_poll(session, range, 0),
             Route::Nobody => {}
+        }
+    }
+
+    /// Makes a packet of the protocol itself due, ahead of broadcasts.
+    pub(crate) fn append_ahead(&mut self, route: Route, range: Range) {
+        match route {
+            Route::Lane(lane) => {
+                let form = self.outbox.form(lane);
+                let range = Forms::new(range).of(form, None, &mut self.outbox, &mut self.counters);
+                self.outbox.append_ahead(lane, range);
+            }
+            Route::Poll(_) | Route::Nobody => self.append(route, range),
         }
     }
 

@@ -17,7 +17,7 @@
 //! A lane that the kernel refused keeps its rest in a backlog of its own, copied once, bounded; when that is full the connection
 //! is cut, and nobody else notices.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use crate::ConnId;
 use crate::batch::{Batch, Entry, Refusal, Settled, Source};
@@ -26,7 +26,10 @@ use crate::limits::{ARENA_HARD_BYTES_MAX, ARENA_SOFT_BYTES_MAX};
 use crate::pages::Pages;
 use crate::waves::Waves;
 
+mod dirty;
 mod waiting;
+
+use self::dirty::Dirty;
 
 /// A part of the arena, or of that of the other forms: then its positions have the bit `OTHER_FORM`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +44,7 @@ pub struct Outbox {
     forms: Vec<u8>,
     lanes: Pages<Lane>,
     nodes: Vec<Node>,
-    dirty: VecDeque<u32>,
+    dirty: Dirty,
     /// Those who wait, by slot, and the time from which allowances count.
     waves: Waves<u32>,
     now_ms: u64,
@@ -120,7 +123,7 @@ impl Outbox {
             forms: Vec::new(),
             lanes: Pages::new(),
             nodes: Vec::new(),
-            dirty: VecDeque::new(),
+            dirty: Dirty::default(),
             waves: Waves::default(),
             now_ms: 0,
             backlogs: HashMap::new(),
@@ -182,10 +185,23 @@ impl Outbox {
         self.lanes.get(index as usize).map_or(Form::Plain, |lane| lane.form)
     }
 
-    /// Writes bytes for one connection.
+    /// Writes bytes for one connection, ahead of broadcasts.
     pub fn send(&mut self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
         let range = self.write(write);
-        self.append_to(conn, range);
+        if self.lane(conn).is_some() {
+            self.append_ahead(conn.index, range);
+        }
+    }
+
+    /// Makes a range due to the connection in slot `index`, which goes ahead of broadcasts if nothing else is due to it.
+    pub(crate) fn append_ahead(&mut self, index: u32, range: Range) {
+        match self.lanes.get_mut(index as usize) {
+            Some(lane) if lane.state == State::Idle && !lane.closing && range.start != range.end => {
+                *lane = Lane { first: range, next: NONE, state: State::Dirty, ..*lane };
+                self.dirty.push_ahead(index);
+            }
+            _ => self.append(index, range),
+        }
     }
 
     /// Makes a range due to a connection, if it is still there.
@@ -207,7 +223,7 @@ impl Outbox {
                 lane.first = range;
                 lane.next = NONE;
                 lane.state = State::Dirty;
-                self.dirty.push_back(index);
+                self.dirty.push(index);
             }
             State::Dirty if lane.next == NONE && lane.first.end == range.start => lane.first.end = range.end,
             State::Dirty => self.append_scattered(index, range),
@@ -259,8 +275,7 @@ impl Outbox {
     #[cold]
     fn spill(&mut self) {
         self.release_all();
-        for position in 0..self.dirty.len() {
-            let index = self.dirty[position];
+        for index in self.dirty.iter().collect::<Vec<u32>>() {
             if self.lanes[index as usize].state != State::Dirty {
                 continue;
             }
@@ -303,7 +318,7 @@ impl Outbox {
     pub fn handle_writable(&mut self, conn: ConnId) {
         if let Some(lane) = self.lane_mut(conn).filter(|lane| lane.state == State::Blocked) {
             lane.state = State::Draining;
-            self.dirty.push_back(conn.index);
+            self.dirty.push(conn.index);
         }
     }
 
@@ -344,11 +359,12 @@ impl Outbox {
         self.overflowed.pop()
     }
 
-    /// Takes up to `entries_max` connections in the order in which bytes became due.
+    /// Takes up to `entries_max` connections in the order in which bytes became due, but for those who go ahead.
     pub fn take_batch(&mut self, batch: &mut Batch, entries_max: usize) {
         batch.clear();
+        self.dirty.begin();
         while batch.entries.len() < entries_max {
-            let Some(index) = self.dirty.pop_front() else { break };
+            let Some(index) = self.dirty.pop() else { break };
             let lane = self.lanes[index as usize];
             let source = match lane.state {
                 State::Dirty if lane.next == NONE => Source::Arena(lane.first),

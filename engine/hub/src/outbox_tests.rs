@@ -52,6 +52,22 @@ fn a_burst_to_one_room_is_one_send_per_socket() {
 }
 
 #[test]
+fn a_newcomers_answer_waited_for_a_send_to_everybody() {
+    let mut outbox = opened(9);
+    let broadcast = outbox.write(|arena| arena.extend_from_slice(b"all"));
+    (0..8).for_each(|index| outbox.append(index, broadcast));
+    outbox.send(conn(8), |arena| arena.extend_from_slice(b"welcome"));
+    outbox.send(conn(7), |arena| arena.extend_from_slice(b"ping"));
+    let mut batch = Batch::default();
+    outbox.take_batch(&mut batch, 2);
+    let first: Vec<_> = outbox.slices(&batch).map(|(conn, bytes)| (conn.index, bytes)).collect();
+    assert_eq!(first, [(8, b"welcome".as_slice()), (0, b"all".as_slice())]);
+    let mut got = vec![Vec::new(); 9];
+    flush(&mut outbox, &mut got, |_, len| len);
+    assert_eq!(got[7], b"allping", "on a connection the order is that of the calls");
+}
+
+#[test]
 fn a_full_backlog_cuts_its_connection_and_no_other() {
     let mut outbox = opened(2);
     let mut got = vec![Vec::new(), Vec::new()];

@@ -320,7 +320,7 @@ impl Hub {
     pub(crate) fn send_packet(&mut self, key: SessionKey, packet: &eio::Packet<'_>) {
         let range = self.outbox.write(|arena| encode::write_eio(arena, packet));
         if let Some(route) = self.route_of(key) {
-            self.append(route, range);
+            self.append_ahead(route, range);
         }
     }
 

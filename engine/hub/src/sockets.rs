@@ -152,7 +152,7 @@ impl Hub {
         let parser = self.config.parser;
         let range = self.outbox.write(|arena| _ = parser.write(arena, &packet));
         if let Some(route) = self.route_of(key) {
-            self.append(route, range);
+            self.append_ahead(route, range);
         }
     }
 

@@ -58,7 +58,7 @@ impl Outbox {
     #[cold]
     pub(super) fn append_hurried(&mut self, index: u32, range: Range) {
         self.lanes[index as usize].state = State::Dirty;
-        self.dirty.push_back(index);
+        self.dirty.push(index);
         self.extend(index, range);
     }
 
@@ -75,7 +75,7 @@ impl Outbox {
     pub(crate) fn hurry(&mut self, conn: ConnId) {
         if let Some(lane) = self.lane_mut(conn).filter(|lane| lane.state == State::Waiting) {
             lane.state = State::Dirty;
-            self.dirty.push_back(conn.index);
+            self.dirty.push(conn.index);
         }
     }
 
@@ -96,7 +96,7 @@ impl Outbox {
                 let lane = &mut self.lanes[index as usize];
                 if lane.state == State::Waiting && lane.due_low == due_ms as u8 {
                     lane.state = State::Dirty;
-                    self.dirty.push_back(index);
+                    self.dirty.push(index);
                 }
             }
             self.waves.give_back(members);
