@@ -362,24 +362,38 @@ impl Outbox {
     /// Takes up to `entries_max` connections in the order in which bytes became due, but for those who go ahead.
     pub fn take_batch(&mut self, batch: &mut Batch, entries_max: usize) {
         batch.clear();
-        self.dirty.begin();
-        while batch.entries.len() < entries_max {
-            let Some(index) = self.dirty.pop() else { break };
-            let lane = self.lanes[index as usize];
-            let source = match lane.state {
-                State::Dirty if lane.next == NONE => Source::Arena(lane.first),
-                State::Dirty => {
-                    let start = batch.gathered.len() as u32;
-                    self.gather(index, &mut batch.gathered);
-                    Source::Gathered(Range { start, end: batch.gathered.len() as u32 })
-                }
-                State::Draining => Source::Backlog,
-                State::Free | State::Idle | State::Blocked | State::Waiting => continue,
-            };
-            batch.needs_care |= lane.closing || matches!(source, Source::Backlog);
-            self.lanes[index as usize].state = State::Idle;
-            batch.entries.push(Entry { conn: ConnId { index, generation: lane.generation }, source });
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.begin();
+        while batch.entries.len() < entries_max
+            && let Some(index) = dirty.pop_by_turns()
+        {
+            self.take(index, batch);
         }
+        while batch.entries.len() < entries_max && !dirty.is_empty() {
+            for index in dirty.drain(entries_max - batch.entries.len()) {
+                self.take(index, batch);
+            }
+        }
+        self.dirty = dirty;
+    }
+
+    /// Takes one connection, if anything is due to it still.
+    #[inline]
+    fn take(&mut self, index: u32, batch: &mut Batch) {
+        let lane = self.lanes[index as usize];
+        let source = match lane.state {
+            State::Dirty if lane.next == NONE => Source::Arena(lane.first),
+            State::Dirty => {
+                let start = batch.gathered.len() as u32;
+                self.gather(index, &mut batch.gathered);
+                Source::Gathered(Range { start, end: batch.gathered.len() as u32 })
+            }
+            State::Draining => Source::Backlog,
+            State::Free | State::Idle | State::Blocked | State::Waiting => return,
+        };
+        batch.needs_care |= lane.closing || matches!(source, Source::Backlog);
+        self.lanes[index as usize].state = State::Idle;
+        batch.entries.push(Entry { conn: ConnId { index, generation: lane.generation }, source });
     }
 
     /// The bytes of a batch's entries, in order.

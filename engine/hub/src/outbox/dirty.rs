@@ -34,19 +34,20 @@ impl Dirty {
         self.was_ahead = false;
     }
 
-    /// The next one.
-    #[inline]
-    pub(super) fn pop(&mut self) -> Option<u32> {
+    /// The next one while anybody goes ahead: one of those, then one of the rest.
+    pub(super) fn pop_by_turns(&mut self) -> Option<u32> {
         if self.ahead.is_empty() {
-            return self.rest.pop_front();
+            return None;
         }
-        self.pop_by_turns()
-    }
-
-    #[cold]
-    fn pop_by_turns(&mut self) -> Option<u32> {
         self.was_ahead = !self.was_ahead;
         if self.was_ahead || self.rest.is_empty() { self.ahead.pop_front() } else { self.rest.pop_front() }
+    }
+
+    /// The next so many when nobody goes ahead, or all there are.
+    #[inline]
+    pub(super) fn drain(&mut self, count: usize) -> impl Iterator<Item = u32> + '_ {
+        let count = count.min(self.rest.len());
+        self.rest.drain(..count)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -64,7 +65,9 @@ mod tests {
     use super::*;
 
     fn drained(dirty: &mut Dirty) -> Vec<u32> {
-        std::iter::from_fn(|| dirty.pop()).collect()
+        let mut drained: Vec<u32> = std::iter::from_fn(|| dirty.pop_by_turns()).collect();
+        drained.extend(dirty.drain(usize::MAX));
+        drained
     }
 
     #[test]
@@ -84,7 +87,7 @@ mod tests {
         let mut left = Vec::new();
         for answer in 10..14 {
             dirty.push_ahead(answer);
-            left.extend(dirty.pop());
+            left.extend(dirty.pop_by_turns());
         }
         assert!(left.contains(&1) && left.contains(&2), "{left:?}");
     }
