@@ -279,13 +279,14 @@ fn storm() -> Chapter {
 }
 
 fn cores() -> Chapter {
+    // A server that yields in between gathers less with two cores than with one: the same fan-out is one without yields.
     let phased = |clients, count| {
-        let work = Work::Phased { count, every: 16, phases: 6 };
+        let work = Work::Phased { count, every: count, phases: 6 };
         Load { clients, work, warmup_s: 0.0, ..Load::default() }
     };
     let rows = vec![
-        row("one at a time to 4000 clients, asleep meanwhile", phased(4000, 1), TWO_CORES),
-        row("64 at once to 1000 clients, asleep meanwhile", phased(1000, 64), TWO_CORES_X16),
+        row("one at a time to 10 000 clients, asleep meanwhile", phased(10_000, 1), TWO_CORES),
+        row("64 at once to 4000 clients, asleep meanwhile", phased(4000, 64), TWO_CORES_X16),
         row(
             "50 a second to 1000 clients, reading on one of the cores",
             paced(1000, 50.0, 0.5),

@@ -13,9 +13,6 @@ use socketville::{
 use socketville_bench::paths;
 use tokio::signal::unix::{SignalKind, signal};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What `pub` carries.
 #[derive(Deserialize)]
 struct Publication {
