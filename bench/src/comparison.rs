@@ -66,16 +66,21 @@ impl Comparison {
     pub fn measure(&self, chapter: &Chapter, row: &Row) -> RowResult {
         let present = row.names.iter().filter_map(|name| self.contestants.get(*name));
         let mut entrants: Vec<Entrant<'_>> = present.map(Entrant::new).collect();
-        for round in 1..=self.rounds {
+        let rounds = entrants
+            .iter()
+            .map(|entrant| row.rounds(&entrant.contestant.name, self.rounds))
+            .max()
+            .unwrap_or(0);
+        for round in 1..=rounds {
             let takes_part = |entrant: &&mut Entrant<'_>| {
                 round <= row.rounds(&entrant.contestant.name, self.rounds) && !entrant.has_failed
             };
             let present: Vec<&mut Entrant<'_>> = entrants.iter_mut().filter(takes_part).collect();
             match row.trial {
                 Trial::Load(load) if let Some(parts) = load.parts() => {
-                    self.share_round(present, load, parts, round)
+                    self.share_round(present, load, parts, (round, rounds))
                 }
-                _ => present.into_iter().for_each(|entrant| self.take_turn(entrant, row, round)),
+                _ => present.into_iter().for_each(|entrant| self.take_turn(entrant, row, (round, rounds))),
             }
         }
         let mut outcomes = entrants.iter().flat_map(|entrant| &entrant.outcomes);
@@ -92,7 +97,7 @@ impl Comparison {
     }
 
     /// Everybody is there at once, and works in turns for a part of the round; who begins changes with the parts.
-    fn share_round(&self, present: Vec<&mut Entrant<'_>>, load: Load, parts: u32, round: usize) {
+    fn share_round(&self, present: Vec<&mut Entrant<'_>>, load: Load, parts: u32, round: (usize, usize)) {
         let started = Instant::now();
         let workers: Vec<Result<Worker>> = present
             .iter()
@@ -104,7 +109,7 @@ impl Comparison {
             in_turn.flatten().for_each(|worker| worker.work(parts));
         }
         for (entrant, worker) in present.into_iter().zip(workers) {
-            entrant.note(worker.and_then(Worker::finish), started, (round, self.rounds));
+            entrant.note(worker.and_then(Worker::finish), started, round);
         }
     }
 
@@ -115,10 +120,10 @@ impl Comparison {
         }
     }
 
-    fn take_turn(&self, entrant: &mut Entrant<'_>, row: &Row, round: usize) {
+    fn take_turn(&self, entrant: &mut Entrant<'_>, row: &Row, round: (usize, usize)) {
         let started = Instant::now();
         let outcome = self.measure_one(entrant.contestant, row.trial);
-        entrant.note(outcome, started, (round, self.rounds));
+        entrant.note(outcome, started, round);
     }
 
     fn measure_one(&self, contestant: &Contestant, trial: Trial) -> Result<Outcome> {
