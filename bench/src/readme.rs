@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::results::{Results, RowResult};
 use crate::table::{self, Aside};
-use crate::{interval, pulse};
+use crate::{goals, interval, pulse};
 
 /// Where the results lie, below bench/.
 pub const RESULTS: &str = "results/comparison.json";
@@ -50,7 +50,7 @@ pub fn numbers(results: &Results) -> String {
     text
 }
 
-/// The README of the bench house with the measured intervals and pulses in their places.
+/// The README of the bench house with the measured intervals and pulses, and which goals hold.
 ///
 /// # Errors
 /// When the markers are not there, in their order.
@@ -66,6 +66,9 @@ pub fn with_timing(readme: &str, results: &Results) -> Result<String> {
             "\n![What a message saves that may wait]({INTERVAL_PLOT})\n\n{}",
             interval::table(results)
         );
+    }
+    if !results.rows.is_empty() {
+        let _ = write!(text, "\n{GOALS_TITLE}\n\n{}", goals::page(std::slice::from_ref(results)));
     }
     between(readme, &text)
 }
@@ -85,6 +88,9 @@ fn provenance(results: &Results) -> String {
         versions.join(", ")
     )
 }
+
+const GOALS_TITLE: &str = "What must be reached, and what this comparison found (`~`: the swarm was the bottleneck for one of the two, whose figure is \
+                           a bound; `-`: void, or not measured):";
 
 const BEGIN: &str = "<!-- numbers: written by `compare numbers`, from bench/results -->";
 const END: &str = "<!-- end of numbers -->";

@@ -2,7 +2,7 @@
 //! forbidden. Not a client library: it knows the default namespace and text, over WebSocket (plain or
 //! compressed) or long-polling, and is made to cost much less per delivery than any server.
 //!
-//! How it stays cheap: one receive per readable socket, 64 of them in one call, with buffers that all share;
+//! How it stays cheap: one receive per readable socket, up to 64 of them in one call, with buffers that all share;
 //! frames are parsed where they lie and handed to the [`Sink`] as slices; only the tail of a cut frame is kept
 //! per client. What clients say in answer to one round of receives leaves together, see [`outbox`].
 //!
@@ -66,6 +66,8 @@ pub struct Swarm {
     net: Option<Box<Net>>,
     ready: Vec<Ready>,
     readable: Vec<Token>,
+    /// How many are received from in one call.
+    at_once: usize,
     outbox: Outbox,
     broken: Vec<Broken>,
     clients: Vec<Client>,
@@ -115,6 +117,7 @@ impl Swarm {
             net: Some(net),
             ready: Vec::new(),
             readable: Vec::new(),
+            at_once: turn::AT_ONCE_MAX,
             outbox: Outbox::new(),
             broken: Vec::new(),
             clients: Vec::new(),

@@ -72,10 +72,24 @@ impl Swarm {
         self.clients.get(index).filter(|client| client.token == token).map(|_| index)
     }
 
-    /// One receive from each who is readable and still listens.
+    /// One receive from each who is readable and still listens, as many at once as the cache holds what they bring.
     fn receive<S: Sink>(&mut self, net: &mut Net, sink: &mut S) {
         let mut readable = std::mem::take(&mut self.readable);
-        net.receive(&readable, &mut |token, received| {
+        let mut rest = readable.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(self.at_once.min(rest.len()));
+            let before = self.received_bytes;
+            self.receive_some(net, now, sink);
+            let mean = (self.received_bytes - before) as usize / now.len();
+            self.at_once = (CACHE_BYTES / mean.max(1)).clamp(AT_ONCE_MIN, AT_ONCE_MAX);
+            rest = later;
+        }
+        readable.clear();
+        self.readable = readable;
+    }
+
+    fn receive_some<S: Sink>(&mut self, net: &mut Net, readable: &[Token], sink: &mut S) {
+        net.receive(readable, &mut |token, received| {
             let Some(index) = self.client_of(token) else { return };
             match received {
                 _ if matches!(self.phase(index), Phase::Gone | Phase::Connecting) => {}
@@ -87,8 +101,6 @@ impl Swarm {
                 }
             }
         });
-        readable.clear();
-        self.readable = readable;
     }
 
     /// Handles what came, and keeps what is incomplete as the client's tail.
@@ -131,5 +143,11 @@ impl Swarm {
     }
 }
 
+/// What one call brings should stay in a core's second cache until it has been looked at.
+const CACHE_BYTES: usize = 512 * 1024;
+/// Receives of one call, at least: below, calls cost more than they bring.
+const AT_ONCE_MIN: usize = 4;
+/// Receives of one call, at most: a driver's own batch.
+pub(super) const AT_ONCE_MAX: usize = 64;
 /// No frame or head of any scenario is that long.
 const TAIL_BYTES_MAX: usize = 256 * 1024;
