@@ -9,6 +9,7 @@ use socketville_sys::{Ready, Received, Token};
 use super::client::Phase;
 use super::outbox::Net;
 use super::{Sink, Swarm};
+use crate::wire;
 
 impl Swarm {
     pub(super) fn turn_on<S: Sink>(
@@ -107,12 +108,24 @@ impl Swarm {
     fn handle_received<S: Sink>(&mut self, index: usize, bytes: &[u8], sink: &mut S) {
         self.received_bytes += bytes.len() as u64;
         let Some(client) = self.clients.get_mut(index) else { return };
+        let is_framed = client.phase == Phase::Joined && client.poller.is_none();
         let mut tail = std::mem::take(&mut client.tail);
+        let rest = match missing_of(&tail).filter(|missing| is_framed && *missing <= bytes.len()) {
+            // Only what completes the cut frame is copied; what follows it is read where it lies.
+            Some(missing) => {
+                let (end, rest) = bytes.split_at(missing);
+                tail.extend_from_slice(end);
+                let used = self.handle_all(index, &tail, sink);
+                tail.drain(..used);
+                rest
+            }
+            None => bytes,
+        };
         if tail.is_empty() {
-            let used = self.handle_all(index, bytes, sink);
-            tail.extend_from_slice(bytes.get(used..).unwrap_or_default());
+            let used = self.handle_all(index, rest, sink);
+            tail.extend_from_slice(rest.get(used..).unwrap_or_default());
         } else {
-            tail.extend_from_slice(bytes);
+            tail.extend_from_slice(rest);
             let used = self.handle_all(index, &tail, sink);
             tail.drain(..used);
         }
@@ -141,6 +154,11 @@ impl Swarm {
         }
         used.min(bytes.len())
     }
+}
+
+/// How many bytes a cut frame lacks, once its head is there.
+fn missing_of(tail: &[u8]) -> Option<usize> {
+    wire::Head::read(tail)?.frame_len().checked_sub(tail.len())
 }
 
 /// What one call brings should stay in a core's second cache until it has been looked at.
