@@ -15,7 +15,7 @@ const REASONS: &[(&str, &str)] = &[
         "hub::outbox::append",
         "the range goes into the recipient's lane, 24 bytes that the sends have pushed out of the cache",
     ),
-    ("hub::outbox::take_batch", "each dirty lane is read once more, to become an entry of a batch"),
+    ("hub::outbox::take", "each dirty lane is read once more, to become an entry of a batch"),
     ("hub::outbox::slices", "each entry of a batch finds its bytes in the arena"),
     ("server::turn::flush_batch", "each entry of a batch gets its connection's token beside its bytes"),
     ("sys::ring::gate::push_entry", "64 bytes of a send are written into the submission queue"),
