@@ -2,9 +2,9 @@
 //! functions of user space are the largest, and what each costs a unit. It is no comparison: sampling costs a little
 //! itself, so its absolute figures are a few per cent above those of `compare`.
 //!
-//! - [`scenes`]: what is profiled; [`recorder`]: `perf` around the measured part;
-//! - [`samples`]: what it printed, as counts; [`lines`]: which function an address is in;
-//! - [`items`]: counts by name, the largest first; [`reasons`]: why the largest are there; [`page`]: how people read it.
+//! - `scenes`: what is profiled; `recorder`: `perf` around the measured part;
+//! - `samples`: what it printed, as counts; `lines`: which function an address is in;
+//! - `items`: counts by name, the largest first; `reasons`: why the largest are there; `page`: how people read it.
 
 mod items;
 mod lines;

@@ -4,7 +4,7 @@
 //!
 //! How it stays cheap: one receive per readable socket, up to 64 of them in one call, with buffers that all share;
 //! frames are parsed where they lie and handed to the [`Sink`] as slices; only the tail of a cut frame is kept
-//! per client. What clients say in answer to one round of receives leaves together, see [`outbox`].
+//! per client. What clients say in answer to one round of receives leaves together, see `outbox`.
 //!
 //! It never waits on purpose: a socket that is readable is read in the next round. A generator that naps would find
 //! more in each read, but a server would then save by its sloth, and the kernel would charge the
