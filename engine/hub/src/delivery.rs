@@ -318,8 +318,7 @@ impl Hub {
     pub(crate) fn append_ahead(&mut self, route: Route, range: Range) {
         match route {
             Route::Lane(lane) => {
-                let form = self.outbox.form(lane);
-                let range = Forms::new(range).of(form, None, &mut self.outbox, &mut self.counters);
+                let range = self.in_form_of(lane, range);
                 self.outbox.append_ahead(lane, range);
             }
             Route::Poll(_) | Route::Nobody => self.append(route, range),
@@ -330,13 +329,18 @@ impl Hub {
     pub(crate) fn append(&mut self, route: Route, range: Range) {
         match route {
             Route::Lane(lane) => {
-                let form = self.outbox.form(lane);
-                let range = Forms::new(range).of(form, None, &mut self.outbox, &mut self.counters);
+                let range = self.in_form_of(lane, range);
                 self.outbox.append(lane, range);
             }
             Route::Poll(session) => self.append_to_poll(session, range, 0),
             Route::Nobody => {}
         }
+    }
+
+    /// The packet as this lane's client reads it, not compressed.
+    fn in_form_of(&mut self, lane: u32, range: Range) -> Range {
+        let form = self.outbox.form(lane);
+        Forms::new(range).of(form, None, &mut self.outbox, &mut self.counters)
     }
 
     fn is_writable(&self, route: Route) -> bool {
