@@ -199,15 +199,17 @@ fn colour(kind: &str) -> &'static str {
     }
 }
 
-fn escaped(words: &str) -> String {
+/// Words as XML takes them.
+pub(crate) fn escaped(words: &str) -> String {
     words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// The chapter that is not on loopback; it has a table.
 const APART: &str = "apart";
-const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
-const INK: &str = "#1c2733";
-const FAINT: &str = "#667380";
+/// What all pictures of the house are written in, and the colours of their words.
+pub(crate) const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
+pub(crate) const INK: &str = "#1c2733";
+pub(crate) const FAINT: &str = "#667380";
 const WIDTH: u32 = 1180;
 const MARGIN: f64 = 30.0;
 const GAP: f64 = 20.0;

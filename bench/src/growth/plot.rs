@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::page::{grouped, number};
 use super::results::{ClientsPoint, Growth, MembershipsPoint, RoomsPoint};
+use crate::plot::{FAINT, FONT, INK, escaped};
 
 /// The whole picture.
 #[must_use]
@@ -314,16 +315,13 @@ fn tick(value: f64) -> String {
 }
 
 fn text(body: &mut String, x: f64, y: f64, size: u32, colour: &str, anchor: &str, words: &str) {
-    let words = words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let words = escaped(words);
     let _ = writeln!(
         body,
         "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" fill=\"{colour}\" text-anchor=\"{anchor}\">{words}</text>"
     );
 }
 
-const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
-const INK: &str = "#1c2733";
-const FAINT: &str = "#667380";
 const FLOOR: &str = "#8a96a3";
 const OURS: &str = "#e4572e";
 const PEER: &str = "#4a78b0";

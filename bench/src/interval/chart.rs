@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{Point, Series, expected};
+use crate::plot::{FONT, escaped};
 use crate::results::Results;
 
 /// What a panel shows.
@@ -206,7 +207,7 @@ fn polyline(body: &mut String, class: &str, points: impl Iterator<Item = (f64, f
 }
 
 fn text(body: &mut String, (x, y): (f64, f64), class: &str, anchor: &str, words: &str) {
-    let words = words.replace('&', "&amp;").replace('<', "&lt;");
+    let words = escaped(words);
     let _ = writeln!(
         body,
         "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>"
@@ -226,7 +227,6 @@ circle.r0,text.r0{fill:#8e6bbf}circle.r1,text.r1{fill:#2f7fb8}circle.r2,text.r2{
 polyline.r0{stroke:#b79ae0}polyline.r1{stroke:#67b2e8}polyline.r2{stroke:#ff8a50}\
 circle.r0,text.r0{fill:#b79ae0}circle.r1,text.r1{fill:#67b2e8}circle.r2,text.r2{fill:#ff8a50}}";
 
-const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
 const WIDTH: f64 = 1180.0;
 const HEIGHT: f64 = 470.0;
 const MARGIN: f64 = 30.0;
