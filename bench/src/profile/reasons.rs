@@ -19,7 +19,7 @@ const REASONS: &[(&str, &str)] = &[
     ("hub::outbox::slices", "each entry of a batch finds its bytes in the arena"),
     ("server::turn::flush_batch", "each entry of a batch gets its connection's token beside its bytes"),
     ("sys::ring::gate::push_entry", "64 bytes of a send are written into the submission queue"),
-    ("sys::ring::gate::enter", "the way into the kernel and back, once for 128 sends"),
+    ("sys::ring::gate::enter", "the way into the kernel and back, once for 256 sends"),
     (
         "sys::slots::is",
         "each token's generation is compared before it is sent to: one load, out of the cache by then",

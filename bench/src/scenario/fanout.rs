@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::phased::Rhythm;
 use super::run::{Run, SILENCE_MAX, Span, TURN};
 use super::{Audience, Content, Load, Work};
 use crate::outcome::Outcome;
@@ -18,12 +19,14 @@ pub(super) struct Fanout {
     /// How many messages each room has had; one number if there are no rooms.
     published: Vec<u32>,
     next_room: usize,
+    /// Of a sleeping swarm, once it has warmed up.
+    pub(super) rhythm: Option<Rhythm>,
 }
 
 /// Runs a fan-out load in one piece.
 pub(super) fn measure(served: &Served, name: &str, load: Load) -> Result<Outcome> {
     let mut fanout = Fanout::start(served, load)?;
-    fanout.warm_up()?;
+    fanout.warm_up(served)?;
     let span = fanout.work(served, 1)?;
     Ok(fanout.finish(name, &span))
 }
@@ -43,11 +46,11 @@ impl Fanout {
                 load.clients / members
             }
         };
-        Ok(Fanout { run, published: vec![0; rooms], next_room: 0 })
+        Ok(Fanout { run, published: vec![0; rooms], next_room: 0, rhythm: None })
     }
 
     /// Does some of the work that is not measured, for caches, buffers and compilers.
-    pub(super) fn warm_up(&mut self) -> Result<()> {
+    pub(super) fn warm_up(&mut self, served: &Served) -> Result<()> {
         let load = self.run.load;
         match load.work {
             Work::Paced { rate, seconds } => {
@@ -65,6 +68,7 @@ impl Fanout {
             Work::Phased { count, every, phases } => {
                 ensure!(count > 0 && every > 0 && phases > 0, "count, every and phases must be above 0");
                 ensure!(load.audience == Audience::All, "a burst goes to all");
+                self.rhythm = Some(self.learn_rhythm(served, count, every)?);
             }
             Work::Volley { count, repeats } => {
                 ensure!(count > 0 && repeats > 0, "count and repeats must be above 0");

@@ -37,7 +37,23 @@ struct Rest {
     swarm_ns: u64,
 }
 
+/// What a burst and a phase that are not measured have told.
+#[derive(Clone, Copy)]
+pub(super) struct Rhythm {
+    /// Bytes that each client gets of a burst.
+    burst_bytes: usize,
+    /// How long a phase takes: whoever does not know looks all the time.
+    shortest: Option<Duration>,
+}
+
 impl Fanout {
+    pub(super) fn learn_rhythm(&mut self, served: &Served, count: u32, every: u32) -> Result<Rhythm> {
+        let burst_bytes = self.weigh_burst(count, every)?;
+        let mut first = Spent::default();
+        self.phase(served, &watch(served)?, (count, every), burst_bytes, &mut first)?;
+        Ok(Rhythm { burst_bytes, shortest: first.shortest })
+    }
+
     pub(super) fn measure_phases(
         &mut self,
         served: &Served,
@@ -45,13 +61,9 @@ impl Fanout {
         every: u32,
         phases: u32,
     ) -> Result<Span> {
-        let watch = served.process().and_then(Watch::of).context("phases need the server's CPU time")?;
-        let burst_bytes = self.weigh_burst(count, every)?;
-        let mut first = Spent::default();
-        self.phase(served, &watch, (count, every), burst_bytes, &mut first)?;
-        let before = self.run.mark(served);
-        // How long the first one took is all that is kept of it: whoever has not seen any looks all the time.
-        let mut spent = Spent { shortest: first.shortest, ..Spent::default() };
+        let (watch, before) = (watch(served)?, self.run.mark(served));
+        let Rhythm { burst_bytes, shortest } = self.rhythm.context("phases come after a warm-up")?;
+        let mut spent = Spent { shortest, ..Spent::default() };
         for _ in 0..phases {
             self.phase(served, &watch, (count, every), burst_bytes, &mut spent)?;
         }
@@ -67,9 +79,8 @@ impl Fanout {
     fn weigh_burst(&mut self, count: u32, every: u32) -> Result<usize> {
         let before = self.run.swarm.received_bytes();
         self.burst(count, every)?;
-        let bytes = self.run.swarm.received_bytes() - before;
-        let bytes = usize::try_from(bytes)? / self.run.audience();
-        Ok(bytes)
+        let bytes = usize::try_from(self.run.swarm.received_bytes() - before)?;
+        Ok(bytes / self.run.audience())
     }
 
     /// Whether exactly the burst lies at every client.
@@ -129,6 +140,10 @@ impl Rest {
         let (since, server_ns) = (Instant::now(), server_ns(watch)?);
         Ok(Rest { since, server_ns, swarm_ns: own_thread_cpu_ns() })
     }
+}
+
+fn watch(served: &Served) -> Result<Watch> {
+    served.process().and_then(Watch::of).context("phases need the server's CPU time")
 }
 
 fn server_ns(watch: &Watch) -> Result<u64> {

@@ -91,7 +91,7 @@ fn serve_parts(
     socketville_sys::unshare_descriptors().context("no descriptor table for a swarm")?;
     let served = contestant.start(cores)?;
     let mut fanout = Fanout::start(&served, load.of(contestant))?;
-    fanout.warm_up()?;
+    fanout.warm_up(&served)?;
     let mut total = Span::default();
     done.send(())?;
     for part in parts {
@@ -101,7 +101,7 @@ fn serve_parts(
     Ok(fanout.finish(&contestant.name, &total))
 }
 
-/// Each part of a sleeping swarm's work begins with a burst that is not measured.
+/// Phases are long: each of these parts has a few.
 const PHASED_PARTS_MAX: u32 = 2;
 /// A fifth of a round: some tens of milliseconds of work, shorter than the slow spells of a shared machine.
 const PARTS_MAX: u32 = 5;

@@ -275,7 +275,8 @@ impl Outbox {
     #[cold]
     fn spill(&mut self) {
         self.release_all();
-        for index in self.dirty.iter().collect::<Vec<u32>>() {
+        let dirty = std::mem::take(&mut self.dirty);
+        for index in dirty.iter() {
             if self.lanes[index as usize].state != State::Dirty {
                 continue;
             }
@@ -288,6 +289,7 @@ impl Outbox {
                 self.lanes[index as usize].state = State::Draining;
             }
         }
+        self.dirty = dirty;
         self.arena.clear();
         self.forms.clear();
         self.nodes.clear();
@@ -362,8 +364,7 @@ impl Outbox {
     /// Takes up to `entries_max` connections in the order in which bytes became due, but for those who go ahead.
     pub fn take_batch(&mut self, batch: &mut Batch, entries_max: usize) {
         batch.clear();
-        let mut dirty = std::mem::take(&mut self.dirty);
-        dirty.begin();
+        let mut dirty = self.dirty.begin();
         while batch.entries.len() < entries_max
             && let Some(index) = dirty.pop_by_turns()
         {

@@ -29,9 +29,9 @@ impl Dirty {
         self.ahead.push_back(index);
     }
 
-    /// A batch begins: its first place is for one who goes ahead.
-    pub(super) fn begin(&mut self) {
-        self.was_ahead = false;
+    /// Takes all of them out for a batch, whose first place is for one who goes ahead.
+    pub(super) fn begin(&mut self) -> Self {
+        Self { was_ahead: false, ..std::mem::take(self) }
     }
 
     /// The next one while anybody goes ahead: one of those, then one of the rest.
