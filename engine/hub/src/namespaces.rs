@@ -24,15 +24,27 @@ impl NspId {
 
 /// The namespaces that one core knows, by their places.
 #[derive(Default)]
-pub(crate) struct Namespaces(Vec<Option<Namespace>>);
+pub(crate) struct Namespaces {
+    places: Vec<Option<Namespace>>,
+    /// The namespace `/`, so that the name which most packets leave out need not be compared with every seat's.
+    root: Option<NspId>,
+}
 
 impl Namespaces {
+    /// Whether a namespace has this name.
+    pub(crate) fn is_called(&self, nsp: NspId, name: &str) -> bool {
+        match name {
+            "/" => self.root == Some(nsp),
+            _ => self.find(nsp).is_some_and(|namespace| *namespace.name == *name),
+        }
+    }
+
     pub(crate) fn find(&self, nsp: NspId) -> Option<&Namespace> {
-        self.0.get(usize::from(nsp.index))?.as_ref().filter(|namespace| namespace.id == nsp)
+        self.places.get(usize::from(nsp.index))?.as_ref().filter(|namespace| namespace.id == nsp)
     }
 
     pub(crate) fn find_mut(&mut self, nsp: NspId) -> Option<&mut Namespace> {
-        self.0.get_mut(usize::from(nsp.index))?.as_mut().filter(|namespace| namespace.id == nsp)
+        self.places.get_mut(usize::from(nsp.index))?.as_mut().filter(|namespace| namespace.id == nsp)
     }
 }
 
@@ -89,7 +101,7 @@ impl Hub {
         if let Some(nsp) = self.namespace(name) {
             return nsp;
         }
-        let nsp = NspId::first(u16::try_from(self.namespaces.0.len()).expect("fewer than 65 536 namespaces"));
+        let nsp = NspId::first(u16::try_from(self.namespaces.places.len()).expect("fewer than 65 536 namespaces"));
         self.enter_namespace(name, nsp);
         nsp
     }
@@ -100,10 +112,13 @@ impl Hub {
             return;
         }
         let index = usize::from(nsp.index);
-        if self.namespaces.0.len() <= index {
-            self.namespaces.0.resize_with(index + 1, || None);
+        if self.namespaces.places.len() <= index {
+            self.namespaces.places.resize_with(index + 1, || None);
         }
-        self.namespaces.0[index] = Some(Namespace {
+        if name == "/" {
+            self.namespaces.root = Some(nsp);
+        }
+        self.namespaces.places[index] = Some(Namespace {
             id: nsp,
             name: name.into(),
             members: Members::default(),
@@ -124,10 +139,13 @@ impl Hub {
     /// Forgets a namespace that nobody is in any more.
     pub fn remove_namespace(&mut self, nsp: NspId) {
         if self.namespaces.find(nsp).is_some()
-            && let Some(namespace) = self.namespaces.0[usize::from(nsp.index)].take()
+            && let Some(namespace) = self.namespaces.places[usize::from(nsp.index)].take()
             && self.namespace_names.get(&namespace.name) == Some(&nsp)
         {
             self.namespace_names.remove(&namespace.name);
+        }
+        if self.namespaces.root == Some(nsp) {
+            self.namespaces.root = None;
         }
     }
 

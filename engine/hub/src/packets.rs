@@ -66,28 +66,32 @@ impl Hub {
         if session.revision == Revision::V3 && is_readable && text.starts_with('0') {
             return self.handle_connect_v3(now_ms, key, text);
         }
-        let packet = sio::decode(text).ok().filter(|_| is_readable);
-        let Some(packet) = packet else {
+        if !is_readable {
             self.reject_packet(now_ms, key);
             return None;
-        };
-        match packet {
-            sio::Packet::Connect { nsp, auth } => {
+        }
+        // Matched as it comes: a packet is large, and a name for it would be a copy.
+        match sio::decode(text) {
+            Err(_) => {
+                self.reject_packet(now_ms, key);
+                None
+            }
+            Ok(sio::Packet::Connect { nsp, auth }) => {
                 self.handle_connect(now_ms, key, nsp.into(), auth.map(Into::into))
             }
-            sio::Packet::Disconnect { nsp } => {
+            Ok(sio::Packet::Disconnect { nsp }) => {
                 self.handle_disconnect(now_ms, key, nsp);
                 None
             }
-            sio::Packet::Event { nsp, id, attachments: 0, args } => {
+            Ok(sio::Packet::Event { nsp, id, attachments: 0, args }) => {
                 let socket = self.socket_or_reject(now_ms, key, nsp)?;
                 Some(Incoming::Event { socket, id, args: Text::Borrowed(args), attachments: Vec::new() })
             }
-            sio::Packet::Ack { nsp, id, attachments: 0, args } => {
+            Ok(sio::Packet::Ack { nsp, id, attachments: 0, args }) => {
                 let socket = self.socket_or_reject(now_ms, key, nsp)?;
                 Some(Incoming::Ack { socket, id: id?, args: Text::Borrowed(args), attachments: Vec::new() })
             }
-            sio::Packet::Event { nsp, attachments, .. } | sio::Packet::Ack { nsp, attachments, .. } => {
+            Ok(sio::Packet::Event { nsp, attachments, .. } | sio::Packet::Ack { nsp, attachments, .. }) => {
                 self.socket_or_reject(now_ms, key, nsp)?;
                 if let Some(session) = self.sessions.find_mut(key) {
                     session.incoming = Some(Box::new(sio::Pending::new(text, attachments)));

@@ -335,8 +335,7 @@ impl Hub {
     pub(crate) fn joined_socket_named(&self, key: SessionKey, name: &str) -> Option<SocketKey> {
         let seats = self.sessions.find(key)?.sockets.all();
         let is_it = |socket: &Socket| {
-            socket.standing == Standing::In
-                && self.namespaces.find(socket.nsp).is_some_and(|nsp| *nsp.name == *name)
+            socket.standing == Standing::In && self.namespaces.is_called(socket.nsp, name)
         };
         seats.iter().copied().find(|&socket| self.sockets.find(socket).is_some_and(is_it))
     }

@@ -80,3 +80,10 @@ pub(crate) struct NamespaceApp {
     /// How long broadcasts wait for others, unless they say otherwise.
     pub(crate) flush_interval_ms: u8,
 }
+
+impl NamespaceApp {
+    /// Whether somebody sees events before their handlers do.
+    pub(crate) fn looks_at_packets(&self) -> bool {
+        !(self.on_any.is_empty() && self.packet_middlewares.is_empty())
+    }
+}

@@ -46,7 +46,14 @@ pub(crate) struct Core {
     /// What only the loop can do.
     pub(crate) errands: RefCell<VecDeque<Effect>>,
     /// JSON and attachments of the packet being written; kept, so that an emit does not allocate.
-    scratch: RefCell<(Vec<u8>, Vec<Vec<u8>>)>,
+    scratch: Cell<Option<Box<Scratch>>>,
+}
+
+/// JSON and attachments of a packet. Behind a pointer, since it is taken out and put back with every emit.
+#[derive(Default)]
+struct Scratch {
+    json: Vec<u8>,
+    attachments: Vec<Vec<u8>>,
 }
 
 /// A packet's way out, as an operator knows it.
@@ -100,7 +107,7 @@ impl Core {
             parents: RefCell::default(),
             post_head: RefCell::default(),
             errands: RefCell::default(),
-            scratch: RefCell::default(),
+            scratch: Cell::default(),
         })
     }
 
@@ -230,11 +237,11 @@ impl Core {
 
     fn with_scratch<R>(&self, run: impl FnOnce(&mut Vec<u8>, &mut Vec<Vec<u8>>) -> R) -> R {
         // Taken out, so that a `Serialize` that emits finds an empty one instead of a borrowed one.
-        let (mut json, mut attachments) = self.scratch.take();
-        json.clear();
-        attachments.clear();
-        let result = run(&mut json, &mut attachments);
-        self.scratch.replace((json, attachments));
+        let mut scratch = self.scratch.take().unwrap_or_default();
+        scratch.json.clear();
+        scratch.attachments.clear();
+        let result = run(&mut scratch.json, &mut scratch.attachments);
+        self.scratch.set(Some(scratch));
         result
     }
 

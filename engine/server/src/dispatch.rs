@@ -219,14 +219,8 @@ impl Core {
         let (Some(socket), Some(name)) = (self.socket(key), args.event_name()) else { return };
         let Some(namespace) = self.namespace(socket.nsp_id()) else { return };
         let mut packet = Packet::new(name, args, attachments, &socket, id);
-        let look = || {
-            namespace.on_any.iter().for_each(|see| see(&socket, packet.event(), args.json()));
-            self.filter(namespace, &socket, &mut packet)
-        };
-        match catch_unwind(AssertUnwindSafe(look)) {
-            Ok(ControlFlow::Continue(())) => {}
-            Ok(ControlFlow::Break(())) => return,
-            Err(_) => return self.close_after_panic(&socket),
+        if namespace.looks_at_packets() && self.look(namespace, args.json(), &socket, &mut packet).is_break() {
+            return;
         }
         match namespace.events.get(packet.event()) {
             Some(Reaction::Handler(handler)) => {
@@ -245,6 +239,24 @@ impl Core {
         if catch_unwind(AssertUnwindSafe(|| relay(socket, packet))).is_err() {
             self.close_after_panic(socket);
         }
+    }
+
+    /// Past those who see every event, and through the packet middlewares; a break if it ends there.
+    fn look(
+        self: &Rc<Self>,
+        namespace: &NamespaceApp,
+        array: &str,
+        socket: &Socket,
+        packet: &mut Packet<'_>,
+    ) -> ControlFlow<()> {
+        let look = || {
+            namespace.on_any.iter().for_each(|see| see(socket, packet.event(), array));
+            self.filter(namespace, socket, packet)
+        };
+        catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| {
+            self.close_after_panic(socket);
+            ControlFlow::Break(())
+        })
     }
 
     /// Through the packet middlewares; a break if one refused, or its socket is gone now.

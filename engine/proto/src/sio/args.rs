@@ -36,6 +36,7 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// [`Error::Json`] if the text is not one strict JSON array (RFC 8259) within the limits.
+    #[inline]
     pub fn parse(json: &'a str) -> Result<Self, Error> {
         let (spans, texts) = json::scan_args(json)?;
         Ok(Self { json, spans, texts })

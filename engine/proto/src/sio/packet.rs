@@ -58,6 +58,7 @@ const RESERVED_EVENT_NAMES: [&str; 6] =
 /// # Errors
 /// Any [`Error`] but those of [`super::Pending`]. Where the reference is lax this is strict: counts and ids are
 /// digits only, an id is at most 2^53-1, EVENT and ACK need a payload, CONNECT and DISCONNECT have no id.
+#[inline]
 pub fn decode(text: &str) -> Result<Packet<'_>, Error> {
     let kind = *text.as_bytes().first().ok_or(Error::Empty)?;
     let rest = text.get(1..).unwrap_or_default();
@@ -92,6 +93,7 @@ fn decode_disconnect(rest: &str) -> Result<Packet<'_>, Error> {
     }
 }
 
+#[inline]
 fn decode_event(rest: &str, attachments: u8) -> Result<Packet<'_>, Error> {
     let (nsp, rest) = decode_namespace(rest)?;
     let (id, payload) = decode_id(rest)?;
@@ -128,6 +130,7 @@ fn decode_attachments(rest: &str) -> Result<(u8, &str), Error> {
 }
 
 /// The namespace and what follows its comma; without a comma all the rest is the name.
+#[inline]
 fn decode_namespace(rest: &str) -> Result<(&str, &str), Error> {
     if !rest.starts_with('/') {
         return Ok(("/", rest));
@@ -140,6 +143,7 @@ fn decode_namespace(rest: &str) -> Result<(&str, &str), Error> {
 }
 
 /// The ack id, if there is one, and the payload.
+#[inline]
 fn decode_id(rest: &str) -> Result<(Option<u64>, &str), Error> {
     let (mut id, mut count) = (0, 0);
     while let Some(&digit @ b'0'..=b'9') = rest.as_bytes().get(count) {
@@ -164,6 +168,7 @@ fn split_digits(text: &str, max: usize) -> (&str, &str) {
 
 /// The payload of an EVENT or an ACK. In a binary packet every placeholder must name one of its attachments
 /// (CVE-2022-2421); in others a placeholder is an object like any other.
+#[inline]
 fn decode_args(payload: &str, attachments: u8) -> Result<Args<'_>, Error> {
     if payload.is_empty() {
         return Err(Error::MissingPayload);
@@ -179,12 +184,20 @@ fn decode_args(payload: &str, attachments: u8) -> Result<Args<'_>, Error> {
 
 /// CVE-2023-32695: the first element is a string or a number; and not one of the protocol's own names, however it is
 /// escaped.
+#[inline]
 pub(super) fn check_event_name(args: &Args<'_>) -> Result<(), Error> {
     if args.is_empty() {
         return Err(Error::MissingEventName);
     }
     let name = args.event_name().ok_or(Error::EventName)?;
-    if RESERVED_EVENT_NAMES.contains(&&*name) { Err(Error::ReservedEventName) } else { Ok(()) }
+    if is_reserved(&name) { Err(Error::ReservedEventName) } else { Ok(()) }
+}
+
+/// Most names are told apart from the protocol's own by their length and first letter.
+#[inline]
+fn is_reserved(name: &str) -> bool {
+    matches!(name.as_bytes(), [b'c' | b'd' | b'n' | b'r', ..] if name.len() >= "connect".len())
+        && RESERVED_EVENT_NAMES.contains(&name)
 }
 
 /// Checks an event's array that did not come in a packet, as if it had come in one with so many attachments.

@@ -32,6 +32,7 @@ pub fn write_header(out: &mut Vec<u8>, opcode: Opcode, payload_len: usize) {
 }
 
 /// Writes the header of a final, unmasked frame into room of [`header_len`] bytes that was left for it.
+#[inline]
 pub(crate) fn set_header(room: &mut [u8], opcode: Opcode, payload_len: usize) {
     room[0] = 0x80 | opcode as u8;
     match payload_len {

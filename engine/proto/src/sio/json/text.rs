@@ -144,7 +144,7 @@ pub(in crate::sio) fn plain_end(bytes: &[u8], at: usize) -> usize {
 
 /// [`plain_end`] of what may be long: by blocks, which a compiler makes vectors of, the rest eight bytes a step.
 fn plain_end_far(bytes: &[u8], at: usize) -> usize {
-    let mut at = plain_blocks::<32>(bytes, plain_blocks::<64>(bytes, at));
+    let mut at = plain_blocks::<16>(bytes, plain_blocks::<64>(bytes, at));
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         match special(u64::from_le_bytes(*chunk)) {
             0 => at += 8,
