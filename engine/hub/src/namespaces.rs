@@ -101,7 +101,8 @@ impl Hub {
         if let Some(nsp) = self.namespace(name) {
             return nsp;
         }
-        let nsp = NspId::first(u16::try_from(self.namespaces.places.len()).expect("fewer than 65 536 namespaces"));
+        let nsp =
+            NspId::first(u16::try_from(self.namespaces.places.len()).expect("fewer than 65 536 namespaces"));
         self.enter_namespace(name, nsp);
         nsp
     }

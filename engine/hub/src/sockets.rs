@@ -334,9 +334,8 @@ impl Hub {
     /// The socket of a session that is in a namespace with this name. Asks the few that the session has, not the map of all names.
     pub(crate) fn joined_socket_named(&self, key: SessionKey, name: &str) -> Option<SocketKey> {
         let seats = self.sessions.find(key)?.sockets.all();
-        let is_it = |socket: &Socket| {
-            socket.standing == Standing::In && self.namespaces.is_called(socket.nsp, name)
-        };
+        let is_it =
+            |socket: &Socket| socket.standing == Standing::In && self.namespaces.is_called(socket.nsp, name);
         seats.iter().copied().find(|&socket| self.sockets.find(socket).is_some_and(is_it))
     }
 

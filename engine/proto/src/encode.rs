@@ -83,12 +83,12 @@ pub fn write<A: AsRef<[u8]>>(out: &mut Vec<u8>, packet: &Packet<'_, A>) -> usize
     front.byte(b'4');
     let length = front.len() + id.as_ref().map_or(0, |id| nsp.len() + 1 + id.len()) + packet.payload.len();
     front.header(length);
-    out.reserve(ws::header_len(length) + length);
-    out.extend_from_slice(front.bytes());
+    out.reserve(Front::COPIED + length);
+    front.append_to(out);
     if let Some(id) = id {
         out.extend_from_slice(nsp.as_bytes());
         out.push(b',');
-        out.extend_from_slice(id.bytes());
+        id.append_to(out);
     }
     out.extend_from_slice(packet.payload);
     debug_assert_eq!(out.len() - start, ws::header_len(length) + length, "the header told the exact length");
@@ -99,16 +99,18 @@ pub fn write<A: AsRef<[u8]>>(out: &mut Vec<u8>, packet: &Packet<'_, A>) -> usize
 /// The small parts before a payload, put together on the stack from the last to the first: numbers come that way, the header tells the
 /// length of all that follows, and an append to the arena asks for room each time.
 struct Front {
-    room: [u8; Front::BYTES_MAX],
+    room: [u8; Front::BYTES_MAX + Front::COPIED],
     start: usize,
 }
 
 impl Front {
-    /// The longest header of a frame, two types, a count with its dash, an id: 53, and some to make it a round number.
-    const BYTES_MAX: usize = 64;
+    /// The longest header of a frame, two types, a count with its dash, an id: 53.
+    const BYTES_MAX: usize = 53;
+    /// What is copied at once: as much as almost every front has. Behind the room there is so much again, so that it may be read too.
+    const COPIED: usize = 16;
 
     const fn new() -> Self {
-        Self { room: [0; Self::BYTES_MAX], start: Self::BYTES_MAX }
+        Self { room: [0; Self::BYTES_MAX + Self::COPIED], start: Self::BYTES_MAX }
     }
 
     fn byte(&mut self, byte: u8) {
@@ -116,6 +118,7 @@ impl Front {
         self.room[self.start] = byte;
     }
 
+    #[inline]
     fn number(&mut self, mut number: u64) {
         loop {
             self.byte(b'0' + (number % 10) as u8);
@@ -131,8 +134,18 @@ impl Front {
         ws::set_header(&mut self.room[self.start..], ws::Opcode::Text, payload_len);
     }
 
-    fn bytes(&self) -> &[u8] {
-        &self.room[self.start..]
+    /// Appends it. A copy of a known length needs no call, and what was too much is cut off again.
+    #[inline]
+    fn append_to(&self, out: &mut Vec<u8>) {
+        let rest = &self.room[self.start..];
+        match rest.first_chunk::<{ Self::COPIED }>() {
+            Some(start) if self.len() <= Self::COPIED => {
+                let len = out.len() + self.len();
+                out.extend_from_slice(start);
+                out.truncate(len);
+            }
+            _ => out.extend_from_slice(&rest[..self.len()]),
+        }
     }
 
     fn len(&self) -> usize {

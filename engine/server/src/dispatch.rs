@@ -219,7 +219,8 @@ impl Core {
         let (Some(socket), Some(name)) = (self.socket(key), args.event_name()) else { return };
         let Some(namespace) = self.namespace(socket.nsp_id()) else { return };
         let mut packet = Packet::new(name, args, attachments, &socket, id);
-        if namespace.looks_at_packets() && self.look(namespace, args.json(), &socket, &mut packet).is_break() {
+        if namespace.looks_at_packets() && self.look(namespace, args.json(), &socket, &mut packet).is_break()
+        {
             return;
         }
         match namespace.events.get(packet.event()) {

@@ -142,34 +142,40 @@ pub(in crate::sio) fn plain_end(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// [`plain_end`] of what may be long: by blocks, which a compiler makes vectors of, the rest eight bytes a step.
-fn plain_end_far(bytes: &[u8], at: usize) -> usize {
-    let mut at = plain_blocks::<16>(bytes, plain_blocks::<64>(bytes, at));
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        match special(u64::from_le_bytes(*chunk)) {
-            0 => at += 8,
+/// [`plain_end`] of what may be long: by blocks, which a compiler makes vectors of, then eight bytes a step, the last of which lie over
+/// those before them.
+fn plain_end_far(bytes: &[u8], mut at: usize) -> usize {
+    debug_assert!(at <= bytes.len(), "a text is read from within");
+    while bytes.get(at..).and_then(|rest| rest.first_chunk()).is_some_and(is_plain_block) {
+        at += BLOCK_BYTES;
+    }
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        match special(u64::from_le_bytes(*word)) {
+            0 => at += WORD_BYTES,
             marks => return at + marks.trailing_zeros() as usize / 8,
         }
     }
-    while bytes.get(at).is_some_and(|&byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
-        at += 1;
-    }
-    at
+    let Some(last) = bytes.last_chunk() else {
+        let is_plain = |byte: &&u8| **byte >= b' ' && **byte != b'"' && **byte != b'\\';
+        return at + bytes[at..].iter().take_while(is_plain).count();
+    };
+    // Nothing is left of a word that was seen to its end; what moves in from above counts as a control, and stands at the end.
+    let seen = at + WORD_BYTES - bytes.len();
+    let word = u64::from_le_bytes(*last).checked_shr(8 * seen as u32).unwrap_or_default();
+    at + special(word).trailing_zeros() as usize / 8
 }
 
-/// Past the blocks of this size that have no special byte.
-fn plain_blocks<const BLOCK: usize>(bytes: &[u8], mut at: usize) -> usize {
-    while bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()).is_some_and(is_plain_block) {
-        at += BLOCK;
-    }
-    at
-}
+/// Bytes of a block.
+const BLOCK_BYTES: usize = 16;
 
-/// Whether no byte of a block is special; without a branch, for all at once. A least value, for that is a plain reduction to a compiler,
-/// and every 64-bit x86 has it for vectors of bytes.
-fn is_plain_block<const BLOCK: usize>(block: &[u8; BLOCK]) -> bool {
+/// Bytes of a word.
+const WORD_BYTES: usize = 8;
+
+/// Whether no byte of a block is special; without a branch, for all at once. A least value is 0 for a special byte, for that is a plain
+/// operation on vectors of bytes to a compiler, and every 64-bit x86 has it.
+fn is_plain_block(block: &[u8; BLOCK_BYTES]) -> bool {
     let rank = |byte: u8| byte.saturating_sub(b' ' - 1).min(byte ^ b'"').min(byte ^ b'\\');
-    block.iter().fold(u8::MAX, |least, &byte| least.min(rank(byte))) != 0
+    !block.iter().fold(false, |any, &byte| any | (rank(byte) == 0))
 }
 
 /// The high bit of each byte that is special. Marks above the lowest one may be wrong (a subtraction borrows); the
