@@ -23,10 +23,7 @@ impl Hub {
         key: SessionKey,
         packet: eio::Packet<'a>,
     ) -> Option<Incoming<'a>> {
-        let session = self.sessions.find(key)?;
-        if matches!(session.link, Link::Closing(_)) {
-            return None;
-        }
+        let session = self.sessions.find(key).filter(|session| !matches!(session.link, Link::Closing(_)))?;
         self.counters.packets_in += 1;
         match packet {
             eio::Packet::Message(text) if session.layer == Layer::Bare => {
@@ -84,7 +81,10 @@ impl Hub {
                 None
             }
             Ok(sio::Packet::Event { nsp, id, attachments: 0, args }) => {
-                let socket = self.socket_or_reject(now_ms, key, nsp)?;
+                let Some(socket) = self.joined_socket_named(session, nsp) else {
+                    self.reject_packet(now_ms, key);
+                    return None;
+                };
                 Some(Incoming::Event { socket, id, args: Text::Borrowed(args), attachments: Vec::new() })
             }
             Ok(sio::Packet::Ack { nsp, id, attachments: 0, args }) => {
@@ -197,7 +197,7 @@ impl Hub {
     }
 
     pub(crate) fn socket_or_reject(&mut self, now_ms: u64, key: SessionKey, name: &str) -> Option<SocketKey> {
-        let socket = self.joined_socket_named(key, name);
+        let socket = self.sessions.find(key).and_then(|session| self.joined_socket_named(session, name));
         if socket.is_none() {
             self.reject_packet(now_ms, key);
         }

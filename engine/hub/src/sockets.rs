@@ -9,7 +9,7 @@ use socketville_proto::encode;
 use crate::delivery::{NO_ATTACHMENTS, Route};
 use crate::limits::{ROOM_NAME_BYTES_MAX, ROOMS_MAX, ROOMS_PER_SOCKET_MAX};
 use crate::namespaces::RoomKey;
-use crate::session::Link;
+use crate::session::{Link, Session};
 use crate::{Effect, Hub, Id, NspId, Reason, RoomChange, SessionKey, SocketKey};
 
 /// A client in a namespace.
@@ -332,11 +332,10 @@ impl Hub {
     }
 
     /// The socket of a session that is in a namespace with this name. Asks the few that the session has, not the map of all names.
-    pub(crate) fn joined_socket_named(&self, key: SessionKey, name: &str) -> Option<SocketKey> {
-        let seats = self.sessions.find(key)?.sockets.all();
+    pub(crate) fn joined_socket_named(&self, session: &Session, name: &str) -> Option<SocketKey> {
         let is_it =
             |socket: &Socket| socket.standing == Standing::In && self.namespaces.is_called(socket.nsp, name);
-        seats.iter().copied().find(|&socket| self.sockets.find(socket).is_some_and(is_it))
+        session.sockets.all().iter().copied().find(|&socket| self.sockets.find(socket).is_some_and(is_it))
     }
 
     /// The socket of a session for a namespace, be it in or waiting.

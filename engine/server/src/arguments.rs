@@ -66,7 +66,7 @@ impl Serialize for Arguments {
 
 /// Writes arguments as they are, each from where its text lies, with the attachments they came with.
 pub(crate) fn relay<'a, S: Serializer>(
-    raw: impl Iterator<Item = &'a str> + Clone,
+    raw: impl Iterator<Item = &'a str>,
     attachments: &Attachments,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
@@ -76,7 +76,7 @@ pub(crate) fn relay<'a, S: Serializer>(
             return Err(S::Error::custom("relayed arguments with binary come before other binary"));
         }
     }
-    let mut tuple = serializer.serialize_tuple(raw.clone().count())?;
+    let mut tuple = serializer.serialize_tuple(raw.size_hint().0)?;
     for raw in raw {
         tuple.serialize_element(&Checked(raw))?;
     }

@@ -142,11 +142,11 @@ impl Core {
                 self.ask_for(session, &name, auth.as_deref());
             }
             Some(Incoming::Event { socket, id, args, attachments }) => {
-                with_args(args, |args| self.handle_event(socket, id, args, &attachments.into()));
+                with_args(&args, |args| self.handle_event(socket, id, args, &attachments.into()));
             }
             Some(Incoming::Ack { socket, id, args, attachments }) => {
                 if let Some(socket) = self.socket(socket) {
-                    let answer = with_args(args, |args| Arguments::new(args.iter(), attachments.into()));
+                    let answer = with_args(&args, |args| Arguments::new(args.iter(), attachments.into()));
                     self.handle_answer(&socket, id, answer.unwrap_or_default());
                 }
             }
@@ -292,17 +292,21 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(crate) fn namespace(&self, nsp: NspId) -> Option<&NamespaceApp> {
-        let app = &self.town.app;
-        match app.namespaces.get(usize::from(nsp.index)).filter(|_| nsp.generation == 0) {
+        match self.town.app.namespaces.get(usize::from(nsp.index)).filter(|_| nsp.generation == 0) {
             Some(namespace) => Some(namespace),
-            None => app.namespaces.get(*self.parents.borrow().get(&nsp)?),
+            None => self.namespace_of_child(nsp),
         }
+    }
+
+    fn namespace_of_child(&self, child: NspId) -> Option<&NamespaceApp> {
+        self.town.app.namespaces.get(*self.parents.borrow().get(&child)?)
     }
 
     /// Runs a handler to its first wait.
     fn call(self: &Rc<Self>, handler: &BoxedHandler, context: &mut EventContext<'_>) {
-        let socket = context.socket.clone();
+        let socket = context.socket;
         self.counters.borrow_mut().handlers_called += 1;
         match catch_unwind(AssertUnwindSafe(|| handler(context))) {
             Ok(Outcome::Done) => {}
@@ -311,9 +315,9 @@ impl Core {
                 tracing::debug!(%error, "an event's arguments do not fit its handler");
             }
             Ok(Outcome::Task(task)) => {
-                self.start(socket, task);
+                self.start(socket.clone(), task);
             }
-            Err(_) => self.close_after_panic(&socket),
+            Err(_) => self.close_after_panic(socket),
         }
     }
 
@@ -409,11 +413,11 @@ impl Future for Guarded {
 }
 
 /// Arguments as they lie in the input, or in a text of their own after attachments.
-fn with_args<R>(text: Text<'_>, read: impl FnOnce(&sio::Args<'_>) -> R) -> Option<R> {
+fn with_args<R>(text: &Text<'_>, read: impl FnOnce(&sio::Args<'_>) -> R) -> Option<R> {
     match text {
-        Text::Borrowed(args) => Some(read(&args)),
-        Text::Scanned(json, spans) => Some(read(&sio::Args::from_parts(&json, spans))),
-        Text::Owned(text) => match sio::decode(&text).ok()? {
+        Text::Borrowed(args) => Some(read(args)),
+        Text::Scanned(json, spans) => Some(read(&sio::Args::from_parts(json, spans.clone()))),
+        Text::Owned(text) => match sio::decode(text).ok()? {
             sio::Packet::Event { args, .. } | sio::Packet::Ack { args, .. } => Some(read(&args)),
             sio::Packet::Connect { .. } | sio::Packet::Disconnect { .. } => None,
         },

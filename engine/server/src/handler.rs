@@ -192,6 +192,10 @@ impl<'a> Iterator for RawArgs<'a> {
         self.index += 1;
         next
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.len(), Some(self.len()))
+    }
 }
 
 /// Marks handlers that have run when their call returns.

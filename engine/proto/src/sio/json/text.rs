@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use wide::u8x16;
+
 /// The text of a string literal with its quotes, such as `"caf\u00e9"`; borrowed if it has no escapes. `None` if it
 /// is no literal, and if its escapes make no Unicode text (a lone surrogate).
 pub fn unescape(raw_string_literal: &str) -> Option<Cow<'_, str>> {
@@ -130,65 +132,50 @@ pub fn is_plain(text: &str) -> bool {
 }
 
 /// The first offset from `at` on that is no plain byte of a string: a quote, a backslash, a control character, or the
-/// end. Names are short, so the first eight bytes are looked at alone.
+/// end. Names are short, so the first block is looked at in its place.
 #[inline]
 pub(in crate::sio) fn plain_end(bytes: &[u8], at: usize) -> usize {
-    match bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        Some(chunk) => match special(u64::from_le_bytes(*chunk)) {
-            0 => plain_end_far(bytes, at + 8),
-            marks => at + marks.trailing_zeros() as usize / 8,
-        },
+    match bytes.get(at..).and_then(|rest| rest.first_chunk()).map(specials) {
+        Some(0) => plain_end_far(bytes, at + BLOCK_BYTES),
+        Some(marks) => at + marks.trailing_zeros() as usize,
         None => plain_end_far(bytes, at),
     }
 }
 
-/// [`plain_end`] of what may be long: by blocks, which a compiler makes vectors of, then eight bytes a step, the last of which lie over
-/// those before them.
-fn plain_end_far(bytes: &[u8], mut at: usize) -> usize {
-    debug_assert!(at <= bytes.len(), "a text is read from within");
-    while bytes.get(at..).and_then(|rest| rest.first_chunk()).is_some_and(is_plain_block) {
-        at += BLOCK_BYTES;
-    }
-    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-        match special(u64::from_le_bytes(*word)) {
-            0 => at += WORD_BYTES,
-            marks => return at + marks.trailing_zeros() as usize / 8,
+/// [`plain_end`] of what may be long: by blocks, the last of which lies over those before it.
+fn plain_end_far(bytes: &[u8], at: usize) -> usize {
+    let (blocks, rest) = bytes[at..].as_chunks();
+    for (number, block) in blocks.iter().enumerate() {
+        let marks = specials(block);
+        if marks != 0 {
+            return at + number * BLOCK_BYTES + marks.trailing_zeros() as usize;
         }
     }
-    let Some(last) = bytes.last_chunk() else {
-        let is_plain = |byte: &&u8| **byte >= b' ' && **byte != b'"' && **byte != b'\\';
-        return at + bytes[at..].iter().take_while(is_plain).count();
-    };
-    // Nothing is left of a word that was seen to its end; what moves in from above counts as a control, and stands at the end.
-    let seen = at + WORD_BYTES - bytes.len();
-    let word = u64::from_le_bytes(*last).checked_shr(8 * seen as u32).unwrap_or_default();
-    at + special(word).trailing_zeros() as usize / 8
+    match bytes.last_chunk() {
+        Some(last) => {
+            let (marks, seen) = (specials(last), BLOCK_BYTES - rest.len());
+            bytes.len().min(bytes.len() - BLOCK_BYTES + seen + (marks >> seen).trailing_zeros() as usize)
+        }
+        None => bytes.iter().skip(at).position(is_special).map_or(bytes.len(), |found| at + found),
+    }
 }
 
-/// Bytes of a block.
+/// Bytes that are looked at together: every 64-bit machine has registers of so many.
 const BLOCK_BYTES: usize = 16;
 
-/// Bytes of a word.
-const WORD_BYTES: usize = 8;
-
-/// Whether no byte of a block is special; without a branch, for all at once. A least value is 0 for a special byte, for that is a plain
-/// operation on vectors of bytes to a compiler, and every 64-bit x86 has it.
-fn is_plain_block(block: &[u8; BLOCK_BYTES]) -> bool {
-    let rank = |byte: u8| byte.saturating_sub(b' ' - 1).min(byte ^ b'"').min(byte ^ b'\\');
-    !block.iter().fold(false, |any, &byte| any | (rank(byte) == 0))
+/// A bit for each byte of a block that is special, the first byte's is the lowest.
+#[inline]
+fn specials(block: &[u8; BLOCK_BYTES]) -> u32 {
+    let bytes = u8x16::new(*block);
+    let controls = bytes.min(u8x16::splat(b' ' - 1)).simd_eq(bytes);
+    let quotes = bytes.simd_eq(u8x16::splat(b'"'));
+    let backslashes = bytes.simd_eq(u8x16::splat(b'\\'));
+    (controls | quotes | backslashes).to_bitmask()
 }
 
-/// The high bit of each byte that is special. Marks above the lowest one may be wrong (a subtraction borrows); the
-/// lowest is right.
-const fn special(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 0xff;
-    const HIGHS: u64 = ONES * 0x80;
-    let quotes = word ^ (ONES * b'"' as u64);
-    let backslashes = word ^ (ONES * b'\\' as u64);
-    let zero_quotes = quotes.wrapping_sub(ONES) & !quotes;
-    let zero_backslashes = backslashes.wrapping_sub(ONES) & !backslashes;
-    let controls = word.wrapping_sub(ONES * b' ' as u64) & !word;
-    (zero_quotes | zero_backslashes | controls) & HIGHS
+/// Whether a byte may not stand in a string as it is.
+const fn is_special(byte: &u8) -> bool {
+    *byte < b' ' || *byte == b'"' || *byte == b'\\'
 }
 
 #[cfg(test)]
