@@ -10,7 +10,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use socketville_proto::encode;
 
-use crate::forms::Forms;
+use crate::forms::{Form, Forms};
 use crate::limits::FLUSH_INTERVAL_MS_MAX;
 use crate::members::{Bitset, Members};
 use crate::namespaces::Namespace;
@@ -202,6 +202,7 @@ impl Hub {
         Record { position, ..selector.record(nsp, self.outbox.bytes(range), frames) }
     }
 
+    #[inline(always)] // its arguments would go over the stack, once a message
     fn encode(
         &mut self,
         nsp: NspId,
@@ -302,11 +303,17 @@ impl Hub {
     }
 
     /// Makes a packet of the application's due, compressed where that was agreed upon.
+    #[inline]
     pub(crate) fn append_packet(&mut self, route: Route, range: Range) {
         match route {
             Route::Lane(lane) => {
-                let (press, form) = (self.press.as_mut(), self.outbox.form(lane));
-                let range = Forms::new(range).of(form, press, &mut self.outbox, &mut self.counters);
+                let range = match self.outbox.form(lane) {
+                    Form::Plain => range,
+                    form => {
+                        let press = self.press.as_mut();
+                        Forms::new(range).of(form, press, &mut self.outbox, &mut self.counters)
+                    }
+                };
                 self.outbox.append(lane, range);
             }
             Route::Poll(session) => self.append_to_poll(session, range, 0),

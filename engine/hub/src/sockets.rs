@@ -332,6 +332,7 @@ impl Hub {
     }
 
     /// The socket of a session that is in a namespace with this name. Asks the few that the session has, not the map of all names.
+    #[inline]
     pub(crate) fn joined_socket_named(&self, session: &Session, name: &str) -> Option<SocketKey> {
         let is_it =
             |socket: &Socket| socket.standing == Standing::In && self.namespaces.is_called(socket.nsp, name);

@@ -5,23 +5,22 @@
 //! through [`eio::append_payload`]. The length of the text is known before its first byte, so the header is written
 //! once at its final size: an encode is one pass, no scratch buffer, at most one growth of `out`.
 
-use std::mem;
-
 use crate::{eio, ws};
 
 /// What a Socket.IO packet from the server is (Socket.IO protocol v5, "Packet types").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Kind {
     /// The answer to a CONNECT: `{"sid":...}`.
-    Connect,
+    Connect = b'0',
     /// The socket leaves the namespace by the server's will.
-    Disconnect,
+    Disconnect = b'1',
     /// An event: an array that begins with its name.
-    Event,
+    Event = b'2',
     /// An acknowledgement: an array of answers.
-    Ack,
+    Ack = b'3',
     /// The refusal of a CONNECT: `{"message":...}`.
-    ConnectError,
+    ConnectError = b'4',
 }
 
 /// A Socket.IO packet of the server.
@@ -48,17 +47,9 @@ impl<'a> Packet<'a> {
 }
 
 impl<A> Packet<'_, A> {
-    /// The type's digit.
+    /// The type's digit: the binary twins of EVENT and ACK, 5 and 6, stand three behind them.
     fn digit(&self) -> u8 {
-        match (self.kind, self.attachments.is_empty()) {
-            (Kind::Connect, _) => b'0',
-            (Kind::Disconnect, _) => b'1',
-            (Kind::Event, true) => b'2',
-            (Kind::Ack, true) => b'3',
-            (Kind::ConnectError, _) => b'4',
-            (Kind::Event, false) => b'5',
-            (Kind::Ack, false) => b'6',
-        }
+        self.kind as u8 + if self.attachments.is_empty() { 0 } else { 3 }
     }
 }
 
@@ -70,87 +61,30 @@ pub fn write<A: AsRef<[u8]>>(out: &mut Vec<u8>, packet: &Packet<'_, A>) -> usize
     );
     debug_assert!(!packet.nsp.contains(','), "a comma ends the namespace");
     let nsp = if packet.nsp == "/" { "" } else { packet.nsp };
-    let (mut front, start) = (Front::new(), out.len());
-    if let Some(id) = packet.id {
-        front.number(id);
+    let count = (!packet.attachments.is_empty()).then(|| Decimal::new(packet.attachments.len() as u64));
+    let id = packet.id.map(Decimal::new);
+    let mut length = 2 + id.as_ref().map_or(0, Decimal::len) + packet.payload.len();
+    length +=
+        count.as_ref().map_or(0, |count| count.len() + 1) + if nsp.is_empty() { 0 } else { nsp.len() + 1 };
+    let start = out.len();
+    out.reserve(ws::header_len(length) + length + Decimal::WORD_BYTES);
+    ws::write_header(out, ws::Opcode::Text, length);
+    out.extend_from_slice(&[b'4', packet.digit()]);
+    if let Some(count) = count {
+        count.append_to(out);
+        out.push(b'-');
     }
-    let id = (!nsp.is_empty()).then(|| mem::replace(&mut front, Front::new()));
-    if !packet.attachments.is_empty() {
-        front.byte(b'-');
-        front.number(packet.attachments.len() as u64);
-    }
-    front.byte(packet.digit());
-    front.byte(b'4');
-    let length = front.len() + id.as_ref().map_or(0, |id| nsp.len() + 1 + id.len()) + packet.payload.len();
-    front.header(length);
-    out.reserve(Front::COPIED + length);
-    front.append_to(out);
-    if let Some(id) = id {
+    if !nsp.is_empty() {
         out.extend_from_slice(nsp.as_bytes());
         out.push(b',');
+    }
+    if let Some(id) = id {
         id.append_to(out);
     }
     out.extend_from_slice(packet.payload);
     debug_assert_eq!(out.len() - start, ws::header_len(length) + length, "the header told the exact length");
     write_attachments(out, packet.attachments);
     1 + packet.attachments.len()
-}
-
-/// The small parts before a payload, put together on the stack from the last to the first: numbers come that way, the header tells the
-/// length of all that follows, and an append to the arena asks for room each time.
-struct Front {
-    room: [u8; Front::BYTES_MAX + Front::COPIED],
-    start: usize,
-}
-
-impl Front {
-    /// The longest header of a frame, two types, a count with its dash, an id: 53.
-    const BYTES_MAX: usize = 53;
-    /// What is copied at once: as much as almost every front has. Behind the room there is so much again, so that it may be read too.
-    const COPIED: usize = 16;
-
-    const fn new() -> Self {
-        Self { room: [0; Self::BYTES_MAX + Self::COPIED], start: Self::BYTES_MAX }
-    }
-
-    fn byte(&mut self, byte: u8) {
-        self.start -= 1;
-        self.room[self.start] = byte;
-    }
-
-    #[inline]
-    fn number(&mut self, mut number: u64) {
-        loop {
-            self.byte(b'0' + (number % 10) as u8);
-            number /= 10;
-            if number == 0 {
-                return;
-            }
-        }
-    }
-
-    fn header(&mut self, payload_len: usize) {
-        self.start -= ws::header_len(payload_len);
-        ws::set_header(&mut self.room[self.start..], ws::Opcode::Text, payload_len);
-    }
-
-    /// Appends it. A copy of a known length needs no call, and what was too much is cut off again.
-    #[inline]
-    fn append_to(&self, out: &mut Vec<u8>) {
-        let rest = &self.room[self.start..];
-        match rest.first_chunk::<{ Self::COPIED }>() {
-            Some(start) if self.len() <= Self::COPIED => {
-                let len = out.len() + self.len();
-                out.extend_from_slice(start);
-                out.truncate(len);
-            }
-            _ => out.extend_from_slice(&rest[..self.len()]),
-        }
-    }
-
-    fn len(&self) -> usize {
-        Self::BYTES_MAX - self.start
-    }
 }
 
 /// Appends one binary frame per attachment.
@@ -181,30 +115,75 @@ pub fn write_handshake(out: &mut Vec<u8>, handshake: &eio::Handshake<'_>) {
 
 /// The decimal digits of a number, on the stack.
 pub(crate) struct Decimal {
-    digits: [u8; Decimal::DIGITS_MAX],
-    start: usize,
+    digits: [u8; 3 * Decimal::WORD_BYTES],
+    len: usize,
 }
 
 impl Decimal {
-    /// Digits of the largest 64-bit number.
-    const DIGITS_MAX: usize = 20;
+    /// Digits that are made together; the largest 64-bit number has 20.
+    const WORD_BYTES: usize = 8;
+    /// The least number that has more.
+    const WORD_MAX: u64 = 100_000_000;
 
-    pub(crate) fn new(mut number: u64) -> Self {
-        let mut digits = [b'0'; Self::DIGITS_MAX];
-        let mut start = Self::DIGITS_MAX;
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                return Self { digits, start };
-            }
+    #[inline]
+    pub(crate) fn new(number: u64) -> Self {
+        match u32::try_from(number) {
+            Ok(number) if u64::from(number) < Self::WORD_MAX => Self::of_word(number),
+            _ => Self::long(number),
         }
     }
 
-    pub(crate) fn digits(&self) -> &[u8] {
-        &self.digits[self.start..]
+    #[inline]
+    fn of_word(number: u32) -> Self {
+        let word = digits_of_word(number);
+        let zeros = (word.trailing_zeros() as usize / 8).min(Self::WORD_BYTES - 1);
+        let mut digits = [0; 3 * Self::WORD_BYTES];
+        digits[..Self::WORD_BYTES].copy_from_slice(&((word | ZEROS) >> (8 * zeros)).to_le_bytes());
+        Self { digits, len: Self::WORD_BYTES - zeros }
     }
+
+    fn long(number: u64) -> Self {
+        let mut decimal = Self::new(number / Self::WORD_MAX);
+        let word = digits_of_word((number % Self::WORD_MAX) as u32) | ZEROS;
+        decimal.digits[decimal.len..][..Self::WORD_BYTES].copy_from_slice(&word.to_le_bytes());
+        decimal.len += Self::WORD_BYTES;
+        decimal
+    }
+
+    pub(crate) fn digits(&self) -> &[u8] {
+        &self.digits[..self.len]
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Appends it. A copy of a known length needs no call, and what was too much is cut off again.
+    #[inline]
+    fn append_to(&self, out: &mut Vec<u8>) {
+        match self.digits.first_chunk::<{ Self::WORD_BYTES }>() {
+            Some(word) if self.len <= Self::WORD_BYTES => {
+                let len = out.len() + self.len;
+                out.extend_from_slice(word);
+                out.truncate(len);
+            }
+            _ => out.extend_from_slice(self.digits()),
+        }
+    }
+}
+
+/// Eight zeros as text.
+const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
+
+/// The digits of a number below 10^8, a byte each and leading zeros too, the first in the lowest byte. It goes by halves: four digits and
+/// four, then pairs, then single ones, all of a step at once by a multiplication with a reciprocal that is exact for numbers so small.
+#[inline]
+const fn digits_of_word(number: u32) -> u64 {
+    let fours = (number / 10_000) as u64 | ((number % 10_000) as u64) << 32;
+    let hundreds = (fours * 10_486 >> 20) & 0x7f_0000_007f;
+    let pairs = hundreds | (fours - hundreds * 100) << 16;
+    let tens = (pairs * 103 >> 10) & 0x000f_000f_000f_000f;
+    tens | (pairs - tens * 10) << 8
 }
 
 #[cfg(test)]
@@ -237,6 +216,26 @@ mod tests {
         assert_eq!(text(Kind::Event, "/admin", Some(12), r#"["bar"]"#), [r#"42/admin,12["bar"]"#]);
         assert_eq!(text(Kind::Ack, "/", Some(u64::MAX), "[]"), ["4318446744073709551615[]"]);
         assert_eq!(text(Kind::Ack, "/", Some(0), "[]"), ["430[]"]);
+    }
+
+    /// Every number of few digits, and the edges of words of eight.
+    #[test]
+    fn numbers_are_written_as_the_standard_library_does() {
+        let edges = (0..20)
+            .map(|digits| 10_u64.pow(digits))
+            .flat_map(|edge| [edge - 1, edge, edge + 1, edge * 7 / 4]);
+        for number in (0..=100_000).chain(edges).chain([u64::MAX, u64::from(u32::MAX)]) {
+            let (decimal, mut out) = (Decimal::new(number), b"x".to_vec());
+            decimal.append_to(&mut out);
+            assert_eq!(decimal.digits(), number.to_string().as_bytes());
+            assert_eq!(&out[1..], decimal.digits());
+        }
+        for half in 0..10_000 {
+            assert_eq!(
+                Decimal::new(half * 10_000 + 9_999 - half).digits(),
+                (half * 9_999 + 9_999).to_string().as_bytes()
+            );
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn take(rest: &str) -> Taken<'_, str> {
 ///
 /// # Errors
 /// Those of [`decode`], and [`Error::Base64`].
-#[inline]
+#[inline(always)] // a packet that is made here is taken apart where it is returned
 pub fn item(text: &str) -> Result<PayloadItem<'_>, Error> {
     match text.strip_prefix('b') {
         Some(base64) => PayloadItem::from_base64(base64),

@@ -16,6 +16,7 @@ pub const fn header_len(payload_len: usize) -> usize {
 }
 
 /// Appends the header of a final, unmasked frame.
+#[inline]
 pub fn write_header(out: &mut Vec<u8>, opcode: Opcode, payload_len: usize) {
     let first = 0x80 | opcode as u8;
     match payload_len {

@@ -5,15 +5,15 @@
 
 /// Exclusive-ors `payload` with the repeated key; the first byte meets the key's first.
 pub(super) fn apply(payload: &mut [u8], key: [u8; 4]) {
-    let [a, b, c, d] = key;
-    let word_key = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let half_key = u32::from_ne_bytes(key);
+    let word_key = u64::from(half_key) << 32 | u64::from(half_key);
     let (words, rest) = payload.as_chunks_mut::<8>();
     for word in words {
         *word = (u64::from_ne_bytes(*word) ^ word_key).to_ne_bytes();
     }
     let (halves, rest) = rest.as_chunks_mut::<4>();
     for half in halves {
-        *half = (u32::from_ne_bytes(*half) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+        *half = (u32::from_ne_bytes(*half) ^ half_key).to_ne_bytes();
     }
     for (byte, key) in rest.iter_mut().zip(key) {
         *byte ^= key;
