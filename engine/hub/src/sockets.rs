@@ -332,11 +332,15 @@ impl Hub {
     }
 
     /// The socket of a session that is in a namespace with this name. Asks the few that the session has, not the map of all names.
-    #[inline]
+    #[inline(always)] // into the reading of a packet, which has the session at hand
     pub(crate) fn joined_socket_named(&self, session: &Session, name: &str) -> Option<SocketKey> {
-        let is_it =
-            |socket: &Socket| socket.standing == Standing::In && self.namespaces.is_called(socket.nsp, name);
-        session.sockets.all().iter().copied().find(|&socket| self.sockets.find(socket).is_some_and(is_it))
+        for &key in session.sockets.all() {
+            let socket = self.sockets.find(key).filter(|socket| socket.standing == Standing::In);
+            if socket.is_some_and(|socket| self.namespaces.is_called(socket.nsp, name)) {
+                return Some(key);
+            }
+        }
+        None
     }
 
     /// The socket of a session for a namespace, be it in or waiting.

@@ -62,10 +62,14 @@ pub fn write<A: AsRef<[u8]>>(out: &mut Vec<u8>, packet: &Packet<'_, A>) -> usize
     debug_assert!(!packet.nsp.contains(','), "a comma ends the namespace");
     let nsp = if packet.nsp == "/" { "" } else { packet.nsp };
     let count = (!packet.attachments.is_empty()).then(|| Decimal::new(packet.attachments.len() as u64));
-    let id = packet.id.map(Decimal::new);
-    let mut length = 2 + id.as_ref().map_or(0, Decimal::len) + packet.payload.len();
-    length +=
-        count.as_ref().map_or(0, |count| count.len() + 1) + if nsp.is_empty() { 0 } else { nsp.len() + 1 };
+    let id = packet.id.map_or(Decimal::NONE, Decimal::new);
+    let mut length = 2 + id.len() + packet.payload.len();
+    if let Some(count) = &count {
+        length += count.len() + 1;
+    }
+    if !nsp.is_empty() {
+        length += nsp.len() + 1;
+    }
     let start = out.len();
     out.reserve(ws::header_len(length) + length + Decimal::WORD_BYTES);
     ws::write_header(out, ws::Opcode::Text, length);
@@ -78,9 +82,7 @@ pub fn write<A: AsRef<[u8]>>(out: &mut Vec<u8>, packet: &Packet<'_, A>) -> usize
         out.extend_from_slice(nsp.as_bytes());
         out.push(b',');
     }
-    if let Some(id) = id {
-        id.append_to(out);
-    }
+    id.append_to(out);
     out.extend_from_slice(packet.payload);
     debug_assert_eq!(out.len() - start, ws::header_len(length) + length, "the header told the exact length");
     write_attachments(out, packet.attachments);
@@ -122,6 +124,8 @@ pub(crate) struct Decimal {
 impl Decimal {
     /// Digits that are made together; the largest 64-bit number has 20.
     const WORD_BYTES: usize = 8;
+    /// The digits of no number.
+    const NONE: Self = Self { digits: [0; 3 * Self::WORD_BYTES], len: 0 };
     /// The least number that has more.
     const WORD_MAX: u64 = 100_000_000;
 

@@ -151,22 +151,34 @@ impl Outgoing {
     }
 
     /// What was collected goes to the end of `attachments`.
+    #[inline]
     fn leave(self, attachments: &mut Vec<Vec<u8>>) {
         if COUNT.get() > self.before {
-            COLLECTED.with_borrow_mut(|list| {
-                let start = list.len().saturating_sub(COUNT.replace(self.before) - self.before);
-                attachments.extend(list.drain(start..));
-            });
+            self.hand_over(attachments);
         }
+    }
+
+    #[cold]
+    fn hand_over(&self, attachments: &mut Vec<Vec<u8>>) {
+        COLLECTED.with_borrow_mut(|list| {
+            let start = list.len().saturating_sub(COUNT.replace(self.before) - self.before);
+            attachments.extend(list.drain(start..));
+        });
+    }
+
+    #[cold]
+    fn drop_collected(&self, count: usize) {
+        COLLECTED.with_borrow_mut(|list| list.truncate(list.len().saturating_sub(count)));
     }
 }
 
 impl Drop for Outgoing {
     /// After a panic too: what was collected in it is nobody's.
+    #[inline]
     fn drop(&mut self) {
         let collected = COUNT.replace(self.outer) - self.before;
         if collected > 0 {
-            COLLECTED.with_borrow_mut(|list| list.truncate(list.len().saturating_sub(collected)));
+            self.drop_collected(collected);
         }
     }
 }

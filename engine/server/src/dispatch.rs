@@ -414,12 +414,20 @@ impl Future for Guarded {
 
 /// Arguments as they lie in the input, or in a text of their own after attachments.
 fn with_args<R>(text: &Text<'_>, read: impl FnOnce(&sio::Args<'_>) -> R) -> Option<R> {
-    match text {
-        Text::Borrowed(args) => Some(read(args)),
-        Text::Scanned(json, spans) => Some(read(&sio::Args::from_parts(json, spans.clone()))),
+    let held;
+    let args = match text {
+        Text::Borrowed(args) => args,
+        Text::Scanned(json, spans) => {
+            held = sio::Args::from_parts(json, spans.clone());
+            &held
+        }
         Text::Owned(text) => match sio::decode(text).ok()? {
-            sio::Packet::Event { args, .. } | sio::Packet::Ack { args, .. } => Some(read(&args)),
-            sio::Packet::Connect { .. } | sio::Packet::Disconnect { .. } => None,
+            sio::Packet::Event { args, .. } | sio::Packet::Ack { args, .. } => {
+                held = args;
+                &held
+            }
+            sio::Packet::Connect { .. } | sio::Packet::Disconnect { .. } => return None,
         },
-    }
+    };
+    Some(read(args))
 }

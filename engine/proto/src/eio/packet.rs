@@ -55,7 +55,7 @@ pub enum Error {
 /// # Errors
 /// [`Error::Empty`], [`Error::Type`] or [`Error::UnexpectedData`]; stricter than the reference, which ignores data
 /// after `1`, `5` and `6`.
-#[inline]
+#[inline(always)] // a packet that is made here is taken apart where it is returned
 pub fn decode(text: &str) -> Result<Packet<'_>, Error> {
     let kind = *text.as_bytes().first().ok_or(Error::Empty)?;
     let data = text.get(1..).unwrap_or_default();

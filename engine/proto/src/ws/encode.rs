@@ -16,7 +16,7 @@ pub const fn header_len(payload_len: usize) -> usize {
 }
 
 /// Appends the header of a final, unmasked frame.
-#[inline]
+#[inline(always)] // most callers know the opcode, and have looked at the length
 pub fn write_header(out: &mut Vec<u8>, opcode: Opcode, payload_len: usize) {
     let first = 0x80 | opcode as u8;
     match payload_len {
