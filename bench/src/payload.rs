@@ -84,26 +84,51 @@ fn write_rest(sent_ns: u64, bytes: usize, text: &mut String) {
     }
 }
 
-/// The last N decimal digits, with zeros before them. By hand: a swarm that echoes writes two of them for every
-/// question, and the machinery of `format!` would be its largest cost outside of the kernel.
-fn write_digits<const N: usize>(mut value: u64, text: &mut String) {
+fn write_digits<const N: usize>(value: u64, text: &mut String) {
+    text.push_str(std::str::from_utf8(&digits::<N>(value)).unwrap_or_default());
+}
+
+/// The last N decimal digits, with zeros before them. By hand: a swarm that echoes writes them for every question, and the
+/// machinery of `format!` would be its largest cost outside of the kernel.
+#[must_use]
+pub fn digits<const N: usize>(mut value: u64) -> [u8; N] {
     let mut digits = [b'0'; N];
     for digit in digits.iter_mut().rev() {
         *digit = b'0' + (value % 10) as u8;
         value /= 10;
     }
-    text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
+    digits
 }
 
 /// What a payload is filled with, a piece at a time.
 const FILLER: &str = "................................................................";
 
+/// The number that these digits are, at most 19; `None` if one of them is none. Eight at a time where there are so many: a swarm reads
+/// two numbers of every message.
 #[inline]
-fn number(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0u64, |value, digit| {
+#[must_use]
+pub fn number(digits: &[u8]) -> Option<u64> {
+    let (rest, words) = digits.as_rchunks::<8>();
+    let value = rest.iter().try_fold(0, |value, digit| {
         let digit = digit.wrapping_sub(b'0');
         (digit < 10).then(|| value * 10 + u64::from(digit))
-    })
+    })?;
+    words.iter().try_fold(value, |value, word| Some(value * 100_000_000 + eight_digits(*word)?))
+}
+
+/// The number that eight digits are: pairs, then fours, then all.
+#[inline]
+fn eight_digits(digits: [u8; 8]) -> Option<u64> {
+    const fn each(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; 8])
+    }
+    let values = u64::from_le_bytes(digits) ^ each(b'0');
+    if (values.wrapping_add(each(0x80 - 10)) | values) & each(0x80) != 0 {
+        return None;
+    }
+    let pairs = (values * 10 + (values >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
 
 #[cfg(test)]
@@ -139,6 +164,21 @@ mod tests {
             let filler = ".".repeat(bytes - BYTES_MIN);
             let expected = format!("{sequence:010}{sent_ns:016}{filler}");
             assert_eq!(Stamp { sequence, sent_ns }.payload(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_standard_library() {
+        for text in ["0", "7", "12345678", "123456789", "00000000", "9999999999999999999", "0123456789012345"]
+        {
+            assert_eq!(number(text.as_bytes()), text.parse().ok(), "{text}");
+            for place in 0..text.len() {
+                for odd in [b'/', b':', 0, 0x7f, 0x80, 0xff] {
+                    let mut bytes = text.as_bytes().to_vec();
+                    bytes[place] = odd;
+                    assert_eq!(number(&bytes), None, "{bytes:?}");
+                }
+            }
         }
     }
 

@@ -80,6 +80,45 @@ pub fn write_masked(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
     mask(out.get_mut(start..).unwrap_or_default(), MASK);
 }
 
+/// A client's text frame of which some places are written anew each time: all else is masked once, not with every frame.
+pub struct Template {
+    frame: Vec<u8>,
+    payload_at: usize,
+}
+
+impl Template {
+    /// A frame with this payload, whatever stands in the places.
+    #[must_use]
+    pub fn new(payload: &[u8]) -> Template {
+        let mut frame = Vec::new();
+        write_masked(TEXT, payload, &mut frame);
+        Template { payload_at: frame.len() - payload.len(), frame }
+    }
+
+    /// Appends the frame, to be written into.
+    #[inline]
+    pub fn write<'f>(&self, frames: &'f mut Vec<u8>) -> Places<'f> {
+        let start = frames.len() + self.payload_at;
+        frames.extend_from_slice(&self.frame);
+        Places(frames.get_mut(start..).unwrap_or_default())
+    }
+}
+
+/// The payload of a frame that was just written.
+pub struct Places<'f>(&'f mut [u8]);
+
+impl Places<'_> {
+    /// Writes bytes into their place, counted from the payload's start.
+    #[inline]
+    pub fn put(&mut self, at: usize, bytes: &[u8]) {
+        let key = u32::from_le_bytes(MASK).rotate_right(8 * (at % MASK.len()) as u32).to_le_bytes();
+        if let Some(place) = self.0.get_mut(at..at + bytes.len()) {
+            place.copy_from_slice(bytes);
+            mask(place, key);
+        }
+    }
+}
+
 /// Appends a server's text frame whose payload is compressed.
 pub fn write_deflated(payload: &[u8], out: &mut Vec<u8>) {
     write_head(TEXT | RSV1, payload.len(), 0, out);
@@ -93,6 +132,7 @@ pub fn write_plain(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Masks or unmasks in place, eight bytes at a time: swarm and floor spend most of their own time here.
+#[inline]
 pub fn mask(bytes: &mut [u8], key: [u8; 4]) {
     let word = u64::from_ne_bytes([key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3]]);
     let (words, rest) = bytes.as_chunks_mut::<8>();

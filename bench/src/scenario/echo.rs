@@ -4,7 +4,6 @@
 //! Order between the answers of one client is not demanded: an acknowledgement has an id so that it may come
 //! when it is ready.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -12,9 +11,10 @@ use anyhow::{Result, ensure};
 use super::Load;
 use super::run::{Run, SILENCE_MAX, TURN};
 use crate::outcome::{Outcome, Unit};
-use crate::payload::{self, Stamp};
+use crate::payload::{SEQUENCE_DIGITS, Stamp, TIME_DIGITS, digits, number};
 use crate::served::Served;
 use crate::swarm::{Faults, Histogram, Sink};
+use crate::wire::Template;
 
 /// Runs the closed loop of every client, then waits for the last answers.
 pub(super) fn measure(
@@ -79,9 +79,11 @@ struct Questions {
     answered: u64,
     latency: Histogram,
     faults: Faults,
-    /// The questions of one write, whose memory is used again.
-    texts: Vec<String>,
+    questions: Forms,
 }
+
+/// Questions as they are sent, by the digits of their ids: one, two and so on.
+struct Forms([Template; SEQUENCE_DIGITS]);
 
 struct Client {
     /// By id modulo their number: the question's id, if it is under way. An id waits for its place.
@@ -100,7 +102,7 @@ impl Questions {
             answered: 0,
             latency: Histogram::default(),
             faults: Faults::default(),
-            texts: Vec::new(),
+            questions: Forms::new(bytes),
         }
     }
 
@@ -110,21 +112,15 @@ impl Questions {
 
     /// Every free client fills its places, in one write each.
     fn ask(&mut self, run: &mut Run) -> Result<()> {
-        let sent_ns = run.swarm.now_ns();
+        let sent = digits(run.swarm.now_ns());
         for index in std::mem::take(&mut self.free) {
             let Some(client) = self.clients.get_mut(index) else { continue };
             client.is_free = false;
-            let mut count = 0;
-            while let Some(id) = client.take_place() {
-                if self.texts.len() == count {
-                    self.texts.push(String::new());
+            run.swarm.send_frames(index, |frames| {
+                while let Some(id) = client.take_place() {
+                    self.questions.write(id, &sent, frames);
                 }
-                if let Some(text) = self.texts.get_mut(count) {
-                    write_question(Stamp { sequence: id, sent_ns }, self.bytes, text);
-                }
-                count += 1;
-            }
-            run.swarm.send_texts(index, self.texts.iter().take(count))?;
+            })?;
         }
         Ok(())
     }
@@ -132,7 +128,7 @@ impl Questions {
     fn answer(&mut self, index: usize, packet: &[u8], now_ns: u64) -> Option<()> {
         let rest = packet.strip_prefix(b"43")?;
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let id: u32 = std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()?;
+        let id = u32::try_from(number(rest.get(..digits).filter(|id| is_shortest(id))?)?).ok()?;
         let payload = rest.get(digits..)?.strip_prefix(b"[\"")?.strip_suffix(b"\"]")?;
         let stamp = Stamp::of_payload(payload, self.bytes).filter(|stamp| stamp.sequence == id)?;
         let client = self.clients.get_mut(index)?;
@@ -150,14 +146,37 @@ impl Questions {
     }
 }
 
-/// The stamp's sequence is the packet's id.
-fn write_question(stamp: Stamp, bytes: usize, text: &mut String) {
-    text.clear();
-    // Writing to a String cannot fail.
-    let _ = write!(text, "42{}[\"echo\",\"", stamp.sequence);
-    stamp.write_payload(bytes, text);
-    text.push_str("\"]");
+/// Whether an id is written as numbers are: some digits, no zero before others, no more than 32 bits have.
+fn is_shortest(digits: &[u8]) -> bool {
+    matches!(digits, [b'0'] | [b'1'..=b'9', ..]) && digits.len() <= SEQUENCE_DIGITS
 }
+
+impl Forms {
+    fn new(bytes: usize) -> Forms {
+        Forms(std::array::from_fn(|digits| {
+            let (id, payload) = ("0".repeat(digits + 1), Stamp { sequence: 0, sent_ns: 0 }.payload(bytes));
+            Template::new(format!("42{id}{BEFORE_PAYLOAD}{payload}\"]").as_bytes())
+        }))
+    }
+
+    /// The stamp's sequence is the packet's id.
+    #[inline]
+    fn write(&self, id: u32, sent: &[u8; TIME_DIGITS], frames: &mut Vec<u8>) {
+        let sequence: [u8; SEQUENCE_DIGITS] = digits(u64::from(id));
+        let zeros = sequence.iter().take_while(|digit| **digit == b'0').count().min(SEQUENCE_DIGITS - 1);
+        let short = sequence.get(zeros..).unwrap_or_default();
+        if let Some(form) = self.0.get(short.len() - 1) {
+            let (mut places, payload_at) =
+                (form.write(frames), "42".len() + short.len() + BEFORE_PAYLOAD.len());
+            places.put("42".len(), short);
+            places.put(payload_at, &sequence);
+            places.put(payload_at + SEQUENCE_DIGITS, sent);
+        }
+    }
+}
+
+/// What stands between a question's id and its payload.
+const BEFORE_PAYLOAD: &str = "[\"echo\",\"";
 
 impl Client {
     fn take_place(&mut self) -> Option<u32> {
@@ -191,7 +210,7 @@ impl Sink for Questions {
 /// How long the last answers are waited for once nothing comes.
 const DRAIN_MAX: Duration = Duration::from_secs(3);
 
-const _: () = assert!(payload::SEQUENCE_DIGITS == 10, "an id fits into a sequence");
+const _: () = assert!(SEQUENCE_DIGITS == 10, "an id fits into a sequence");
 
 #[cfg(test)]
 mod tests {
@@ -210,6 +229,22 @@ mod tests {
         questions.packet(0, format!(r#"43{id}["{payload}"]"#).as_bytes(), 9);
     }
 
+    /// As a formatter would write them, and no frame is as the one before.
+    #[test]
+    fn questions_are_whole_frames() {
+        let (forms, mut frames, mut expected) = (Forms::new(BYTES), Vec::new(), Vec::new());
+        for (id, sent_ns) in [(0, 1), (9, 2), (10, 3), (4711, 1_234_567_890_123), (u32::MAX, 4)] {
+            forms.write(id, &digits(sent_ns), &mut frames);
+            let payload = Stamp { sequence: id, sent_ns }.payload(BYTES);
+            crate::wire::write_masked(
+                crate::wire::TEXT,
+                format!(r#"42{id}["echo","{payload}"]"#).as_bytes(),
+                &mut expected,
+            );
+        }
+        assert_eq!(frames, expected);
+    }
+
     #[test]
     fn every_question_is_answered_once_in_any_order() {
         let mut questions = asked(3);
@@ -226,7 +261,9 @@ mod tests {
         answer(&mut questions, 0, 0);
         answer(&mut questions, 1, 0);
         questions.packet(0, b"42[\"msg\"]", 9);
-        assert_eq!((questions.faults.repeated, questions.faults.malformed), (1, 2));
+        let payload = Stamp { sequence: 1, sent_ns: 5 }.payload(BYTES);
+        questions.packet(0, format!(r#"4301["{payload}"]"#).as_bytes(), 9);
+        assert_eq!((questions.faults.repeated, questions.faults.malformed), (1, 3));
         assert_eq!(questions.under_way(), 1);
     }
 }

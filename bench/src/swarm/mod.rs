@@ -146,10 +146,18 @@ impl Swarm {
     /// # Errors
     /// When the client is not there any more.
     pub fn send_texts<T: AsRef<str>>(&mut self, client: usize, texts: impl Iterator<Item = T>) -> Result<()> {
-        self.present(client)?;
-        self.say(client, |frames| {
+        self.send_frames(client, |frames| {
             texts.for_each(|text| wire::write_masked(wire::TEXT, text.as_ref().as_bytes(), frames));
-        });
+        })
+    }
+
+    /// Emits the frames that `write` appends, masked as a client's are.
+    ///
+    /// # Errors
+    /// When the client is not there any more.
+    pub fn send_frames(&mut self, client: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+        self.present(client)?;
+        self.say(client, write);
         Ok(())
     }
 
