@@ -96,7 +96,7 @@ impl Comparison {
         }
     }
 
-    /// Everybody is there at once, and works in turns for a part of the round; who begins changes with the parts.
+    /// Everybody is there at once, and works in turns for a part of the round.
     fn share_round(&self, present: Vec<&mut Entrant<'_>>, load: Load, parts: u32, round: (usize, usize)) {
         let started = Instant::now();
         let workers: Vec<Result<Worker>> = present
@@ -104,8 +104,8 @@ impl Comparison {
             .map(|entrant| Worker::start(entrant.contestant, &self.cores_of(entrant.contestant), load))
             .collect();
         for part in 0..parts as usize {
-            let first = part % workers.len().max(1);
-            let in_turn = workers.iter().skip(first).chain(workers.iter().take(first));
+            let in_turn =
+                turns(workers.len(), part, round.0).into_iter().filter_map(|turn| workers.get(turn));
             in_turn.flatten().for_each(|worker| worker.work(parts));
         }
         for (entrant, worker) in present.into_iter().zip(workers) {
@@ -142,6 +142,16 @@ impl Comparison {
             }
         }
     }
+}
+
+/// Who works after whom in a part of a round: another one begins in each part, and every other round goes backwards, for whoever works
+/// finds what the one before left in the caches, and in the time that the machine gives.
+fn turns(count: usize, part: usize, round: usize) -> Vec<usize> {
+    let mut turns: Vec<usize> = (0..count).map(|turn| (turn + part) % count).collect();
+    if round.is_multiple_of(2) {
+        turns.reverse();
+    }
+    turns
 }
 
 /// Somebody in a row.
@@ -245,6 +255,14 @@ mod tests {
         assert_eq!(median([5.0, 1.0, 3.0].into_iter()), Some(3.0));
         assert_eq!(median([5.0, 1.0].into_iter()), Some(3.0));
         assert_eq!(median(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn everybody_begins_once_and_follows_either_neighbour() {
+        let rounds = |round| (0..3).map(|part| turns(3, part, round)).collect::<Vec<_>>();
+        assert_eq!(rounds(1), [[0, 1, 2], [1, 2, 0], [2, 0, 1]]);
+        assert_eq!(rounds(2), [[2, 1, 0], [0, 2, 1], [1, 0, 2]]);
+        assert!(turns(0, 4, 2).is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use socketville_hub::{Config, RoomChange};
 
 use crate::adapter::Adapter;
 use crate::admission::BoxedAdmission;
+use crate::events::Events;
 use crate::handler::BoxedHandler;
 use crate::hooks::Hooks;
 use crate::http::Route;
@@ -53,12 +54,6 @@ pub(crate) type BoxedNameWatcher = Box<dyn Fn(&str) + Send + Sync>;
 /// Sees what happens to a namespace's rooms.
 pub(crate) type BoxedRoomWatcher = Box<dyn Fn(&str, &RoomChange) + Send + Sync>;
 
-/// What an event's name stands for.
-pub(crate) enum Reaction {
-    Handler(BoxedHandler),
-    Relay(BoxedRelay),
-}
-
 #[derive(Default)]
 pub(crate) struct NamespaceApp {
     /// Of a parent: the pattern, or what stands for a function.
@@ -69,7 +64,7 @@ pub(crate) struct NamespaceApp {
     pub(crate) on_connect: Vec<BoxedHandler>,
     pub(crate) on_disconnecting: Vec<BoxedHandler>,
     pub(crate) on_disconnect: Vec<BoxedHandler>,
-    pub(crate) events: HashMap<String, Reaction, ahash::RandomState>,
+    pub(crate) events: Events,
     pub(crate) on_any: Vec<BoxedAny>,
     pub(crate) on_any_outgoing: Vec<BoxedAny>,
     pub(crate) packet_middlewares: Vec<BoxedMiddleware>,

@@ -11,8 +11,9 @@ use socketville_proto::http::Method;
 use socketville_sys::Preference;
 
 use crate::admission::{Refusal, boxed_admission};
-use crate::app::{App, NamespaceApp, Reaction};
+use crate::app::{App, NamespaceApp};
 use crate::error::{Error, Result};
+use crate::events::Reaction;
 use crate::handler::{Handler, boxed};
 use crate::http::{HttpRequest, HttpResponse, Route};
 use crate::server::Server;
@@ -265,9 +266,7 @@ impl Namespace<'_> {
     /// Calls the handler for each event of this name: typed arguments in order, `Socket` and `Ack` anywhere. The last handler of a
     /// name replaces the others. Source: `socket.on`.
     pub fn on<M>(self, event: &str, handler: impl Handler<M>) -> Self {
-        self.with(|namespace| {
-            namespace.events.insert(event.to_owned(), Reaction::Handler(boxed(handler)));
-        })
+        self.with(|namespace| namespace.events.insert(event, Reaction::Handler(boxed(handler))))
     }
 
     /// Calls the function for each event of this name with the event as it lies in the input: for handlers that relay. Nothing is parsed or
@@ -286,9 +285,7 @@ impl Namespace<'_> {
         event: &str,
         relay: impl Fn(&Socket, &mut Packet<'_>) + Send + Sync + 'static,
     ) -> Self {
-        self.with(|namespace| {
-            namespace.events.insert(event.to_owned(), Reaction::Relay(Box::new(relay)));
-        })
+        self.with(|namespace| namespace.events.insert(event, Reaction::Relay(Box::new(relay))))
     }
 
     /// Calls the function for every event: socket, name, and the packet's JSON array. Source: `socket.onAny`.

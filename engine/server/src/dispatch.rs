@@ -14,11 +14,12 @@ use socketville_hub::{
 use socketville_proto::{eio, sio, ws};
 
 use crate::admission::Refusal;
-use crate::app::{BoxedRelay, NamespaceApp, Reaction};
+use crate::app::{BoxedRelay, NamespaceApp};
 use crate::arguments::Arguments;
 use crate::bare::BarePeer;
 use crate::binary::Attachments;
 use crate::core::Core;
+use crate::events::Reaction;
 use crate::handler::{BoxedHandler, EventContext, Outcome, RawArgs};
 use crate::http;
 use crate::packet::Packet;

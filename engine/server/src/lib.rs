@@ -37,6 +37,7 @@ mod dispatch;
 mod emitter;
 mod engine_options;
 mod error;
+mod events;
 mod executor;
 mod extract;
 mod flush;
