@@ -40,10 +40,19 @@ const REASONS: &[(&str, &str)] = &[
         "the publisher's text is searched for backslashes, byte by byte, once a message",
     ),
     (
-        "proto::sio::json::text::is_plain_block",
-        "text is searched for what JSON must escape, 32 bytes at a time, once a message",
+        "proto::sio::json::text::specials",
+        "text is searched for what JSON must escape, 16 bytes at a time, once a message",
     ),
-    ("proto::sio::json::text::plain_end", "the rest of the same search, below 32 bytes"),
+    ("proto::sio::json::text::plain_end_far", "the steps of the same search"),
+    ("proto::sio::json::flat::scan", "the elements of an array are found, once an event"),
+    ("proto::sio::packet::decode_id", "the id of an acknowledgement is read, all digits at once"),
+    ("proto::sio::packet::decode_event", "a packet's parts are put together, once an event"),
+    ("proto::ws::mask::apply", "every client masks what it says"),
+    ("proto::encode::write", "an answer's header, type and id, and one copy of its arguments into the arena"),
+    (
+        "server::core::with_scratch",
+        "an answer's arguments are written before their length is known, and copied once",
+    ),
     (
         "simdutf8::implementation::x86::avx2::validate_utf8_basic",
         "every text message must be UTF-8, and nobody else checks it",

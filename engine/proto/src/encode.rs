@@ -227,7 +227,7 @@ mod tests {
     fn numbers_are_written_as_the_standard_library_does() {
         let edges = (0..20)
             .map(|digits| 10_u64.pow(digits))
-            .flat_map(|edge| [edge - 1, edge, edge + 1, edge * 7 / 4]);
+            .flat_map(|edge| [edge - 1, edge, edge + 1, edge / 4 * 7]);
         for number in (0..=100_000).chain(edges).chain([u64::MAX, u64::from(u32::MAX)]) {
             let (decimal, mut out) = (Decimal::new(number), b"x".to_vec());
             decimal.append_to(&mut out);
