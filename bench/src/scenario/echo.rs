@@ -79,7 +79,7 @@ struct Questions {
     answered: u64,
     latency: Histogram,
     faults: Faults,
-    questions: Forms,
+    forms: Forms,
 }
 
 /// Questions as they are sent, by the digits of their ids: one, two and so on.
@@ -102,7 +102,7 @@ impl Questions {
             answered: 0,
             latency: Histogram::default(),
             faults: Faults::default(),
-            questions: Forms::new(bytes),
+            forms: Forms::new(bytes),
         }
     }
 
@@ -118,7 +118,7 @@ impl Questions {
             client.is_free = false;
             run.swarm.send_frames(index, |frames| {
                 while let Some(id) = client.take_place() {
-                    self.questions.write(id, &sent, frames);
+                    self.forms.write(id, &sent, frames);
                 }
             })?;
         }
@@ -215,6 +215,7 @@ const _: () = assert!(SEQUENCE_DIGITS == 10, "an id fits into a sequence");
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{TEXT, write_masked};
 
     const BYTES: usize = 30;
 
@@ -236,11 +237,8 @@ mod tests {
         for (id, sent_ns) in [(0, 1), (9, 2), (10, 3), (4711, 1_234_567_890_123), (u32::MAX, 4)] {
             forms.write(id, &digits(sent_ns), &mut frames);
             let payload = Stamp { sequence: id, sent_ns }.payload(BYTES);
-            crate::wire::write_masked(
-                crate::wire::TEXT,
-                format!(r#"42{id}["echo","{payload}"]"#).as_bytes(),
-                &mut expected,
-            );
+            let text = format!(r#"42{id}["echo","{payload}"]"#);
+            write_masked(TEXT, text.as_bytes(), &mut expected);
         }
         assert_eq!(frames, expected);
     }

@@ -307,13 +307,7 @@ impl Hub {
     pub(crate) fn append_packet(&mut self, route: Route, range: Range) {
         match route {
             Route::Lane(lane) => {
-                let range = match self.outbox.form(lane) {
-                    Form::Plain => range,
-                    form => {
-                        let press = self.press.as_mut();
-                        Forms::new(range).of(form, press, &mut self.outbox, &mut self.counters)
-                    }
-                };
+                let range = self.in_form_of(lane, range, true);
                 self.outbox.append(lane, range);
             }
             Route::Poll(session) => self.append_to_poll(session, range, 0),
@@ -325,7 +319,7 @@ impl Hub {
     pub(crate) fn append_ahead(&mut self, route: Route, range: Range) {
         match route {
             Route::Lane(lane) => {
-                let range = self.in_form_of(lane, range);
+                let range = self.in_form_of(lane, range, false);
                 self.outbox.append_ahead(lane, range);
             }
             Route::Poll(_) | Route::Nobody => self.append(route, range),
@@ -336,7 +330,7 @@ impl Hub {
     pub(crate) fn append(&mut self, route: Route, range: Range) {
         match route {
             Route::Lane(lane) => {
-                let range = self.in_form_of(lane, range);
+                let range = self.in_form_of(lane, range, false);
                 self.outbox.append(lane, range);
             }
             Route::Poll(session) => self.append_to_poll(session, range, 0),
@@ -344,10 +338,16 @@ impl Hub {
         }
     }
 
-    /// The packet as this lane's client reads it, not compressed.
-    fn in_form_of(&mut self, lane: u32, range: Range) -> Range {
-        let form = self.outbox.form(lane);
-        Forms::new(range).of(form, None, &mut self.outbox, &mut self.counters)
+    /// The packet as this lane's client reads it, compressed if it may be and that was agreed upon.
+    #[inline]
+    fn in_form_of(&mut self, lane: u32, range: Range, may_be_compressed: bool) -> Range {
+        match self.outbox.form(lane) {
+            Form::Plain => range,
+            form => {
+                let press = self.press.as_mut().filter(|_| may_be_compressed);
+                Forms::new(range).of(form, press, &mut self.outbox, &mut self.counters)
+            }
+        }
     }
 
     fn is_writable(&self, route: Route) -> bool {

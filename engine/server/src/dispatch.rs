@@ -143,11 +143,11 @@ impl Core {
                 self.ask_for(session, &name, auth.as_deref());
             }
             Some(Incoming::Event { socket, id, args, attachments }) => {
-                with_args(&args, |args| self.handle_event(socket, id, args, &attachments.into()));
+                with_args(args, |args| self.handle_event(socket, id, args, &attachments.into()));
             }
             Some(Incoming::Ack { socket, id, args, attachments }) => {
                 if let Some(socket) = self.socket(socket) {
-                    let answer = with_args(&args, |args| Arguments::new(args.iter(), attachments.into()));
+                    let answer = with_args(args, |args| Arguments::new(args.iter(), attachments.into()));
                     self.handle_answer(&socket, id, answer.unwrap_or_default());
                 }
             }
@@ -414,21 +414,21 @@ impl Future for Guarded {
 }
 
 /// Arguments as they lie in the input, or in a text of their own after attachments.
-fn with_args<R>(text: &Text<'_>, read: impl FnOnce(&sio::Args<'_>) -> R) -> Option<R> {
-    let held;
+fn with_args<R>(text: Text<'_>, read: impl FnOnce(&sio::Args<'_>) -> R) -> Option<R> {
+    let owned;
     let args = match text {
         Text::Borrowed(args) => args,
         Text::Scanned(json, spans) => {
-            held = sio::Args::from_parts(json, spans.clone());
-            &held
+            owned = json;
+            sio::Args::from_parts(&owned, spans)
         }
-        Text::Owned(text) => match sio::decode(text).ok()? {
-            sio::Packet::Event { args, .. } | sio::Packet::Ack { args, .. } => {
-                held = args;
-                &held
+        Text::Owned(text) => {
+            owned = text;
+            match sio::decode(&owned).ok()? {
+                sio::Packet::Event { args, .. } | sio::Packet::Ack { args, .. } => args,
+                sio::Packet::Connect { .. } | sio::Packet::Disconnect { .. } => return None,
             }
-            sio::Packet::Connect { .. } | sio::Packet::Disconnect { .. } => return None,
-        },
+        }
     };
-    Some(read(args))
+    Some(read(&args))
 }

@@ -168,7 +168,7 @@ fn decode_id(rest: &str) -> Result<(Option<u64>, &str), Error> {
     }
 }
 
-/// An ack id of fewer than eight digits, or none, and how many they are: all digits at once, since almost every packet has so few. Four
+/// An ack id of fewer than eight digits, or none, and how many they are: all digits at once, since almost every packet has so few. Three
 /// steps make pairs, fours and the number, as [`crate::encode`] goes the other way.
 #[inline]
 fn short_id(bytes: &[u8; 8]) -> Option<(Option<u64>, usize)> {
