@@ -71,6 +71,7 @@ pub const NAMES: &[&str] = &[
     "ours-flush-10",
     "ours-flush-20",
     "ours-flush-50",
+    "uwebsockets",
     "socketioxide",
     "socketioxide-2-cores",
     "node",
@@ -101,6 +102,7 @@ impl Contestant {
         let (base, settings) = rest.split_once("-deflate").unwrap_or((rest, ""));
         let (kind, command) = match base {
             "ours" => (Kind::Ours, vec![build_ours()?]),
+            "uwebsockets" => (Kind::Peer, vec![build_rival("uwebsockets", "rival-uwebsockets")?]),
             "socketioxide" => (Kind::Peer, vec![build_rival("socketioxide", "rival-socketioxide")?]),
             "node" => (Kind::Peer, vec!["node".to_owned(), install("node")?]),
             "bun" => (Kind::Peer, bun()?),

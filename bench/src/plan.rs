@@ -103,8 +103,8 @@ pub fn chapters(size: Size) -> Vec<Chapter> {
     chapters
 }
 
-const PEERS: &[&str] = &["floor-ring", "ours", "socketioxide", "bun", "node"];
-const PEERS_X16: &[&str] = &["floor-ring-x16", "ours", "socketioxide", "bun", "node"];
+const PEERS: &[&str] = &["floor-ring", "ours", "uwebsockets", "socketioxide", "bun", "node"];
+const PEERS_X16: &[&str] = &["floor-ring-x16", "ours", "uwebsockets", "socketioxide", "bun", "node"];
 const APART: &[&str] = &["floor-ring", "ours", "socketioxide"];
 const APART_X16: &[&str] = &["floor-ring-x16", "ours", "socketioxide"];
 const SERVERS: &[&str] = &["ours", "socketioxide", "bun", "node"];
@@ -311,12 +311,12 @@ impl Chapter {
 impl Row {
     /// How many rounds of it somebody takes part in: those who are ten times dearer in a burst, or fifteen times
     /// with compression, and so need half a minute each time, take fewer; so do peers who let ten thousand in each
-    /// time, and those questions whose servers differ by far more than rounds do; phases repeat within a round;
-    /// memory does not change from round to round; and nobody takes more than the comparison has.
+    /// time, peers whom no goal names, and those questions whose servers differ by far more than rounds do; phases repeat within a
+    /// round; memory does not change from round to round; and nobody takes more than the comparison has.
     #[must_use]
     pub fn rounds(&self, name: &str, rounds: usize) -> usize {
         let is_slow = name.starts_with("node") || name == "bun";
-        let is_peer = is_slow || name.starts_with("socketioxide");
+        let is_peer = is_slow || name.starts_with("socketioxide") || name == "uwebsockets";
         let most = match self.trial {
             Trial::Idle(_, Prelude::Silence) => {
                 if is_peer {
@@ -335,6 +335,8 @@ impl Row {
             Trial::Load(_) if self.names.contains(&"ours-2-cores") => 3,
             Trial::Load(load) if load.clients >= 10_000 && is_peer => 2,
             Trial::Load(_) if self.names.contains(&"monoio") => 3,
+            Trial::Load(Load { work: Work::Echo { .. }, .. }) if name == "uwebsockets" => rounds,
+            Trial::Load(_) if name == "bun" || name == "uwebsockets" => 3,
             Trial::Load(_) => rounds,
         };
         let most = timing::rounds(self).unwrap_or(most).min(rounds);

@@ -47,6 +47,7 @@ pub(crate) fn versions() -> BTreeMap<String, String> {
         ("ws", pinned("node", "ws")),
         ("bun", pinned("bun", "bun")),
         ("bun-engine", pinned("bun", "@socket.io/bun-engine")),
+        ("uWebSockets", carried()),
         ("socketioxide", locked("socketioxide", "socketioxide")),
         ("tokio", locked("runtimes", "tokio")),
         ("monoio", locked("runtimes", "monoio")),
@@ -92,6 +93,12 @@ fn locked(rival: &str, package: &str) -> Option<String> {
     locked_in(&text, package)
 }
 
+/// The version of uWebSockets: its sources do not name it, but they are those of this tag.
+fn carried() -> Option<String> {
+    let carrier = locked("uwebsockets", "libuwebsockets-sys")?;
+    (carrier == "0.0.10").then(|| "20.58.0".to_owned())
+}
+
 fn locked_in(lock: &str, package: &str) -> Option<String> {
     let name = format!("name = \"{package}\"");
     let mut lines = lock.lines().skip_while(|line| *line != name);
@@ -111,6 +118,7 @@ mod tests {
         assert_eq!(locked_in(lock, "b").as_deref(), Some("4.0"));
         assert_eq!(locked_in(lock, "c"), None);
         assert_eq!(pinned("node", "socket.io").as_deref(), Some("4.8.4"));
+        assert!(carried().is_some(), "which uWebSockets does its new carrier carry?");
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub fn detailed(row: &RowResult) -> String {
 #[must_use]
 pub fn overview(rows: &[&RowResult], rounds: usize) -> String {
     let mut text = String::from(
-        "| work | counted in | floor | **ours** | of the floor | socketioxide | Bun | Node |\n|---|---|---|---|---|---|---|---|\n",
+        "| work | counted in | floor | **ours** | of the floor | uWebSockets | socketioxide | Bun | Node |\n|---|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
         let shown_cell =
@@ -58,12 +58,13 @@ pub fn overview(rows: &[&RowResult], rounds: usize) -> String {
         let ratio = ours.and_then(|ours| row.value(ours)).zip(floor.and_then(|floor| row.value(floor)));
         let _ = writeln!(
             text,
-            "| {} | {} | {} | **{}** | {} | {} | {} | {} |",
+            "| {} | {} | {} | **{}** | {} | {} | {} | {} | {} |",
             row.title,
             row.unit_words(),
             shown_cell(floor),
             shown_cell(ours),
             ratio.map_or(String::new(), |(ours, floor)| format!("{:.2}", ours / floor)),
+            shown_cell(row.named("uwebsockets")),
             shown_cell(row.named("socketioxide")),
             shown_cell(row.named("bun")),
             shown_cell(row.named("node")),
@@ -182,10 +183,10 @@ mod tests {
         let results = made();
         let text = overview(&results.rows.iter().collect::<Vec<_>>(), 5);
         assert!(
-            text.contains("| 50 a second | CPU us per delivery | 5.00 | **5.50** | 1.10 |  |  | 11.00 |"),
+            text.contains("| 50 a second | CPU us per delivery | 5.00 | **5.50** | 1.10 |  |  |  | 11.00 |"),
             "{text}"
         );
-        assert!(text.contains("| 1.10 |  |  | (void) |"), "{text}");
+        assert!(text.contains("| 1.10 |  |  |  | (void) |"), "{text}");
     }
 
     #[test]
@@ -203,7 +204,7 @@ mod tests {
         results.rows[0].cells[2].runs = vec![serde_json::Value::Null; 2];
         let rows = [&results.rows[0]];
         let (short, long) = (overview(&rows, 5), everybody(&rows, Aside::Nothing, 5));
-        assert!(short.contains("| 5.00 | **5.50** | 1.10 |  |  | 11.00<sup>2</sup> |"), "{short}");
+        assert!(short.contains("| 5.00 | **5.50** | 1.10 |  |  |  | 11.00<sup>2</sup> |"), "{short}");
         assert!(long.contains("| 5.00 | 5.50 | 11.00<sup>2</sup> |"), "{long}");
     }
 
