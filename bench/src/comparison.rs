@@ -72,10 +72,11 @@ impl Comparison {
             .max()
             .unwrap_or(0);
         for round in 1..=rounds {
-            let takes_part = |entrant: &&mut Entrant<'_>| {
-                round <= row.rounds(&entrant.contestant.name, self.rounds) && !entrant.has_failed
+            let is_there = |entrant: &&mut Entrant<'_>| {
+                let own = row.rounds(&entrant.contestant.name, self.rounds);
+                takes_part(own, (round, rounds)) && !entrant.has_failed
             };
-            let present: Vec<&mut Entrant<'_>> = entrants.iter_mut().filter(takes_part).collect();
+            let present: Vec<&mut Entrant<'_>> = entrants.iter_mut().filter(is_there).collect();
             match row.trial {
                 Trial::Load(load) if let Some(parts) = load.parts() => {
                     self.share_round(present, load, parts, (round, rounds))
@@ -99,16 +100,18 @@ impl Comparison {
     /// Everybody is there at once, and works in turns for a part of the round.
     fn share_round(&self, present: Vec<&mut Entrant<'_>>, load: Load, parts: u32, round: (usize, usize)) {
         let started = Instant::now();
-        let workers: Vec<Result<Worker>> = present
-            .iter()
-            .map(|entrant| Worker::start(entrant.contestant, &self.cores_of(entrant.contestant), load))
+        let mut workers: Vec<(usize, Result<Worker>)> = turns(present.len(), round.0, round.0)
+            .into_iter()
+            .filter_map(|turn| Some((turn, present.get(turn)?.contestant)))
+            .map(|(turn, contestant)| (turn, Worker::start(contestant, &self.cores_of(contestant), load)))
             .collect();
+        workers.sort_by_key(|(turn, _)| *turn);
         for part in 0..parts as usize {
             let in_turn =
                 turns(workers.len(), part, round.0).into_iter().filter_map(|turn| workers.get(turn));
-            in_turn.flatten().for_each(|worker| worker.work(parts));
+            in_turn.flat_map(|(_, worker)| worker).for_each(|worker| worker.work(parts));
         }
-        for (entrant, worker) in present.into_iter().zip(workers) {
+        for (entrant, (_, worker)) in present.into_iter().zip(workers) {
             entrant.note(worker.and_then(Worker::finish), started, round);
         }
     }
@@ -144,7 +147,13 @@ impl Comparison {
     }
 }
 
-/// Who works after whom in a part of a round: another one begins in each part, and every other round goes backwards, for whoever works
+/// Whether somebody with so many rounds of its own takes part in this round of all: those with fewer do so all along, so
+/// that a spell of the machine is nobody's alone.
+fn takes_part(own: usize, (round, rounds): (usize, usize)) -> bool {
+    round * own / rounds > (round - 1) * own / rounds
+}
+
+/// Who works, or starts, after whom in a part of a round: another one begins in each part, and every other round goes backwards, for whoever works
 /// finds what the one before left in the caches, and in the time that the machine gives.
 fn turns(count: usize, part: usize, round: usize) -> Vec<usize> {
     let mut turns: Vec<usize> = (0..count).map(|turn| (turn + part) % count).collect();
@@ -255,6 +264,14 @@ mod tests {
         assert_eq!(median([5.0, 1.0, 3.0].into_iter()), Some(3.0));
         assert_eq!(median([5.0, 1.0].into_iter()), Some(3.0));
         assert_eq!(median(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn those_with_fewer_rounds_are_spread_over_all_of_them() {
+        let rounds = |own| (1..=10).filter(|round| takes_part(own, (*round, 10))).collect::<Vec<_>>();
+        assert_eq!(rounds(10), (1..=10).collect::<Vec<_>>());
+        assert_eq!((rounds(5), rounds(3), rounds(1)), (vec![2, 4, 6, 8, 10], vec![4, 7, 10], vec![10]));
+        assert!(rounds(0).is_empty());
     }
 
     #[test]

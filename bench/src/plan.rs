@@ -395,7 +395,9 @@ impl Load {
         let gathered = |messages: u32| f64::from(messages) * self.clients as f64 * gathered_us / 1e6;
         match self.work {
             Work::Paced { rate, seconds } => match self.audience {
-                Audience::All => seconds.max(deliveries(rate * seconds)),
+                Audience::All => {
+                    seconds.max(deliveries(rate * seconds)) + deliveries(f64::from(self.reheating()))
+                }
                 Audience::Rooms(_) => seconds,
             },
             Work::Closed { seconds, .. } | Work::Echo { seconds, .. } | Work::Churn { seconds, .. } => {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::fanout::Fanout;
 use super::run::Span;
-use super::{Load, Work};
+use super::{Audience, Load, Work};
 use crate::contestants::Contestant;
 use crate::outcome::Outcome;
 
@@ -27,10 +27,24 @@ struct Part {
 }
 
 impl Load {
+    /// Whether messages come so fast that no socket of a server that is always at work ever rests: then neither may the rest count that
+    /// a worker has had.
+    #[must_use]
+    pub fn is_reheated(&self) -> bool {
+        matches!(self.work, Work::Paced { rate, .. } if rate >= REHEATED_RATE_MIN && self.audience == Audience::All)
+    }
+
+    /// Messages of all parts that are not measured and undo the rests.
+    #[must_use]
+    pub fn reheating(&self) -> u32 {
+        if self.is_reheated() { REHEATED_PARTS * QUICK_ACKS } else { 0 }
+    }
+
     /// Into how many parts the measured time may be cut; `None` where the work has no parts of equal cost.
     #[must_use]
     pub fn parts(&self) -> Option<u32> {
         match self.work {
+            Work::Paced { .. } if self.is_reheated() => Some(REHEATED_PARTS),
             Work::Paced { rate, seconds } => Some(((rate * seconds) as u32).clamp(1, PARTS_MAX)),
             Work::Closed { .. } => Some(PARTS_MAX),
             Work::Phased { phases, .. } => Some(phases.clamp(1, PHASED_PARTS_MAX)),
@@ -101,6 +115,12 @@ fn serve_parts(
     Ok(fanout.finish(&contestant.name, &total))
 }
 
+/// Messages a second from which a worker's rest is undone: fewer would cost more than they are worth.
+const REHEATED_RATE_MIN: f64 = 50.0;
+/// `TCP_MAX_QUICKACKS` of the kernel: what a rest costs is over after so many messages.
+pub(super) const QUICK_ACKS: u32 = 16;
+/// Reheating takes as long as a fifth of a round.
+const REHEATED_PARTS: u32 = 2;
 /// Phases are long: each of these parts has a few.
 const PHASED_PARTS_MAX: u32 = 2;
 /// A fifth of a round: some tens of milliseconds of work, shorter than the slow spells of a shared machine.
@@ -116,7 +136,8 @@ mod tests {
 
     #[test]
     fn every_part_has_a_message() {
-        assert_eq!(parts(Work::Paced { rate: 50.0, seconds: 1.0 }), Some(5));
+        assert_eq!(parts(Work::Paced { rate: 50.0, seconds: 1.0 }), Some(2), "these are reheated");
+        assert_eq!(parts(Work::Paced { rate: 20.0, seconds: 1.0 }), Some(5));
         assert_eq!(parts(Work::Paced { rate: 5.0, seconds: 0.8 }), Some(4));
         assert_eq!(parts(Work::Paced { rate: 1.0, seconds: 0.5 }), Some(1));
     }
