@@ -61,7 +61,7 @@ impl Comparison {
     }
 
     /// All rounds of one row: in each round everybody takes part once. Who cannot be measured has failed, and is not
-    /// asked again; the others go on.
+    /// asked again; the others go on. Those of whom some rounds were void are asked so many times more, as far as [`AGAIN_MAX`] goes.
     #[must_use]
     pub fn measure(&self, chapter: &Chapter, row: &Row) -> RowResult {
         let present = row.names.iter().filter_map(|name| self.contestants.get(*name));
@@ -76,13 +76,12 @@ impl Comparison {
                 let own = row.rounds(&entrant.contestant.name, self.rounds);
                 takes_part(own, (round, rounds)) && !entrant.has_failed
             };
-            let present: Vec<&mut Entrant<'_>> = entrants.iter_mut().filter(is_there).collect();
-            match row.trial {
-                Trial::Load(load) if let Some(parts) = load.parts() => {
-                    self.share_round(present, load, parts, (round, rounds))
-                }
-                _ => present.into_iter().for_each(|entrant| self.take_turn(entrant, row, (round, rounds))),
-            }
+            self.go_round(entrants.iter_mut().filter(is_there).collect(), row, (round, rounds));
+        }
+        for again in 1..=AGAIN_MAX.min(rounds - rounds.min(1)) {
+            let lacks = |entrant: &&mut Entrant<'_>| !entrant.has_failed && entrant.count_void() >= again;
+            let lacking: Vec<&mut Entrant<'_>> = entrants.iter_mut().filter(lacks).collect();
+            self.go_round(lacking, row, (rounds + again, rounds + AGAIN_MAX));
         }
         let mut outcomes = entrants.iter().flat_map(|entrant| &entrant.outcomes);
         let unit = outcomes.next().map_or(Unit::Delivery, |outcome| outcome.unit);
@@ -94,6 +93,15 @@ impl Comparison {
             unit: unit.name().to_owned(),
             note: None,
             cells: entrants.iter().map(Entrant::cell).collect(),
+        }
+    }
+
+    fn go_round(&self, present: Vec<&mut Entrant<'_>>, row: &Row, round: (usize, usize)) {
+        match row.trial {
+            Trial::Load(load) if let Some(parts) = load.parts() => {
+                self.share_round(present, load, parts, round)
+            }
+            _ => present.into_iter().for_each(|entrant| self.take_turn(entrant, row, round)),
         }
     }
 
@@ -175,6 +183,10 @@ impl<'a> Entrant<'a> {
         Entrant { contestant, outcomes: Vec::new(), has_failed: false }
     }
 
+    fn count_void(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.verdict() == Verdict::Void).count()
+    }
+
     /// Keeps an outcome and says what it was.
     fn note(&mut self, outcome: Result<Outcome>, started: Instant, (round, rounds): (usize, usize)) {
         match outcome {
@@ -252,6 +264,8 @@ pub fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     sorted.get(sorted.len() / 2 - 1).map(|lower| f64::midpoint(*lower, upper))
 }
 
+/// More rounds for those of whom some were void. In a chapter that is void by its nature more would not help.
+const AGAIN_MAX: usize = 3;
 /// Clients of one holding process.
 const IDLE_PER_PROCESS: usize = 10_000;
 

@@ -340,15 +340,19 @@ impl Row {
             Trial::Load(_) => rounds,
         };
         let most = timing::rounds(self).unwrap_or(most).min(rounds);
-        if self.is_close() && !is_peer { most * CLOSE_TIMES } else { most }
+        match self.trial {
+            Trial::Load(load) if self.is_close() && !is_peer && load.clients < 10_000 => most * 2,
+            Trial::Load(_) if self.is_close() && !is_peer => most * 3 / 2,
+            _ => most,
+        }
     }
 
-    /// Whether this engine and the floor are compared in hundredths, send by send: then what differs most from start to start is
-    /// where each process and its sockets lie in memory, 5 % either way, and only more starts help.
+    /// Whether this engine and others are compared in hundredths: then what differs most from start to start is where each process and its
+    /// sockets lie in memory, 5 % either way, and only more starts help.
     fn is_close(&self) -> bool {
         let Trial::Load(load) = self.trial else { return false };
-        let is_paced = matches!(load.work, Work::Paced { .. });
-        is_paced && load.content == Content::Filler && self.names == PEERS
+        let is_one_send_each = matches!(load.work, Work::Paced { .. }) && load.content == Content::Filler;
+        (is_one_send_each || load.parts().is_none()) && self.names == PEERS
     }
 
     /// Seconds of one measurement of somebody: starting, checking, connecting, working.
@@ -445,8 +449,6 @@ impl Figure {
     }
 }
 
-/// So many times the rounds have those who are close.
-const CLOSE_TIMES: usize = 2;
 /// Of every measurement: quiet after connecting, clocks.
 const FIXED_S: f64 = 0.3;
 /// Of every phase of a sleeping swarm: the pauses before and after it, reading.
