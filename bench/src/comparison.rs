@@ -61,7 +61,7 @@ impl Comparison {
     }
 
     /// All rounds of one row: in each round everybody takes part once. Who cannot be measured has failed, and is not
-    /// asked again; the others go on. Those of whom some rounds were void are asked so many times more, as far as [`AGAIN_MAX`] goes.
+    /// asked again; the others go on. Those of whom some rounds were void are asked so many times more, as far as `AGAIN_MAX` goes.
     #[must_use]
     pub fn measure(&self, chapter: &Chapter, row: &Row) -> RowResult {
         let present = row.names.iter().filter_map(|name| self.contestants.get(*name));

@@ -31,7 +31,7 @@ enum Figure {
 enum Bound {
     AtMost(f64),
     /// That much, or as much as somebody else's figure.
-    AtMostOr(f64, &'static str),
+    NoDearer(f64, &'static str),
     AtLeast(f64),
 }
 
@@ -73,7 +73,7 @@ const GOALS: &[Goal] = &[
     ratio("large", 0, "socketioxide", 0.65),
     ratio("large", 1, "floor-ring-x16", 1.10),
     ratio("large", 1, "socketioxide", 0.35),
-    goal("echo", 0, Figure::Value("ours"), Bound::AtMostOr(1.0, "uwebsockets")),
+    goal("echo", 0, Figure::Value("ours"), Bound::NoDearer(1.0, "uwebsockets")),
     ratio("echo", 0, "socketioxide", 0.35),
     ratio("connect", 0, "floor-ring", 1.4),
     ratio("connect", 0, "socketioxide", 0.25),
@@ -178,7 +178,7 @@ impl Bound {
     fn holds(self, found: &Found) -> bool {
         match self {
             Bound::AtMost(most) => found.value < most + 0.005,
-            Bound::AtMostOr(most, _) => {
+            Bound::NoDearer(most, _) => {
                 found.value < found.other.map_or(most, |other| most.max(other)) + 0.005
             }
             Bound::AtLeast(least) => found.value >= least - 0.005,
@@ -188,7 +188,7 @@ impl Bound {
     /// Whose figure it names.
     fn other(self) -> Option<&'static str> {
         match self {
-            Bound::AtMostOr(_, other) => Some(other),
+            Bound::NoDearer(_, other) => Some(other),
             Bound::AtMost(_) | Bound::AtLeast(_) => None,
         }
     }
@@ -196,7 +196,7 @@ impl Bound {
     fn words(self) -> String {
         match self {
             Bound::AtMost(most) => format!("≤ {most}"),
-            Bound::AtMostOr(most, other) => format!("≤ {most}, or {other}"),
+            Bound::NoDearer(most, other) => format!("≤ {most}, or {other}"),
             Bound::AtLeast(least) => format!("≥ {least}"),
         }
     }
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_is_no_dearer_than_somebody_may_exceed_the_number() {
-        let bound = Bound::AtMostOr(1.0, "somebody");
+        let bound = Bound::NoDearer(1.0, "somebody");
         let found = |value, other| Found { value, other, is_bound: false };
         assert!(bound.holds(&found(1.9, Some(2.0))) && !bound.holds(&found(2.1, Some(2.0))));
         assert!(bound.holds(&found(0.9, Some(0.5))), "the number is enough");
