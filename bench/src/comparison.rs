@@ -175,12 +175,14 @@ fn turns(count: usize, part: usize, round: usize) -> Vec<usize> {
 struct Entrant<'a> {
     contestant: &'a Contestant,
     outcomes: Vec<Outcome>,
+    /// In which round each outcome was.
+    rounds: Vec<usize>,
     has_failed: bool,
 }
 
 impl<'a> Entrant<'a> {
     fn new(contestant: &'a Contestant) -> Entrant<'a> {
-        Entrant { contestant, outcomes: Vec::new(), has_failed: false }
+        Entrant { contestant, outcomes: Vec::new(), rounds: Vec::new(), has_failed: false }
     }
 
     fn count_void(&self) -> usize {
@@ -194,6 +196,7 @@ impl<'a> Entrant<'a> {
                 let took_s = started.elapsed().as_secs_f64();
                 eprintln!("  {round}/{rounds} {} ({took_s:.1} s)", progress(&outcome));
                 self.outcomes.push(outcome);
+                self.rounds.push(round);
             }
             Err(error) => {
                 eprintln!("  {round}/{rounds} {}: FAILED: {error:#}", self.contestant.name);
@@ -204,7 +207,7 @@ impl<'a> Entrant<'a> {
 
     fn cell(&self) -> CellResult {
         let Contestant { name, kind, .. } = self.contestant;
-        let cell = CellResult::of(name, kind.name(), &self.outcomes);
+        let cell = CellResult::of(name, kind.name(), &self.outcomes).in_rounds(&self.rounds);
         if self.has_failed { cell.failed() } else { cell }
     }
 }

@@ -139,9 +139,9 @@ impl Goal {
     fn found(&self, results: &Results) -> Option<Found> {
         let row = self.row(results)?;
         let cell = |name: &str| row.cells.iter().find(|cell| cell.name == name);
-        let two = |of, to, value: &dyn Fn(&CellResult) -> Option<f64>, what: fn(f64, f64) -> f64| {
+        let two = |of, to, what: &dyn Fn(&CellResult, &CellResult) -> Option<f64>| {
             let (first, second) = (cell(of)?, cell(to)?);
-            let value = what(value(first)?, value(second)?);
+            let value = what(first, second)?;
             Some(Found { value, other: None, is_bound: is_bound(first) || is_bound(second) })
         };
         let figure = |cell: &CellResult| row.value(cell);
@@ -151,9 +151,9 @@ impl Goal {
                 let cell = cell(of)?;
                 Some(Found { value: row.value(cell)?, other, is_bound: is_bound(cell) })
             }
-            Figure::Ratio(of, to) => two(of, to, &figure, |a, b| a / b),
-            Figure::Excess(of, to) => two(of, to, &figure, |a, b| a - b),
-            Figure::Rates(of, to) => two(of, to, &|cell| cell.median("rate_per_s"), |a, b| a / b),
+            Figure::Ratio(of, to) => two(of, to, &|first, second| row.ratio(first, second)),
+            Figure::Excess(of, to) => two(of, to, &|first, second| Some(figure(first)? - figure(second)?)),
+            Figure::Rates(of, to) => two(of, to, &|first, second| row.ratio_of("rate_per_s", first, second)),
         }
     }
 }

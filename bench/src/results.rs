@@ -84,6 +84,21 @@ impl CellResult {
         }
     }
 
+    /// The same with the round of each run, in their order: what was measured in one round may be compared.
+    #[must_use]
+    pub fn in_rounds(mut self, rounds: &[usize]) -> CellResult {
+        for (run, round) in self.runs.iter_mut().zip(rounds) {
+            run["round"] = (*round).into();
+        }
+        self
+    }
+
+    /// What may be quoted of a round.
+    fn quoted_in(&self, round: u64, name: &str) -> Option<f64> {
+        let is_it = |run: &&Value| run["round"] == round && run["verdict"] == self.verdict.as_str();
+        self.runs.iter().find(is_it)?[name].as_f64()
+    }
+
     /// The same of somebody who could not be measured to the end: nothing may be quoted.
     #[must_use]
     pub fn failed(self) -> CellResult {
@@ -110,12 +125,35 @@ impl RowResult {
     /// The figure that this row compares, of one contestant.
     #[must_use]
     pub fn value(&self, cell: &CellResult) -> Option<f64> {
+        let (name, unit) = self.compared();
+        cell.median(name).map(|value| value / unit)
+    }
+
+    /// The name of what is compared, and what one of it is shown as.
+    fn compared(&self) -> (&'static str, f64) {
         match self.figure.as_str() {
-            "age" => cell.median("p99_us").map(|us| us / 1e3),
-            "memory" => cell.median("user_bytes"),
-            "lateness" => cell.median("late_p99_us").map(|us| us / 1e3),
-            _ => cell.median("cpu_us"),
+            "age" => ("p99_us", 1e3),
+            "memory" => ("user_bytes", 1.0),
+            "lateness" => ("late_p99_us", 1e3),
+            _ => ("cpu_us", 1.0),
         }
+    }
+
+    /// The first one's figure against the second one's; see [`RowResult::ratio_of`].
+    #[must_use]
+    pub fn ratio(&self, first: &CellResult, second: &CellResult) -> Option<f64> {
+        self.ratio_of(self.compared().0, first, second)
+    }
+
+    /// The median of the ratios within each round: its figures are of the same moments of a machine that is now faster, now slower. Of
+    /// those who share no round, the ratio of the medians.
+    #[must_use]
+    pub fn ratio_of(&self, name: &str, first: &CellResult, second: &CellResult) -> Option<f64> {
+        let of_medians = first.median(name)? / second.median(name)?;
+        let rounds = first.runs.iter().filter_map(|run| run["round"].as_u64());
+        let ratios =
+            rounds.filter_map(|round| Some(first.quoted_in(round, name)? / second.quoted_in(round, name)?));
+        Some(median(ratios).unwrap_or(of_medians))
     }
 
     /// What it is counted in.
@@ -276,6 +314,20 @@ pub(crate) mod tests {
         for name in ["rate_per_s", "p50_us", "p99_us", "swarm_busy", "server_busy"] {
             assert_eq!(cell.median(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_machine_that_slowed_down_between_rounds_changed_the_ratio() {
+        let of = |cpus: &[f64], rounds: &[usize]| {
+            let outcome = |cpu: &f64| Outcome { server_cpu_s: Some(*cpu), swarm_cpu_s: 0.0, ..outcome() };
+            CellResult::of("x", "peer", &cpus.iter().map(outcome).collect::<Vec<_>>()).in_rounds(rounds)
+        };
+        let (first, second) = (of(&[0.01, 0.02, 0.02], &[1, 2, 3]), of(&[0.02, 0.04], &[1, 2]));
+        let row = RowResult::default();
+        assert_eq!(row.ratio(&first, &second), Some(0.5), "2/3 of the medians");
+        let elsewhere = of(&[0.04], &[4]);
+        assert_eq!(row.ratio(&first, &elsewhere), Some(0.5), "of the medians: no round is shared");
+        assert_eq!(row.ratio(&first, &elsewhere.failed()), None);
     }
 
     #[test]

@@ -9,7 +9,6 @@ use crate::results::{CellResult, RowResult};
 #[must_use]
 pub fn detailed(row: &RowResult) -> String {
     let first = row.cells.first();
-    let base = first.and_then(|cell| row.value(cell));
     let base_name = first.map_or("", |cell| cell.name.as_str());
     let mut text = format!("### {}\n\n| server | {} | of {base_name} ", row.title, row.unit_words());
     text.push_str(
@@ -18,7 +17,7 @@ pub fn detailed(row: &RowResult) -> String {
     text.push_str("|---|---|---|---|---|---|---|---|---|---|---|---|\n");
     for cell in &row.cells {
         let of = |name: &str, digits| shown(cell.median(name), digits);
-        let ratio = row.value(cell).zip(base).map(|(value, base)| value / base);
+        let ratio = first.and_then(|first| row.ratio(cell, first));
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} | {} | {} / {} | {} | {} | {} | {}/{}{} |",
@@ -55,7 +54,7 @@ pub fn overview(rows: &[&RowResult], rounds: usize) -> String {
         let shown_cell =
             |cell: Option<&CellResult>| cell.map_or("".to_owned(), |cell| marked(row, cell, rounds));
         let (floor, ours) = (row.first_of("floor"), row.first_of("ours"));
-        let ratio = ours.and_then(|ours| row.value(ours)).zip(floor.and_then(|floor| row.value(floor)));
+        let ratio = ours.zip(floor).and_then(|(ours, floor)| row.ratio(ours, floor));
         let _ = writeln!(
             text,
             "| {} | {} | {} | **{}** | {} | {} | {} | {} | {} |",
@@ -63,7 +62,7 @@ pub fn overview(rows: &[&RowResult], rounds: usize) -> String {
             row.unit_words(),
             shown_cell(floor),
             shown_cell(ours),
-            ratio.map_or(String::new(), |(ours, floor)| format!("{:.2}", ours / floor)),
+            ratio.map_or(String::new(), |ratio| format!("{ratio:.2}")),
             shown_cell(row.named("uwebsockets")),
             shown_cell(row.named("socketioxide")),
             shown_cell(row.named("bun")),
