@@ -71,8 +71,9 @@ impl CellResult {
     #[must_use]
     pub fn of(name: &str, kind: &str, outcomes: &[Outcome]) -> CellResult {
         let verdict = worth(outcomes);
-        let quoted: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.verdict() == verdict).collect();
-        let is_quotable = matches!(verdict, Verdict::Valid | Verdict::AtMost);
+        let is_figure = |verdict| matches!(verdict, Verdict::Valid | Verdict::AtMost);
+        let quoted: Vec<&Outcome> = outcomes.iter().filter(|outcome| is_figure(outcome.verdict())).collect();
+        let is_quotable = is_figure(verdict);
         let medians = if is_quotable { medians(&quoted) } else { BTreeMap::new() };
         CellResult {
             name: name.to_owned(),
@@ -95,7 +96,8 @@ impl CellResult {
 
     /// What may be quoted of a round.
     fn quoted_in(&self, round: u64, name: &str) -> Option<f64> {
-        let is_it = |run: &&Value| run["round"] == round && run["verdict"] == self.verdict.as_str();
+        let is_figure = |run: &Value| run["verdict"] == "valid" || run["verdict"] == "at most";
+        let is_it = |run: &&Value| run["round"] == round && is_figure(run);
         self.runs.iter().find(is_it)?[name].as_f64()
     }
 
@@ -218,10 +220,11 @@ impl Results {
     }
 }
 
-/// Any failed run fails it all: a server that loses a message now and then loses messages.
+/// Any failed run fails it all: a server that loses a message now and then loses messages. Any upper bound makes the median one: those rounds alone
+/// that were no bounds are the ones in which the server was slow.
 fn worth(outcomes: &[Outcome]) -> Verdict {
     let has = |verdict| outcomes.iter().any(|outcome| outcome.verdict() == verdict);
-    [Verdict::Failed, Verdict::Valid, Verdict::AtMost].into_iter().find(|v| has(*v)).unwrap_or(Verdict::Void)
+    [Verdict::Failed, Verdict::AtMost, Verdict::Valid].into_iter().find(|v| has(*v)).unwrap_or(Verdict::Void)
 }
 
 fn medians(outcomes: &[&Outcome]) -> BTreeMap<String, f64> {
@@ -328,6 +331,18 @@ pub(crate) mod tests {
         let elsewhere = of(&[0.04], &[4]);
         assert_eq!(row.ratio(&first, &elsewhere), Some(0.5), "of the medians: no round is shared");
         assert_eq!(row.ratio(&first, &elsewhere.failed()), None);
+    }
+
+    #[test]
+    fn the_rounds_that_were_no_bounds_alone_told_of_a_slow_server() {
+        let of = |cpu: f64, swarm: f64| {
+            let (unit, server_cpu_s) = (crate::outcome::Unit::Connect, Some(cpu));
+            Outcome { unit, server_cpu_s, swarm_cpu_s: swarm, ..outcome() }
+        };
+        let cell = CellResult::of("x", "ours", &[of(0.7, 1.9), of(0.8, 1.9), of(2.0, 1.9)]);
+        assert_eq!((cell.verdict.as_str(), cell.quotable), ("at most", 3));
+        let middle = CellResult::of("x", "ours", &[of(0.8, 1.9)]).median("cpu_us");
+        assert!(middle.is_some() && cell.median("cpu_us") == middle);
     }
 
     #[test]
