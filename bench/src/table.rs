@@ -44,33 +44,39 @@ pub fn detailed(row: &RowResult) -> String {
     text
 }
 
-/// One line a row: the floor, ours and the peers. Who took part in fewer than `rounds` is marked with how many.
+/// One line a row: the floor, ours and the peers that any row has. Who took part in fewer than `rounds` is marked with how many.
 #[must_use]
 pub fn overview(rows: &[&RowResult], rounds: usize) -> String {
-    let mut text = String::from(
-        "| work | counted in | floor | **ours** | of the floor | uWebSockets | socketioxide | Bun | Node |\n|---|---|---|---|---|---|---|---|---|\n",
+    let is_there = |name: &str| rows.iter().any(|row| row.named(name).is_some());
+    let peers: Vec<(&str, &str)> = PEERS.iter().copied().filter(|(name, _)| is_there(name)).collect();
+    let titles: String = peers.iter().map(|(_, title)| format!(" {title} |")).collect();
+    let mut text = format!(
+        "| work | counted in | floor | **ours** | of the floor |{titles}\n|---|---|---|---|---|{}\n",
+        "---|".repeat(peers.len())
     );
     for row in rows {
         let shown_cell =
             |cell: Option<&CellResult>| cell.map_or("".to_owned(), |cell| marked(row, cell, rounds));
         let (floor, ours) = (row.first_of("floor"), row.first_of("ours"));
         let ratio = ours.zip(floor).and_then(|(ours, floor)| row.ratio(ours, floor));
+        let cells: String =
+            peers.iter().map(|(name, _)| format!(" {} |", shown_cell(row.named(name)))).collect();
         let _ = writeln!(
             text,
-            "| {} | {} | {} | **{}** | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | **{}** | {} |{cells}",
             row.title,
             row.unit_words(),
             shown_cell(floor),
             shown_cell(ours),
             ratio.map_or(String::new(), |ratio| format!("{ratio:.2}")),
-            shown_cell(row.named("uwebsockets")),
-            shown_cell(row.named("socketioxide")),
-            shown_cell(row.named("bun")),
-            shown_cell(row.named("node")),
         );
     }
     text
 }
+
+/// The peers of the overview, and what they are called there.
+const PEERS: &[(&str, &str)] =
+    &[("uwebsockets", "uWebSockets"), ("socketioxide", "socketioxide"), ("bun", "Bun"), ("node", "Node")];
 
 /// One line a row, a column for everybody who faced any of them; in brackets what else is the question.
 /// Who took part in fewer than `rounds` is marked with how many.
@@ -182,10 +188,20 @@ mod tests {
         let results = made();
         let text = overview(&results.rows.iter().collect::<Vec<_>>(), 5);
         assert!(
-            text.contains("| 50 a second | CPU us per delivery | 5.00 | **5.50** | 1.10 |  |  |  | 11.00 |"),
+            text.contains("| 50 a second | CPU us per delivery | 5.00 | **5.50** | 1.10 |  | 11.00 |"),
             "{text}"
         );
-        assert!(text.contains("| 1.10 |  |  |  | (void) |"), "{text}");
+        assert!(text.contains("| 1.10 |  | (void) |"), "{text}");
+    }
+
+    #[test]
+    fn a_peer_that_no_row_has_is_no_column() {
+        let results = made();
+        let heads = |rows: &[&RowResult]| overview(rows, 5).lines().next().map(str::to_owned);
+        let all = heads(&results.rows.iter().collect::<Vec<_>>()).expect("a first line");
+        assert!(all.ends_with("| of the floor | socketioxide | Node |"), "{all}");
+        let one = heads(&[&results.rows[0]]).expect("a first line");
+        assert!(one.ends_with("| of the floor | Node |"), "{one}");
     }
 
     #[test]
@@ -203,7 +219,7 @@ mod tests {
         results.rows[0].cells[2].runs = vec![serde_json::Value::Null; 2];
         let rows = [&results.rows[0]];
         let (short, long) = (overview(&rows, 5), everybody(&rows, Aside::Nothing, 5));
-        assert!(short.contains("| 5.00 | **5.50** | 1.10 |  |  |  | 11.00<sup>2</sup> |"), "{short}");
+        assert!(short.contains("| 5.00 | **5.50** | 1.10 | 11.00<sup>2</sup> |"), "{short}");
         assert!(long.contains("| 5.00 | 5.50 | 11.00<sup>2</sup> |"), "{long}");
     }
 
