@@ -78,7 +78,7 @@ impl Comparison {
             };
             self.go_round(entrants.iter_mut().filter(is_there).collect(), row, (round, rounds));
         }
-        for again in 1..=AGAIN_MAX.min(rounds - rounds.min(1)) {
+        for again in 1..=AGAIN_MAX.min(rounds.saturating_sub(1)) {
             let lacks = |entrant: &&mut Entrant<'_>| !entrant.has_failed && entrant.count_void() >= again;
             let lacking: Vec<&mut Entrant<'_>> = entrants.iter_mut().filter(lacks).collect();
             self.go_round(lacking, row, (rounds + again, rounds + AGAIN_MAX));
@@ -267,7 +267,7 @@ pub fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     sorted.get(sorted.len() / 2 - 1).map(|lower| f64::midpoint(*lower, upper))
 }
 
-/// More rounds for those of whom some were void. In a chapter that is void by its nature more would not help.
+/// More rounds for those of whom some were void, and fewer than the row has. Where it is void by its nature more would not help.
 const AGAIN_MAX: usize = 3;
 /// Clients of one holding process.
 const IDLE_PER_PROCESS: usize = 10_000;

@@ -139,13 +139,13 @@ impl Goal {
     fn found(&self, results: &Results) -> Option<Found> {
         let row = self.row(results)?;
         let cell = |name: &str| row.cells.iter().find(|cell| cell.name == name);
+        let figure = |cell: &CellResult| row.value(cell);
+        let other = self.bound.other().and_then(cell).and_then(figure);
         let two = |of, to, what: &dyn Fn(&CellResult, &CellResult) -> Option<f64>| {
             let (first, second) = (cell(of)?, cell(to)?);
             let value = what(first, second)?;
-            Some(Found { value, other: None, is_bound: is_bound(first) || is_bound(second) })
+            Some(Found { value, other, is_bound: is_bound(first) || is_bound(second) })
         };
-        let figure = |cell: &CellResult| row.value(cell);
-        let other = self.bound.other().and_then(cell).and_then(figure);
         match self.figure {
             Figure::Value(of) => {
                 let cell = cell(of)?;

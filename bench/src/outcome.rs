@@ -22,6 +22,9 @@ pub enum Verdict {
     Failed,
 }
 
+/// What gives a figure, if only an upper bound.
+pub(crate) const QUOTABLE: [Verdict; 2] = [Verdict::Valid, Verdict::AtMost];
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {

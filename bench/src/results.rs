@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::comparison::median;
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{Outcome, QUOTABLE, Verdict};
 use crate::pulse::Readings;
 
 /// One comparison.
@@ -71,9 +71,9 @@ impl CellResult {
     #[must_use]
     pub fn of(name: &str, kind: &str, outcomes: &[Outcome]) -> CellResult {
         let verdict = worth(outcomes);
-        let is_figure = |verdict| matches!(verdict, Verdict::Valid | Verdict::AtMost);
-        let quoted: Vec<&Outcome> = outcomes.iter().filter(|outcome| is_figure(outcome.verdict())).collect();
-        let is_quotable = is_figure(verdict);
+        let quoted: Vec<&Outcome> =
+            outcomes.iter().filter(|outcome| QUOTABLE.contains(&outcome.verdict())).collect();
+        let is_quotable = QUOTABLE.contains(&verdict);
         let medians = if is_quotable { medians(&quoted) } else { BTreeMap::new() };
         CellResult {
             name: name.to_owned(),
@@ -96,8 +96,8 @@ impl CellResult {
 
     /// What may be quoted of a round.
     fn quoted_in(&self, round: u64, name: &str) -> Option<f64> {
-        let is_figure = |run: &Value| run["verdict"] == "valid" || run["verdict"] == "at most";
-        let is_it = |run: &&Value| run["round"] == round && is_figure(run);
+        let is_quotable = |run: &Value| QUOTABLE.iter().any(|verdict| run["verdict"] == verdict.name());
+        let is_it = |run: &&Value| run["round"] == round && is_quotable(run);
         self.runs.iter().find(is_it)?[name].as_f64()
     }
 

@@ -12,29 +12,22 @@ const CARRIER: &str = "libuwebsockets-sys";
 fn main() {
     let sources = carrier().join("uWebSockets");
     let sockets = sources.join("uSockets/src");
-    cc::Build::new()
+    let mut build = cc::Build::new();
+    build.include(&sockets).define("LIBUS_NO_SSL", None).opt_level(3).warnings(false);
+    build.flag("-flto").flag("-ffat-lto-objects");
+    // The app first: it asks for the sockets' functions.
+    build
+        .clone()
         .cpp(true)
+        .std("c++20")
         .file("src/app.cpp")
         .include(sources.join("src"))
-        .include(&sockets)
-        .define("LIBUS_NO_SSL", None)
         .define("UWS_NO_ZLIB", None)
-        .std("c++20")
-        .opt_level(3)
-        .flag("-flto")
-        .flag("-ffat-lto-objects")
-        .warnings(false)
         .compile("app");
-    cc::Build::new()
+    build
+        .std("c11")
         .files(["bsd.c", "context.c", "loop.c", "socket.c", "udp.c"].map(|name| sockets.join(name)))
         .file(sockets.join("eventing/epoll_kqueue.c"))
-        .include(&sockets)
-        .define("LIBUS_NO_SSL", None)
-        .std("c11")
-        .opt_level(3)
-        .flag("-flto")
-        .flag("-ffat-lto-objects")
-        .warnings(false)
         .compile("usockets");
     for argument in ["-flto", "-O3", "-fuse-ld=bfd"] {
         println!("cargo::rustc-link-arg={argument}");

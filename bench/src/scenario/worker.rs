@@ -28,9 +28,8 @@ struct Part {
 
 impl Load {
     /// Whether messages come so fast that no socket of a server that is always at work ever rests: then neither may the rest count that
-    /// a worker has had.
-    #[must_use]
-    pub fn is_reheated(&self) -> bool {
+    /// precedes a measured part.
+    pub(super) fn is_reheated(&self) -> bool {
         matches!(self.work, Work::Paced { rate, .. } if rate >= REHEATED_RATE_MIN && self.audience == Audience::All)
     }
 
@@ -119,7 +118,7 @@ fn serve_parts(
 const REHEATED_RATE_MIN: f64 = 50.0;
 /// `TCP_MAX_QUICKACKS` of the kernel: what a rest costs is over after so many messages.
 pub(super) const QUICK_ACKS: u32 = 16;
-/// Reheating takes as long as a fifth of a round.
+/// Fewer than others have: what precedes each takes as long as one of theirs.
 const REHEATED_PARTS: u32 = 2;
 /// Phases are long: each of these parts has a few.
 const PHASED_PARTS_MAX: u32 = 2;
