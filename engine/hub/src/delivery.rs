@@ -83,6 +83,21 @@ impl Hub {
         payload: &[u8],
         attachments: &[Vec<u8>],
     ) -> Delivery {
+        self.release();
+        let (range, frames, record) = self.prepare(nsp, selector, kind, payload, attachments);
+        Delivery { sockets: self.deliver(nsp, selector, range, frames), record }
+    }
+
+    /// Encodes a broadcast, puts it into the history, and writes what the other cores need, if there are any.
+    #[inline(always)] // as `encode`
+    pub(crate) fn prepare(
+        &mut self,
+        nsp: NspId,
+        selector: &Selector<'_>,
+        kind: encode::Kind,
+        payload: &[u8],
+        attachments: &[Vec<u8>],
+    ) -> (Range, u32, Option<Arc<Record>>) {
         let position = self.next_position(kind, None);
         let (range, frames) = self.encode(nsp, kind, None, position, payload, attachments);
         self.counters.records += 1;
@@ -92,16 +107,21 @@ impl Hub {
         if let Some(record) = &record {
             self.remember(record);
         }
-        let record = record.filter(|_| is_for_others);
-        Delivery { sockets: self.deliver(nsp, selector, range, frames), record }
+        (range, frames, record.filter(|_| is_for_others))
     }
 
     /// Makes another core's broadcast due here; how many sockets it was for.
     pub fn deliver_record(&mut self, record: &Arc<Record>) -> usize {
+        self.release();
+        let range = self.take_in(record);
+        record.with_selector(|selector| self.deliver(record.nsp, selector, range, record.frames))
+    }
+
+    /// Another core's broadcast becomes bytes of ours.
+    pub(crate) fn take_in(&mut self, record: &Arc<Record>) -> Range {
         self.counters.records_in += 1;
         self.remember(record);
-        let range = self.outbox.write(|arena| arena.extend_from_slice(&record.bytes));
-        record.with_selector(|selector| self.deliver(record.nsp, selector, range, record.frames))
+        self.outbox.write(|arena| arena.extend_from_slice(&record.bytes))
     }
 
     /// The slots of this core's sockets that a broadcast with this selector would become due to.
@@ -240,7 +260,13 @@ impl Hub {
         }
     }
 
-    fn deliver(&mut self, nsp: NspId, selector: &Selector<'_>, range: Range, frames: u32) -> usize {
+    pub(crate) fn deliver(
+        &mut self,
+        nsp: NspId,
+        selector: &Selector<'_>,
+        range: Range,
+        frames: u32,
+    ) -> usize {
         let own_ms = || self.namespaces.find(nsp).map_or(0, |namespace| namespace.flush_interval_ms);
         match selector.flush_within_ms.unwrap_or_else(own_ms).min(FLUSH_INTERVAL_MS_MAX) {
             0 => self.deliver_by(nsp, selector, range, frames, 0, Outbox::append),

@@ -15,6 +15,7 @@
 //! ```
 
 mod batch;
+mod bundle;
 mod config;
 mod conns;
 mod cors;
@@ -127,6 +128,8 @@ pub struct Hub {
     polls_waiting: waves::Waves<SessionKey>,
     slow_sessions: Vec<SessionKey>,
     selection: members::Bitset,
+    /// Broadcasts that are not due yet.
+    bundle: bundle::Bundle,
     /// Paths that the application answers here, if all others are for another server.
     served_paths: Option<Box<[Box<str>]>>,
     watches_rooms: bool,
@@ -177,6 +180,7 @@ impl Hub {
             polls_waiting: waves::Waves::default(),
             slow_sessions: Vec::new(),
             selection: members::Bitset::default(),
+            bundle: bundle::Bundle::default(),
             served_paths: None,
             watches_rooms: false,
             desk: None,
@@ -243,7 +247,7 @@ impl Hub {
 
     /// Whether anything waits for the flush.
     pub fn is_due(&self) -> bool {
-        self.outbox.is_dirty() || !self.polls_due.is_empty()
+        self.outbox.is_dirty() || !self.polls_due.is_empty() || self.is_bundling()
     }
 
     /// From now on a request to any path but these and the engine's leaves with its connection, as [`Effect::HandOver`].

@@ -16,6 +16,10 @@ pub const ROOMS_PER_SOCKET_MAX: usize = 1024;
 /// Bytes of a room's name; past it a join is refused. Long names are keys in maps on every core.
 pub const ROOM_NAME_BYTES_MAX: usize = 256;
 
+/// Bytes of broadcasts to the same recipients that become due in one walk over them; past it another walk begins. A walk costs some
+/// nanoseconds a member, which nobody notices once in so many bytes; and as much is what a backlog can grow by before its limit is looked at.
+pub const BUNDLE_BYTES_MAX: usize = 64 * 1024;
+
 /// Rooms of one core over all namespaces; past it a join that would make a room is refused.
 pub const ROOMS_MAX: usize = 1 << 20;
 

@@ -38,6 +38,18 @@ pub struct Range {
     end: u32,
 }
 
+impl Range {
+    /// Both, if `next` begins where this ends.
+    pub(crate) fn joined(self, next: Self) -> Option<Self> {
+        (self.end == next.start).then_some(Self { start: self.start, end: next.end })
+    }
+
+    /// Bytes.
+    pub(crate) const fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+}
+
 /// All outgoing bytes of one core.
 pub struct Outbox {
     arena: Vec<u8>,

@@ -92,15 +92,13 @@ impl Core {
             let verdict = core.ask_middlewares(&waiting).await;
             match verdict {
                 Ok(()) => core.let_in(&waiting),
-                Err(refusal) => {
-                    core.hub.borrow_mut().turn_down(waiting.key(), &refusal.to_json(waiting.revision()))
-                }
+                Err(refusal) => core.hub_mut().turn_down(waiting.key(), &refusal.to_json(waiting.revision())),
             }
             core.run_effects();
         };
         if !self.start(socket.clone(), Box::pin(task)) {
             let refusal = Refusal::from("the server is busy").to_json(socket.revision());
-            self.hub.borrow_mut().turn_down(socket.key(), &refusal);
+            self.hub_mut().turn_down(socket.key(), &refusal);
         }
     }
 

@@ -36,6 +36,6 @@ impl<'a> BarePeer<'a> {
 
     /// Sends a message back.
     pub fn send(&self, message: Message<'_>) {
-        self.core.hub.borrow_mut().send_message(self.peer, message);
+        self.core.hub_mut().send_message(self.peer, message);
     }
 }

@@ -128,8 +128,8 @@ impl Core {
 
     /// A client wants a namespace that this core takes for one that is gone: it is forgotten here, too, and asked for as a new one.
     pub(crate) fn enter_anew(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {
-        let name = self.hub.borrow().namespace_name(nsp).to_owned();
-        self.hub.borrow_mut().remove_namespace(nsp);
+        let name = self.hub().namespace_name(nsp).to_owned();
+        self.hub_mut().remove_namespace(nsp);
         self.parents.borrow_mut().remove(&nsp);
         self.ask_for(session, &name, auth);
     }
@@ -147,7 +147,7 @@ impl Core {
     }
 
     fn know_child(&self, name: &str, nsp: NspId, parent: usize) {
-        let mut hub = self.hub.borrow_mut();
+        let mut hub = self.hub_mut();
         hub.enter_namespace(name, nsp);
         let interval_ms = self.town.app.namespaces.get(parent).map_or(0, |parent| parent.flush_interval_ms);
         hub.set_flush_interval(nsp, interval_ms);
@@ -160,7 +160,7 @@ impl Core {
             return;
         }
         self.town.order(Arc::new(move |core: &Rc<Self>| {
-            core.hub.borrow_mut().remove_namespace(nsp);
+            core.hub_mut().remove_namespace(nsp);
             core.parents.borrow_mut().remove(&nsp);
         }));
     }

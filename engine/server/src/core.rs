@@ -2,14 +2,14 @@
 //!
 //! Not the loop: nothing here knows a driver. All borrows are short, none lasts over a handler, so a handler may call anything.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde::Serialize;
-use socketville_hub::{Delivery, Effect, Hub, Id, Manner, NspId, Pages, Selector, SocketKey};
+use socketville_hub::{Effect, Hub, Id, Manner, NspId, Pages, Record, Selector, SocketKey};
 use socketville_proto::encode;
 
 use crate::adapter::Reach;
@@ -28,7 +28,7 @@ use crate::town::Town;
 pub(crate) struct Core {
     pub(crate) index: u16,
     pub(crate) town: Arc<Town>,
-    pub(crate) hub: RefCell<Hub>,
+    hub: RefCell<Hub>,
     pub(crate) now_ms: Cell<u64>,
     pub(crate) executor: Executor,
     pub(crate) timers: Rc<Timers>,
@@ -125,6 +125,31 @@ impl Core {
         result
     }
 
+    /// The hub, with all broadcasts due.
+    pub(crate) fn hub(&self) -> Ref<'_, Hub> {
+        if self.hub.borrow().is_bundling() {
+            self.hub.borrow_mut().release();
+        }
+        self.hub.borrow()
+    }
+
+    /// The hub, with all broadcasts due.
+    pub(crate) fn hub_mut(&self) -> RefMut<'_, Hub> {
+        let mut hub = self.hub.borrow_mut();
+        hub.release();
+        hub
+    }
+
+    /// Whether the arena is full, which does not depend on the bundle.
+    pub(crate) fn is_full(&self) -> bool {
+        self.hub.borrow().outbox.is_full()
+    }
+
+    /// Another core's broadcast, which becomes due with those that follow.
+    pub(crate) fn bundle(&self, record: &Arc<Record>) {
+        self.hub.borrow_mut().bundle_record(record);
+    }
+
     /// A handle of a socket that is here.
     pub(crate) fn socket(&self, key: SocketKey) -> Option<Socket> {
         let sockets = self.sockets.borrow();
@@ -134,7 +159,7 @@ impl Core {
 
     /// Handles of all sockets here that a selector names.
     pub(crate) fn select(&self, nsp: NspId, selector: &Selector<'_>) -> Vec<Socket> {
-        let keys = self.hub.borrow().selected(nsp, selector);
+        let keys = self.hub().selected(nsp, selector);
         keys.into_iter().filter_map(|key| self.socket(key)).collect()
     }
 
@@ -146,7 +171,7 @@ impl Core {
         auth: Option<Arc<String>>,
     ) -> Socket {
         let shared = Shared::new(Rc::clone(self), key, id, nsp, auth);
-        let hub = self.hub.borrow();
+        let hub = self.hub();
         let shared = Rc::new(match hub.revision_of(key) {
             Some(revision) => shared.speaking(revision, hub.name_of(key)),
             None => shared,
@@ -168,7 +193,7 @@ impl Core {
         }
         drop(sockets);
         self.excuse(key);
-        let nsp = self.hub.borrow_mut().forget_socket(key);
+        let nsp = self.hub_mut().forget_socket(key);
         if let Some(nsp) = nsp {
             self.leave_child(nsp);
         }
@@ -185,7 +210,7 @@ impl Core {
 
     /// What this core has done and holds; what outside threads have emitted counts as the first core's.
     pub(crate) fn report(&self) -> CoreReport {
-        let hub = self.hub.borrow();
+        let hub = self.hub();
         let mut counters = hub.counters;
         if self.index == 0 {
             let emits = self.town.emits_outside.load(Ordering::Relaxed);
@@ -195,27 +220,27 @@ impl Core {
         CoreReport { core: self.index, gauges: hub.gauges(), hub: counters, turns: *self.counters.borrow() }
     }
 
-    /// Emits an event; how many sockets of this core it became due to.
+    /// Emits an event; false if it was for one socket that has left, or was busy and the event volatile.
     pub(crate) fn emit(
         &self,
         recipients: Recipients<'_>,
         id: Option<u64>,
         event: &str,
         args: &(impl Serialize + ?Sized),
-    ) -> Result<usize, EmitError> {
+    ) -> Result<bool, EmitError> {
         self.with_scratch(|json, attachments| {
             write_event(json, event, args, attachments, self.town.app.config.parser)?;
             Ok(self.send(recipients, encode::Kind::Event, id, json, attachments))
         })
     }
 
-    /// Answers an event.
+    /// Answers an event; false if who asked has left.
     pub(crate) fn acknowledge(
         &self,
         key: SocketKey,
         id: u64,
         args: &(impl Serialize + ?Sized),
-    ) -> Result<usize, EmitError> {
+    ) -> Result<bool, EmitError> {
         self.with_scratch(|json, attachments| {
             write_args(json, args, attachments, self.town.app.config.parser)?;
             let to = Recipients::Socket(key, Manner::default());
@@ -269,23 +294,19 @@ impl Core {
         id: Option<u64>,
         json: &[u8],
         attachments: &[Vec<u8>],
-    ) -> usize {
+    ) -> bool {
         if kind == encode::Kind::Event {
             self.watch(&recipients, json);
         }
-        let mut hub = self.hub.borrow_mut();
         match recipients {
-            Recipients::Socket(key, manner) => {
-                usize::from(hub.send(key, kind, id, json, attachments, manner))
-            }
+            Recipients::Socket(key, manner) => self.hub_mut().send(key, kind, id, json, attachments, manner),
             Recipients::Rooms(nsp, selector, reach) => {
-                let Delivery { sockets, record } = hub.broadcast(nsp, selector, kind, json, attachments);
-                drop(hub);
+                let record = self.hub.borrow_mut().bundle(nsp, selector, kind, json, attachments);
                 self.outgoing.borrow_mut().extend(record.map(Letter::Record));
                 if reach == Reach::Everywhere {
                     self.town.tell_others_event(nsp, selector, json, attachments);
                 }
-                sockets
+                true
             }
         }
     }

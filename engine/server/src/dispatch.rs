@@ -28,8 +28,8 @@ use crate::socket::Socket;
 impl Core {
     /// Bytes of a connection, after those that were held.
     pub(crate) fn handle_bytes(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
-        self.hub.borrow_mut().counters.bytes_in += bytes.len() as u64;
-        let held = self.hub.borrow_mut().take_held(conn);
+        self.hub_mut().counters.bytes_in += bytes.len() as u64;
+        let held = self.hub_mut().take_held(conn);
         match held {
             Some(mut held) => {
                 held.extend_from_slice(bytes);
@@ -44,7 +44,7 @@ impl Core {
         if !bytes.is_empty() {
             self.read(conn, bytes);
         }
-        let held = self.hub.borrow_mut().take_held(conn);
+        let held = self.hub_mut().take_held(conn);
         if let Some(mut held) = held {
             self.read(conn, &mut held);
         }
@@ -53,16 +53,15 @@ impl Core {
     fn read(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
         let mut at = 0;
         loop {
-            let intake = self.hub.borrow_mut().intake(conn);
+            let intake = self.hub_mut().intake(conn);
             match intake {
                 Intake::Deaf => {
-                    self.hub.borrow_mut().ignore(conn, bytes.len() - at);
+                    self.hub_mut().ignore(conn, bytes.len() - at);
                     return self.run_effects();
                 }
                 Intake::WebSocket(decoder) => return self.read_websocket(conn, decoder, &mut bytes[at..]),
                 Intake::Http => {
-                    let (taken, progress) =
-                        self.hub.borrow_mut().handle_http(self.now_ms.get(), conn, &bytes[at..]);
+                    let (taken, progress) = self.hub_mut().handle_http(self.now_ms.get(), conn, &bytes[at..]);
                     at += taken;
                     match progress {
                         Progress::Wait => return self.run_effects(),
@@ -83,8 +82,8 @@ impl Core {
     }
 
     fn read_websocket(self: &Rc<Self>, conn: ConnId, mut decoder: ws::Decoder, bytes: &mut [u8]) {
-        let message_max = self.hub.borrow().message_bytes_max(conn);
-        let mut inflater = self.hub.borrow_mut().lend_inflater(conn);
+        let message_max = self.hub().message_bytes_max(conn);
+        let mut inflater = self.hub_mut().lend_inflater(conn);
         let mut at = 0;
         loop {
             match decoder.decode_with(&mut bytes[at..], message_max, inflater.as_deref_mut()) {
@@ -92,21 +91,21 @@ impl Core {
                 Ok((taken, Some(message))) => {
                     at += taken;
                     let is_last = matches!(message, ws::Message::Close(_));
-                    let incoming = self.hub.borrow_mut().handle_message(self.now_ms.get(), conn, message);
+                    let incoming = self.hub_mut().handle_message(self.now_ms.get(), conn, message);
                     self.dispatch(incoming);
                     if is_last {
-                        self.hub.borrow_mut().ignore(conn, bytes.len() - at);
+                        self.hub_mut().ignore(conn, bytes.len() - at);
                         break;
                     }
                 }
                 Err(error) => {
-                    self.hub.borrow_mut().return_inflater(inflater);
-                    self.hub.borrow_mut().handle_ws_error(self.now_ms.get(), conn, &error);
+                    self.hub_mut().return_inflater(inflater);
+                    self.hub_mut().handle_ws_error(self.now_ms.get(), conn, &error);
                     return self.run_effects();
                 }
             }
         }
-        let mut hub = self.hub.borrow_mut();
+        let mut hub = self.hub_mut();
         hub.return_inflater(inflater);
         hub.return_decoder(conn, decoder);
     }
@@ -115,20 +114,18 @@ impl Core {
         let now_ms = self.now_ms.get();
         for item in post.items() {
             let incoming = match item {
-                Ok(eio::PayloadItem::Packet(packet)) => {
-                    self.hub.borrow_mut().handle_packet(now_ms, session, packet)
-                }
+                Ok(eio::PayloadItem::Packet(packet)) => self.hub_mut().handle_packet(now_ms, session, packet),
                 Ok(eio::PayloadItem::Binary(bytes)) => {
-                    self.hub.borrow_mut().handle_binary(now_ms, session, bytes.into())
+                    self.hub_mut().handle_binary(now_ms, session, bytes.into())
                 }
                 Err(_) => {
-                    self.hub.borrow_mut().reject(now_ms, session);
+                    self.hub_mut().reject(now_ms, session);
                     None
                 }
             };
             self.dispatch(incoming);
         }
-        self.hub.borrow_mut().finish_post(now_ms, conn);
+        self.hub_mut().finish_post(now_ms, conn);
     }
 
     fn dispatch(self: &Rc<Self>, incoming: Option<Incoming<'_>>) {
@@ -170,7 +167,7 @@ impl Core {
         if catch_unwind(AssertUnwindSafe(|| handler(&BarePeer::new(self, peer), message))).is_err() {
             self.counters.borrow_mut().handler_panics += 1;
             tracing::error!("a handler of messages below Socket.IO panicked; its peer is disconnected");
-            let mut hub = self.hub.borrow_mut();
+            let mut hub = self.hub_mut();
             match peer {
                 Peer::Session(session) => hub.close_session(self.now_ms.get(), session, Reason::ForcedClose),
                 Peer::Conn(conn) => hub.handle_end(conn, Reason::ForcedClose),
@@ -179,9 +176,9 @@ impl Core {
     }
 
     pub(crate) fn connect(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {
-        let reserved = self.hub.borrow_mut().reserve(session, nsp);
+        let reserved = self.hub_mut().reserve(session, nsp);
         let Some((key, id)) = reserved else { return self.leave_child(nsp) };
-        let may_return = self.hub.borrow().revision_of(key) != Some(eio::Revision::V3);
+        let may_return = self.hub().revision_of(key) != Some(eio::Revision::V3);
         match self.claim(auth).filter(|_| may_return) {
             Some(claim) => self.look_for(key, id, nsp, auth, claim),
             None => self.begin(key, id, nsp, auth.map(|auth| Arc::new(auth.to_owned()))),
@@ -200,7 +197,7 @@ impl Core {
 
     /// The client is in, if it has not left meanwhile.
     pub(crate) fn let_in(self: &Rc<Self>, socket: &Socket) {
-        if self.hub.borrow_mut().welcome(socket.key()) {
+        if self.hub_mut().welcome(socket.key()) {
             self.greet(socket);
         }
     }
@@ -335,7 +332,7 @@ impl Core {
     fn close_after_panic(&self, socket: &Socket) {
         self.counters.borrow_mut().handler_panics += 1;
         tracing::error!(socket = socket.id(), "a handler panicked; its client is disconnected");
-        let mut hub = self.hub.borrow_mut();
+        let mut hub = self.hub_mut();
         if hub.is_waiting(socket.key()) {
             hub.turn_down(socket.key(), &Refusal::from("internal error").to_json(socket.revision()));
         } else {
@@ -346,14 +343,14 @@ impl Core {
     /// Does what the hub asked for, but for what only the loop can do.
     #[inline]
     pub(crate) fn run_effects(self: &Rc<Self>) {
-        if self.hub.borrow().has_effects() {
+        if self.hub().has_effects() {
             self.run_all_effects();
         }
     }
 
     fn run_all_effects(self: &Rc<Self>) {
         loop {
-            let effect = self.hub.borrow_mut().take_effect();
+            let effect = self.hub_mut().take_effect();
             match effect {
                 None => return,
                 Some(Effect::Disconnecting(key, reason)) => self.disconnect(key, reason),
@@ -362,7 +359,7 @@ impl Core {
                 Some(Effect::Consider(conn, bytes)) => self.consider(conn, bytes),
                 Some(Effect::Request(conn, request)) => http::serve(self, conn, *request),
                 Some(Effect::Resume(conn)) => {
-                    let held = self.hub.borrow_mut().take_held(conn);
+                    let held = self.hub_mut().take_held(conn);
                     if let Some(mut held) = held {
                         self.read(conn, &mut held);
                     }
@@ -386,7 +383,7 @@ impl Core {
         let namespace = self.namespace(socket.nsp_id());
         self.call_each(namespace.map_or(&[][..], |n| &n.on_disconnecting), &socket, &words);
         if reason.is_recoverable() && self.town.app.recovery.is_some() {
-            self.hub.borrow_mut().save(self.now_ms.get(), key, socket.keepsake());
+            self.hub_mut().save(self.now_ms.get(), key, socket.keepsake());
         }
         self.remove_socket(key);
         self.call_each(namespace.map_or(&[][..], |n| &n.on_disconnect), &socket, &words);

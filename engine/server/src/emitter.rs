@@ -88,7 +88,7 @@ impl Emitter {
     pub async fn rooms(&self, namespace: &str, rooms_max: usize) -> Vec<(String, usize)> {
         let Some(nsp) = self.find(namespace).0 else { return Vec::new() };
         let lists = survey(&self.town, move |core| {
-            core.hub.borrow().rooms(nsp).map(|(name, len)| (name.to_owned(), len)).collect::<Vec<_>>()
+            core.hub().rooms(nsp).map(|(name, len)| (name.to_owned(), len)).collect::<Vec<_>>()
         });
         let mut sums = std::collections::HashMap::new();
         for (name, len) in lists.await.into_iter().flatten() {
@@ -104,13 +104,13 @@ impl Emitter {
     pub async fn room_len(&self, namespace: &str, room: &str) -> usize {
         let Some(nsp) = self.find(namespace).0 else { return 0 };
         let room = room.to_owned();
-        survey(&self.town, move |core| core.hub.borrow().room_len(nsp, &room)).await.into_iter().sum()
+        survey(&self.town, move |core| core.hub().room_len(nsp, &room)).await.into_iter().sum()
     }
 
     /// The sockets of a namespace on this machine.
     pub async fn namespace_len(&self, namespace: &str) -> usize {
         let Some(nsp) = self.find(namespace).0 else { return 0 };
-        survey(&self.town, move |core| core.hub.borrow().namespace_len(nsp)).await.into_iter().sum()
+        survey(&self.town, move |core| core.hub().namespace_len(nsp)).await.into_iter().sum()
     }
 
     /// Ends the server: clients are told, then the loops end.

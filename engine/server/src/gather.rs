@@ -258,7 +258,7 @@ impl Core {
     /// This core's part of a broadcast that wants answers.
     fn ask(self: &Rc<Self>, record: &Arc<Record>, id: u64, timeout: Duration, gather: &Arc<Gather>) {
         let owing = {
-            let owing = record.with_selector(|selector| self.hub.borrow().select(record.nsp, selector));
+            let owing = record.with_selector(|selector| self.hub().select(record.nsp, selector));
             self.deliver(record);
             owing
         };

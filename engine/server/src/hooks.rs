@@ -167,15 +167,14 @@ impl Drop for Decided {
         match self.permission.take() {
             Some((permission, mut bytes)) => {
                 let now_ms = core.now_ms.get();
-                let (taken, progress) =
-                    core.hub.borrow_mut().handle_considered(now_ms, conn, &bytes, permission);
+                let (taken, progress) = core.hub_mut().handle_considered(now_ms, conn, &bytes, permission);
                 core.run_effects();
                 if matches!(progress, Progress::Again) {
                     core.read_rest(conn, bytes.get_mut(taken..).unwrap_or_default());
                 }
             }
             None => {
-                core.hub.borrow_mut().handle_end(conn, socketville_hub::Reason::ForcedClose);
+                core.hub_mut().handle_end(conn, socketville_hub::Reason::ForcedClose);
                 core.run_effects();
             }
         }

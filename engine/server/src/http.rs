@@ -193,5 +193,5 @@ const fn allowed(method: Method) -> &'static [&'static str] {
 }
 
 fn respond(core: &Rc<Core>, conn: ConnId, response: &HttpResponse) {
-    core.hub.borrow_mut().respond(core.now_ms.get(), conn, &response.0);
+    core.hub_mut().respond(core.now_ms.get(), conn, &response.0);
 }

@@ -73,7 +73,7 @@ impl SharedRecord {
     pub(crate) fn record(&self, core: &Core) -> Arc<Record> {
         let encode = || {
             core.learn_child(self.nsp);
-            let mut hub = core.hub.borrow_mut();
+            let mut hub = core.hub_mut();
             Arc::new(hub.record(self.nsp, &self.target.selector(), self.id, &self.json, &self.attachments))
         };
         Arc::clone(self.record.get_or_init(encode))

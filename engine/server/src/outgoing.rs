@@ -30,12 +30,22 @@ impl Namespace<'_> {
 impl Core {
     /// A broadcast of another core or thread becomes due here; how many sockets it is for.
     pub(crate) fn deliver(self: &Rc<Self>, record: &Arc<Record>) -> usize {
+        self.show_record(record);
+        self.hub_mut().deliver_record(record)
+    }
+
+    /// As [`Core::deliver`], but due together with those that follow.
+    pub(crate) fn collect(self: &Rc<Self>, record: &Arc<Record>) {
+        self.show_record(record);
+        self.bundle(record);
+    }
+
+    fn show_record(&self, record: &Record) {
         if self.is_watched(record.nsp)
             && let Some(array) = record.array()
         {
             record.with_selector(|selector| self.show_all(record.nsp, selector, &array));
         }
-        self.hub.borrow_mut().deliver_record(record)
     }
 
     pub(crate) fn is_watched(&self, nsp: NspId) -> bool {

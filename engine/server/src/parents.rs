@@ -119,13 +119,13 @@ impl Core {
             let parent = core.parent_of(&name, auth.as_deref()).await;
             match parent.and_then(|parent| core.make_child(&name, parent)) {
                 Some(nsp) => {
-                    let may = core.hub.borrow_mut().connect(core.now_ms.get(), session, nsp);
+                    let may = core.hub_mut().connect(core.now_ms.get(), session, nsp);
                     match may {
                         true => core.connect(session, nsp, auth.as_deref()),
                         false => core.leave_child(nsp),
                     }
                 }
-                None => core.hub.borrow_mut().refuse(session, &name, INVALID_NAMESPACE),
+                None => core.hub_mut().refuse(session, &name, INVALID_NAMESPACE),
             }
             core.run_effects();
         };

@@ -102,7 +102,7 @@ impl Core {
         let task = async move {
             let look = move |core: &Rc<Self>| core.take_lost(nsp, &claim);
             let found = survey(&core.town, look).await.into_iter().flatten().next();
-            if !core.hub.borrow().is_waiting(key) {
+            if !core.hub().is_waiting(key) {
                 return; // it has left again
             }
             match found {
@@ -113,18 +113,18 @@ impl Core {
         };
         if self.executor.start(task).is_err() {
             self.counters.borrow_mut().tasks_refused += 1;
-            self.hub.borrow_mut().turn_down(key, r#"{"message":"the server is busy"}"#);
+            self.hub_mut().turn_down(key, r#"{"message":"the server is busy"}"#);
         }
     }
 
     /// Gives a lost socket away, if it is this core's. One that still seems connected ends first: its client knows better.
     fn take_lost(self: &Rc<Self>, nsp: NspId, claim: &Claim) -> Option<Returning> {
-        let connected = self.hub.borrow().connected(&claim.pid);
+        let connected = self.hub().connected(&claim.pid);
         if let Some(key) = connected {
-            self.hub.borrow_mut().supersede(key);
+            self.hub_mut().supersede(key);
             self.run_effects();
         }
-        self.hub.borrow_mut().take_returning(self.now_ms.get(), nsp, &claim.pid, claim.offset.as_str())
+        self.hub_mut().take_returning(self.now_ms.get(), nsp, &claim.pid, claim.offset.as_str())
     }
 
     async fn come_back(
@@ -135,19 +135,19 @@ impl Core {
         auth: Option<Arc<String>>,
         returning: Returning,
     ) {
-        self.hub.borrow_mut().rename(key, returning.id);
+        self.hub_mut().rename(key, returning.id);
         let socket = self.add_socket(key, returning.id, nsp, auth.clone());
         socket.recover(returning.keepsake.as_ref());
         if !self.town.app.recovery.is_some_and(|recovery| recovery.skip_middlewares)
             && let Err(refusal) = self.ask_middlewares(&socket).await
         {
-            return self.hub.borrow_mut().turn_down(key, &refusal.to_json(socket.revision()));
+            return self.hub_mut().turn_down(key, &refusal.to_json(socket.revision()));
         }
-        let is_restored = self.hub.borrow_mut().restore(key, &returning);
+        let is_restored = self.hub_mut().restore(key, &returning);
         if is_restored {
             self.greet(&socket);
-        } else if self.hub.borrow().is_waiting(key) {
-            self.hub.borrow_mut().rename(key, id);
+        } else if self.hub().is_waiting(key) {
+            self.hub_mut().rename(key, id);
             self.begin(key, id, nsp, auth);
         }
     }

@@ -111,12 +111,12 @@ impl Socket {
 
     /// The namespace with its slash. Source: `socket.nsp.name`.
     pub fn namespace(&self) -> String {
-        self.0.core.hub.borrow().namespace_name(self.0.nsp).to_owned()
+        self.0.core.hub().namespace_name(self.0.nsp).to_owned()
     }
 
     /// Whether the client is still in the namespace. Source: `socket.connected`.
     pub fn is_connected(&self) -> bool {
-        self.0.core.hub.borrow().is_connected(self.0.key)
+        self.0.core.hub().is_connected(self.0.key)
     }
 
     /// Whether its client came back after a lost transport, with its id, rooms, data and all that it missed. Source: `socket.recovered`.
@@ -139,17 +139,13 @@ impl Socket {
 
     /// The transport in use, `polling` or `websocket`. Source: `socket.conn.transport.name`.
     pub fn transport(&self) -> &'static str {
-        self.0.core.hub.borrow().transport_of(self.0.key)
+        self.0.core.hub().transport_of(self.0.key)
     }
 
     /// The Engine.IO session's id. Source: `socket.conn.id`. Whoever knows it can speak as this client: keep it secret.
     pub fn session_id(&self) -> String {
-        self.0
-            .core
-            .hub
-            .borrow()
-            .session_id_of(self.0.key)
-            .map_or_else(String::new, |id| id.as_str().to_owned())
+        let hub = self.0.core.hub();
+        hub.session_id_of(self.0.key).map_or_else(String::new, |id| id.as_str().to_owned())
     }
 
     /// A handle of the server, for other threads, other namespaces and questions to all cores. Source: `socket.server`.
@@ -159,7 +155,7 @@ impl Socket {
 
     /// What the client said when it connected. Source: `socket.handshake`.
     pub fn handshake(&self) -> Handshake {
-        let hub = self.0.core.hub.borrow();
+        let hub = self.0.core.hub();
         Handshake::new(hub.greeting_of(self.0.key), self.0.auth.clone(), self.0.core.now_ms.get())
     }
 
@@ -173,22 +169,22 @@ impl Socket {
     /// # Errors
     /// A limit ([`JoinError`]); being in the room already is none.
     pub fn join(&self, room: impl AsRef<str>) -> Result<(), JoinError> {
-        self.0.core.hub.borrow_mut().join(self.0.key, room.as_ref())
+        self.0.core.hub_mut().join(self.0.key, room.as_ref())
     }
 
     /// Leaves a room at once; not being in is fine. Source: `socket.leave`.
     pub fn leave(&self, room: impl AsRef<str>) {
-        self.0.core.hub.borrow_mut().leave(self.0.key, room.as_ref());
+        self.0.core.hub_mut().leave(self.0.key, room.as_ref());
     }
 
     /// The rooms it is in, its own id first. Source: `socket.rooms`.
     pub fn rooms(&self) -> Vec<String> {
-        self.0.core.hub.borrow().rooms_of(self.0.key)
+        self.0.core.hub().rooms_of(self.0.key)
     }
 
     /// Whether it is in a room. Source: `socket.rooms.has`.
     pub fn is_in(&self, room: impl AsRef<str>) -> bool {
-        self.0.core.hub.borrow().is_in(self.0.key, room.as_ref())
+        self.0.core.hub().is_in(self.0.key, room.as_ref())
     }
 
     /// Sends an event to this client. A tuple spreads into several arguments. Source: `socket.emit`.
@@ -282,8 +278,8 @@ impl Socket {
         let to = Recipients::Socket(self.0.key, Manner::default());
         let sent = self.0.core.emit(to, Some(id), event, &args);
         let answer = match sent {
-            Ok(0) => Err(AckError::Disconnected),
-            Ok(_) => slot.answer_within(timeout).await,
+            Ok(false) => Err(AckError::Disconnected),
+            Ok(true) => slot.answer_within(timeout).await,
             Err(error) => Err(AckError::Emit(error)),
         };
         self.0.kept().acks.borrow_mut().retain(|(other, _)| *other != id);
@@ -366,7 +362,7 @@ impl Socket {
 
     fn end(&self, ending: Ending) {
         let core = &self.0.core;
-        core.hub.borrow_mut().disconnect_socket(core.now_ms.get(), self.0.key, ending);
+        core.hub_mut().disconnect_socket(core.now_ms.get(), self.0.key, ending);
     }
 }
 

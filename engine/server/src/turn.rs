@@ -92,7 +92,7 @@ impl<D: Driver> Turn<D> {
     pub(crate) fn hand_over_to(&mut self, elsewhere: Elsewhere<D>) {
         let core = &self.core;
         let served = core.town.app.routes.iter().map(|route| route.path().into());
-        core.hub.borrow_mut().hand_over_all_but(served);
+        core.hub_mut().hand_over_all_but(served);
         self.elsewhere = Some(elsewhere);
     }
 
@@ -110,7 +110,7 @@ impl<D: Driver> Turn<D> {
     /// How long the loop may sleep.
     pub(crate) fn timeout(&self, now_ms: u64) -> Option<Duration> {
         let core = &self.core;
-        let hub = core.hub.borrow();
+        let hub = core.hub();
         let mailbox = &core.town.mailboxes[usize::from(core.index)];
         let is_busy = hub.is_due()
             || core.executor.has_woken()
@@ -134,11 +134,11 @@ impl<D: Driver> Turn<D> {
         let core = Rc::clone(&self.core);
         core.now_ms.set(now_ms);
         core.enter(|| {
-            core.hub.borrow_mut().handle_time(now_ms);
+            core.hub_mut().handle_time(now_ms);
             self.reap(now_ms);
             self.poll_tasks();
             core.timers.advance(now_ms);
-            core.hub.borrow_mut().handle_timers(now_ms);
+            core.hub_mut().handle_timers(now_ms);
             core.run_effects();
             self.collect(now_ms);
             self.publish();
@@ -147,20 +147,20 @@ impl<D: Driver> Turn<D> {
             self.run_errands(now_ms);
         });
         core.counters.borrow_mut().turns += 1;
-        if self.is_stopping && !core.hub.borrow().is_due() { Next::Stop } else { Next::Turn }
+        if self.is_stopping && !core.hub().is_due() { Next::Stop } else { Next::Turn }
     }
 
     fn reap(&mut self, now_ms: u64) {
         for ready in self.ready.drain(..) {
             match ready {
-                Ready::Accepted(token) => self.core.hub.borrow_mut().open(now_ms, conn_of(token)),
+                Ready::Accepted(token) => self.core.hub_mut().open(now_ms, conn_of(token)),
                 Ready::Readable(token) => self.readable.push(token),
-                Ready::Writable(token) => self.core.hub.borrow_mut().outbox.handle_writable(conn_of(token)),
+                Ready::Writable(token) => self.core.hub_mut().outbox.handle_writable(conn_of(token)),
                 Ready::Woken => {}
             }
         }
         // A full arena is sent first: who speaks waits in the kernel, which tells its peer so.
-        if self.core.hub.borrow().outbox.is_full() {
+        if self.core.is_full() {
             return;
         }
         let core = &self.core;
@@ -168,11 +168,11 @@ impl<D: Driver> Turn<D> {
             Received::Bytes(bytes) => core.handle_bytes(conn_of(token), bytes),
             Received::Empty => {}
             Received::Eof => {
-                core.hub.borrow_mut().handle_eof(now_ms, conn_of(token));
+                core.hub_mut().handle_eof(now_ms, conn_of(token));
                 core.run_effects();
             }
             Received::Failed(_) => {
-                core.hub.borrow_mut().handle_end(conn_of(token), Reason::TransportClose);
+                core.hub_mut().handle_end(conn_of(token), Reason::TransportClose);
                 core.run_effects();
             }
         });
@@ -182,7 +182,7 @@ impl<D: Driver> Turn<D> {
     /// Polls what was woken before, unless the arena is full; a task that yields goes on in the next turn, after what it emitted has left.
     fn poll_tasks(&self) {
         let core = &self.core;
-        if core.hub.borrow().outbox.is_full() {
+        if core.is_full() {
             return;
         }
         core.executor.run_woken(core.executor.queued().min(TASKS_PER_TURN_MAX));
@@ -197,26 +197,24 @@ impl<D: Driver> Turn<D> {
         let core = Rc::clone(&self.core);
         let index = usize::from(core.index);
         for _ in 0..LETTERS_PER_TURN_MAX {
-            if core.hub.borrow().outbox.is_full() {
+            if core.is_full() {
                 break;
             }
             match core.town.mailboxes[index].take() {
                 None => break,
-                Some(Letter::Record(record)) => {
-                    core.deliver(&record);
-                }
+                Some(Letter::Record(record)) => core.collect(&record),
                 Some(Letter::Order(order)) => order(&core),
             }
         }
         let mailbox = &core.town.mailboxes[index];
         if mailbox.is_stopping() && mailbox.is_empty() && !self.is_stopping {
             self.is_stopping = true;
-            core.hub.borrow_mut().close_all(now_ms);
+            core.hub_mut().close_all(now_ms);
             core.run_effects();
         }
         while let Some((passed, mut bytes)) = self.crossings[index].pop() {
             if let Ok(token) = self.driver.adopt(passed) {
-                core.hub.borrow_mut().open(now_ms, conn_of(token));
+                core.hub_mut().open(now_ms, conn_of(token));
                 core.handle_bytes(conn_of(token), &mut bytes);
             }
         }
@@ -247,20 +245,20 @@ impl<D: Driver> Turn<D> {
     }
 
     fn flush(&mut self, now_ms: u64) {
-        self.core.hub.borrow_mut().settle_polls(now_ms);
+        self.core.hub_mut().settle_polls(now_ms);
         for _ in 0..SENDS_PER_TURN_MAX / SENDS_PER_BATCH {
             self.flush_batch();
             if self.batch.is_empty() {
                 break;
             }
         }
-        self.core.hub.borrow_mut().cut_slow();
+        self.core.hub_mut().cut_slow();
         self.core.run_effects();
     }
 
     /// The only place that sends.
     fn flush_batch(&mut self) {
-        let mut hub = self.core.hub.borrow_mut();
+        let mut hub = self.core.hub_mut();
         let mut counters = self.core.counters.borrow_mut();
         hub.outbox.take_batch(&mut self.batch, SENDS_PER_BATCH);
         self.unsent.clear();
@@ -300,7 +298,7 @@ impl<D: Driver> Turn<D> {
         core.errands.borrow_mut().retain(|errand| {
             let Effect::AskAddress(conn, session) = errand else { return true };
             if let Ok(address) = self.driver.peer_address(token_of(*conn)) {
-                core.hub.borrow_mut().set_address(*session, address.ip());
+                core.hub_mut().set_address(*session, address.ip());
             }
             false
         });
@@ -312,7 +310,7 @@ impl<D: Driver> Turn<D> {
             match effect {
                 Effect::Close(conn) => {
                     self.driver.close(token_of(conn));
-                    core.hub.borrow_mut().forget(conn);
+                    core.hub_mut().forget(conn);
                 }
                 Effect::Pass(conn, to, bytes) => self.pass(now_ms, conn, to, bytes),
                 Effect::HandOver(conn, bytes) => self.hand_over(now_ms, conn, bytes),
@@ -331,7 +329,7 @@ impl<D: Driver> Turn<D> {
     fn pass(&mut self, now_ms: u64, conn: ConnId, to: u16, bytes: Vec<u8>) {
         match self.driver.pass(token_of(conn)) {
             Ok(passed) => {
-                self.core.hub.borrow_mut().forget(conn);
+                self.core.hub_mut().forget(conn);
                 // A full queue drops, and so closes, the connection: its client tries again.
                 if self.crossings[usize::from(to)].push((passed, bytes)).is_ok() {
                     self.core.town.mailboxes[usize::from(to)].bell().ring();
@@ -345,7 +343,7 @@ impl<D: Driver> Turn<D> {
     fn hand_over(&mut self, now_ms: u64, conn: ConnId, bytes: Vec<u8>) {
         match (self.driver.pass(token_of(conn)), &self.elsewhere) {
             (Ok(passed), Some(elsewhere)) => {
-                self.core.hub.borrow_mut().forget(conn);
+                self.core.hub_mut().forget(conn);
                 elsewhere(passed, bytes);
                 self.core.counters.borrow_mut().connections_handed_over += 1;
             }
@@ -356,7 +354,7 @@ impl<D: Driver> Turn<D> {
     fn say_busy(&self, now_ms: u64, conn: ConnId) {
         let busy =
             Response { status: 503, headers: vec![("Retry-After".into(), "1".into())], body: Vec::new() };
-        self.core.hub.borrow_mut().respond(now_ms, conn, &busy);
+        self.core.hub_mut().respond(now_ms, conn, &busy);
     }
 
     /// What is ready already, for a loop that does not sleep.

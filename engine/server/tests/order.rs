@@ -132,6 +132,51 @@ fn polling_has_the_same_order() {
     });
 }
 
+/// Broadcasts to the same recipients become due together; who comes, goes or is spoken to in between finds them where they were called.
+#[test]
+fn broadcasts_that_become_due_together_stand_where_they_were_called() {
+    let build = |io: &Builder| {
+        io.on("burst", |socket: Socket, ack: Ack| {
+            let room = |number: u32| socket.nsp().to("room").emit("room", number);
+            (0..3).for_each(room);
+            let _ = socket.join("room");
+            (3..6).for_each(room);
+            socket.emit("direct", 6);
+            (7..9).for_each(room);
+            (9..11).for_each(|number| socket.nsp().emit("all", number));
+            (11..13).for_each(room);
+            (13..15).for_each(|number| socket.nsp().volatile().emit("all", number));
+            socket.leave("room");
+            (15..18).for_each(room);
+            (18..20).for_each(|number| socket.nsp().emit("all", number));
+            ack.send(20);
+        });
+        io.on("join", |socket: Socket| {
+            let _ = socket.join("room");
+        });
+    };
+    on_each(build, |stage| {
+        let mut members = stage.clients_per_core(1);
+        members.iter_mut().for_each(|member| {
+            member.emit("[\"join\"]");
+            member.before_fence();
+        });
+        stage.reports();
+        let mut client = stage.client();
+        client.send_text(r#"427["burst"]"#);
+        let heard: Vec<_> = (0..12).map(|_| client.packet()).collect();
+        assert_eq!(numbers(&heard), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 18, 19]);
+        assert_eq!(numbers(&[client.packet()]), [20]);
+        stage.reports();
+        for member in &mut members {
+            let heard = numbers(&member.before_fence());
+            let sure: Vec<_> = heard.into_iter().filter(|number| ![13, 14].contains(number)).collect();
+            let expected: Vec<u64> = (0..20).filter(|number| ![6, 13, 14].contains(number)).collect();
+            assert_eq!(sure, expected);
+        }
+    });
+}
+
 /// Events of one sender reach each receiver in the order in which they were sent, on every core.
 #[test]
 fn a_senders_broadcasts_stay_in_order() {
