@@ -314,6 +314,9 @@ mod tests {
         let built = Comparison::build(&chapters, &wanted, 1).expect("floors are there");
         let mut names: Vec<&str> = built.contestants.keys().map(String::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["floor-ring", "floor-ring-deflate", "floor-ring-x16", "floor-ring-x16-deflate"]);
+        let (one, sixteen) = ("floor-ring", "floor-ring-x16");
+        let settings = ["", "-2-cores", "-deflate"];
+        let expected = [one, sixteen].map(|base| settings.map(|setting| format!("{base}{setting}")));
+        assert_eq!(names, expected.concat());
     }
 }

@@ -58,9 +58,11 @@ pub struct Contestant {
 /// that have the swarm's core too.
 pub const NAMES: &[&str] = &[
     "floor-ring",
+    "floor-ring-2-cores",
     "floor-send",
     "floor-epoll",
     "floor-ring-x16",
+    "floor-ring-x16-2-cores",
     "floor-send-x16",
     "floor-ring-deflate",
     "floor-ring-x16-deflate",
@@ -95,10 +97,7 @@ impl Contestant {
         if let Some(interval_ms) = name.strip_prefix("ours-flush-") {
             return Contestant::flushed(name, interval_ms);
         }
-        let (rest, cores) = match name.strip_suffix("-2-cores") {
-            Some(rest) => (rest, Cores::All),
-            None => (name, Cores::Servers),
-        };
+        let (rest, cores) = split_cores(name);
         let (base, settings) = rest.split_once("-deflate").unwrap_or((rest, ""));
         let (kind, command) = match base {
             "ours" => (Kind::Ours, vec![build_ours()?]),
@@ -132,8 +131,13 @@ impl Contestant {
 
     /// The floor, served by this very program: its `serve` subcommand must be [`crate::floor::Serve`].
     fn floor(name: &str, settings: &str) -> Result<Contestant> {
+        let (settings, cores) = split_cores(settings);
         let mut words = settings.split('-');
         let wire = words.next().and_then(Wire::named).with_context(|| format!("{name}: which wire?"))?;
+        ensure!(
+            wire != Wire::Send || matches!(cores, Cores::Servers),
+            "{name}: the plain write loop has one core"
+        );
         let mut ceiling = Ceiling::default();
         for word in words {
             match word.strip_prefix('x').map(str::parse) {
@@ -142,7 +146,7 @@ impl Contestant {
                 _ => bail!("{name}: a floor has -xN and -deflate, not {word}"),
             }
         }
-        Contestant::floor_on(name, wire, ceiling)
+        Ok(Contestant { cores, ..Contestant::floor_on(name, wire, ceiling)? })
     }
 
     /// A floor by its settings.
@@ -203,6 +207,14 @@ impl Kind {
             Kind::Peer => "peer",
             Kind::Runtime => "runtime",
         }
+    }
+}
+
+/// A name, and where it is served.
+fn split_cores(name: &str) -> (&str, Cores) {
+    match name.strip_suffix("-2-cores") {
+        Some(rest) => (rest, Cores::All),
+        None => (name, Cores::Servers),
     }
 }
 
@@ -313,8 +325,10 @@ mod tests {
     #[test]
     fn two_cores_are_a_setting_of_those_who_can() {
         let names: Vec<&str> = NAMES.iter().copied().filter(|name| name.ends_with("-2-cores")).collect();
-        assert_eq!(names, ["ours-2-cores", "socketioxide-2-cores"]);
-        assert!(Contestant::named("floor-ring-2-cores").is_err(), "a floor is one thread");
+        let expected =
+            ["floor-ring-2-cores", "floor-ring-x16-2-cores", "ours-2-cores", "socketioxide-2-cores"];
+        assert_eq!(names, expected);
+        assert!(Contestant::named("floor-send-2-cores").is_err(), "the plain write loop is one thread");
     }
 
     #[test]

@@ -108,8 +108,9 @@ const PEERS_X16: &[&str] = &["floor-ring-x16", "ours", "uwebsockets", "socketiox
 const APART: &[&str] = &["floor-ring", "ours", "socketioxide"];
 const APART_X16: &[&str] = &["floor-ring-x16", "ours", "socketioxide"];
 const SERVERS: &[&str] = &["ours", "socketioxide", "bun", "node"];
-const TWO_CORES: &[&str] = &["floor-ring", "ours", "ours-2-cores", "socketioxide", "socketioxide-2-cores"];
-const TWO_CORES_X16: &[&str] = &["floor-ring-x16", "ours", "ours-2-cores"];
+const TWO_CORES: &[&str] =
+    &["floor-ring", "floor-ring-2-cores", "ours", "ours-2-cores", "socketioxide", "socketioxide-2-cores"];
+const TWO_CORES_X16: &[&str] = &["floor-ring-x16", "floor-ring-x16-2-cores", "ours", "ours-2-cores"];
 const TWO_CORES_SHARED: &[&str] = &["ours", "ours-2-cores"];
 const DEFLATERS: &[&str] =
     &["floor-ring-deflate", "floor-ring", "ours-deflate", "ours", "node-deflate", "node-deflate-fresh"];
@@ -286,7 +287,7 @@ fn cores() -> Chapter {
     };
     let rows = vec![
         row("one at a time to 10 000 clients, asleep meanwhile", phased(10_000, 1), TWO_CORES),
-        row("64 at once to 4000 clients, asleep meanwhile", phased(4000, 64), TWO_CORES_X16),
+        row("64 at once to 5000 clients, asleep meanwhile", phased(5000, 64), TWO_CORES_X16),
         row(
             "50 a second to 1000 clients, reading on one of the cores",
             paced(1000, 50.0, 0.5),

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent};
+use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent, Waker};
 
 use super::Connections;
 use super::backlog::Backlog;
@@ -32,6 +32,10 @@ impl<D: Driver> Driven<D> {
     pub(super) fn new(driver: D) -> Driven<D> {
         let (ready, readable, unsent) = (Vec::new(), Vec::new(), Vec::new());
         Driven { driver, conns: Vec::new(), members: 0, ready, readable, unsent }
+    }
+
+    pub(super) fn waker(&self) -> Waker {
+        self.driver.waker()
     }
 
     fn accepted(&mut self, token: Token) {

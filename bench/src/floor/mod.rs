@@ -7,25 +7,29 @@
 //! between two figures is the way bytes reach the kernel. What a full socket does not take is copied to its
 //! backlog and leaves when the socket is writable. It has ceilings for different work ([`Ceiling`]): up to K
 //! frames in one send to all; one send to each member of a room; each event compressed once; the answers to all
-//! that one read brought in one send.
+//! that one read brought in one send. On several cores it is as many floors, of
+//! which each publishes what one was asked to.
 
 mod backlog;
 mod driven;
 mod peer;
 mod plain;
 mod round;
+mod siblings;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use socketville_sys::{Epoll, Listener, Ring};
+use anyhow::{Context, Result, ensure};
+use socketville_sys::{Epoll, Listener, Ring, pin_to_core};
 
 use self::driven::Driven;
 use self::peer::{Burst, Request};
 use self::plain::Plain;
 use self::round::Round;
+use self::siblings::Siblings;
 use crate::wire::{self, SAMPLE_ACCEPT};
 
 /// How bytes reach the kernel.
@@ -71,6 +75,9 @@ pub struct Serve {
     /// On which address
     #[arg(long, env = "BIND", default_value = "127.0.0.1")]
     bind: IpAddr,
+    /// Loops, each on a core of its own; only `ring` and `epoll` may have several
+    #[arg(long, env = "CORES", default_value_t = 1)]
+    cores: usize,
 }
 
 /// What a floor is allowed beyond one send for each frame.
@@ -94,13 +101,41 @@ impl Default for Ceiling {
 ///
 /// # Errors
 /// When it cannot listen, or the kernel refuses the wire.
-pub fn serve(Serve { wire, ceiling, port, bind }: Serve) -> Result<()> {
+pub fn serve(Serve { wire, ceiling, port, bind, cores }: Serve) -> Result<()> {
     let address = SocketAddr::new(bind, port);
+    let mut loops = Siblings::of(cores);
+    let Some(first) = loops.pop() else { return Ok(()) };
+    if loops.is_empty() {
+        return serve_alone(wire, address, ceiling, first);
+    }
+    ensure!(wire != Wire::Send, "the plain write loop has one core");
+    let pinned = move |siblings: Siblings| -> Result<()> {
+        pin_to_core(siblings.index()).context("a core of its own")?;
+        serve_alone(wire, address, ceiling, siblings)
+    };
+    for siblings in loops {
+        let name = format!("floor-{}", siblings.index());
+        // A loop ends by an error only, and the process with it.
+        let work = move || pinned(siblings).unwrap_or_else(|error| panic!("{error:#}"));
+        thread::Builder::new().name(name).spawn(work).context("no thread")?;
+    }
+    pinned(first)
+}
+
+fn serve_alone(wire: Wire, address: SocketAddr, ceiling: Ceiling, siblings: Siblings) -> Result<()> {
     let listener = || Listener::bind(address).with_context(|| format!("listening on {address}"));
     match wire {
-        Wire::Send => run(Plain::bind(address)?, ceiling),
-        Wire::Ring => run(Driven::new(Ring::new(Some(listener()?)).context("io_uring")?), ceiling),
-        Wire::Epoll => run(Driven::new(Epoll::new(Some(listener()?)).context("epoll")?), ceiling),
+        Wire::Send => run(Plain::bind(address)?, ceiling, &siblings),
+        Wire::Ring => {
+            let driven = Driven::new(Ring::new(Some(listener()?)).context("io_uring")?);
+            siblings.hang(driven.waker());
+            run(driven, ceiling, &siblings)
+        }
+        Wire::Epoll => {
+            let driven = Driven::new(Epoll::new(Some(listener()?)).context("epoll")?);
+            siblings.hang(driven.waker());
+            run(driven, ceiling, &siblings)
+        }
     }
 }
 
@@ -124,7 +159,7 @@ trait Connections {
     fn members(&self) -> usize;
 }
 
-fn run<C: Connections>(connections: C, ceiling: Ceiling) -> Result<()> {
+fn run<C: Connections>(connections: C, ceiling: Ceiling, siblings: &Siblings) -> Result<()> {
     let rooms = HashMap::new();
     let mut floor = Floor {
         connections,
@@ -138,8 +173,10 @@ fn run<C: Connections>(connections: C, ceiling: Ceiling) -> Result<()> {
         let timeout = if floor.bursts.is_empty() { None } else { Some(Duration::ZERO) };
         floor.connections.turn(timeout, &mut asked)?;
         for (id, request) in asked.drain(..) {
+            siblings.tell(&request);
             floor.answer(id, request);
         }
+        siblings.told().for_each(|request| floor.publish(request));
         floor.flush_answers();
         floor.advance();
         if floor.bursts.is_empty() {
@@ -172,12 +209,24 @@ impl<C: Connections> Floor<C> {
                 self.connections.send(id, &text(&format!(r#"43{packet}["ok"]"#)));
             }
             Request::Echo(packet, data) => self.echo(id, &format!("43{packet}[{data}]")),
+            Request::Publish(..) | Request::Burst(_) => self.publish(request),
+        }
+    }
+
+    /// What is for all loops.
+    fn publish(&mut self, request: Request) {
+        match request {
             Request::Publish(None, payload) => self.round.push(&mut self.connections, &payload),
             Request::Publish(Some(room), payload) => {
                 let members = self.rooms.get(&room).map(Vec::as_slice).unwrap_or_default();
                 self.round.send_to(&mut self.connections, members, &payload);
             }
             Request::Burst(burst) => self.bursts.push_back(burst),
+            Request::Upgrade
+            | Request::Connect
+            | Request::Metrics
+            | Request::Join(..)
+            | Request::Echo(..) => {}
         }
     }
 

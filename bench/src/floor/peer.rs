@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::wire::{self, Head};
 
 /// What a peer asks.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Request {
     /// To become a WebSocket.
     Upgrade,
@@ -26,7 +26,7 @@ pub(super) enum Request {
 }
 
 /// A burst and how far it is.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(super) struct Burst {
     pub(super) count: u32,
     pub(super) every: u32,

@@ -62,6 +62,20 @@ impl Span {
         };
         self.user_bytes = next.user_bytes.or(self.user_bytes);
     }
+
+    /// A share of it, as if each of its moments were alike.
+    pub(super) fn times(self, share: f64) -> Span {
+        let of = |count: u64| (count as f64 * share).round() as u64;
+        Span {
+            deliveries: of(self.deliveries),
+            wall_s: self.wall_s * share,
+            received_bytes: of(self.received_bytes),
+            server_cpu_s: self.server_cpu_s.map(|seconds| seconds * share),
+            core_busy_s: self.core_busy_s.map(|seconds| seconds * share),
+            swarm_cpu_s: self.swarm_cpu_s * share,
+            ..self
+        }
+    }
 }
 
 /// Of two figures either of which may be unknown.
