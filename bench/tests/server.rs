@@ -42,11 +42,11 @@ fn those_who_poll_get_everything_too() {
 #[test]
 fn a_sleeping_swarm_gets_everything_too() {
     let served = serve(&[]);
-    let work = Work::Phased { count: 20, every: 16, phases: 2 };
+    let work = Work::Phased { count: 20, every: 16, phases: 8 };
     let outcome = scenario::run(&served, "ours", Load { clients: 20, work, ..Load::default() });
     let outcome = outcome.expect("a run");
     assert!(outcome.faults.is_none(), "{}", outcome.faults);
-    assert_eq!(outcome.count, 2 * 20 * 20);
+    assert_eq!(outcome.count, 2 * 20 * 20, "a quarter of the phases counts");
     assert!(outcome.server_cpu_s.is_some_and(|cpu_s| cpu_s > 0.0) && outcome.wall_s > 0.0);
 }
 

@@ -27,28 +27,11 @@ use crate::pages::Pages;
 use crate::waves::Waves;
 
 mod dirty;
+mod range;
 mod waiting;
 
 use self::dirty::Dirty;
-
-/// A part of the arena, or of that of the other forms: then its positions have the bit `OTHER_FORM`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
-    start: u32,
-    end: u32,
-}
-
-impl Range {
-    /// Both, if `next` begins where this ends.
-    pub(crate) fn joined(self, next: Self) -> Option<Self> {
-        (self.end == next.start).then_some(Self { start: self.start, end: next.end })
-    }
-
-    /// Bytes.
-    pub(crate) const fn len(self) -> usize {
-        (self.end - self.start) as usize
-    }
-}
+pub use self::range::Range;
 
 /// All outgoing bytes of one core.
 pub struct Outbox {
