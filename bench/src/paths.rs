@@ -85,7 +85,8 @@ impl Core {
     fn walk_outbound(&mut self, count: u32) -> Result<u64> {
         let json = format!(r#"["msg","{}"]"#, "x".repeat(PAYLOAD_BYTES));
         for _ in 0..count {
-            self.hub.broadcast(self.nsp, &Selector::default(), Kind::Event, json.as_bytes(), &[]);
+            self.hub.bundle(self.nsp, &Selector::default(), Kind::Event, json.as_bytes(), &[]);
+            self.hub.release();
             self.flush();
         }
         let expected = u64::from(count) * self.conns.len() as u64;

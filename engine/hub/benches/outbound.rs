@@ -69,8 +69,9 @@ fn fan_out(criterion: &mut Criterion) {
             bencher.iter(|| {
                 for _ in 0..frames {
                     let all = Selector::default();
-                    pair.hub.broadcast(nsp, &all, encode::Kind::Event, json.as_bytes(), &[]);
+                    pair.hub.bundle(nsp, &all, encode::Kind::Event, json.as_bytes(), &[]);
                 }
+                pair.hub.release();
                 flush(&mut pair.hub, &mut batch, &mut settled)
             });
         });
