@@ -83,8 +83,9 @@ impl Mailbox {
         while self.letters.pop().is_some() {}
     }
 
+    /// Looks before it takes: the queue's own refusal of an empty one is a fence, each turn.
     pub(crate) fn take(&self) -> Option<Letter> {
-        self.letters.pop()
+        if self.letters.is_empty() { None } else { self.letters.pop() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

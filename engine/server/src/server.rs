@@ -172,11 +172,13 @@ impl<D: Driver<Passed: Into<OwnedFd>>> CoreThread<D> {
             core.enter(|| self.town.app.on_start.iter().for_each(|start| start(emitter())));
         }
         let clock = Clock::new();
+        let mut ended = Instant::now();
         loop {
-            turn.wait(clock.now_ms()).map_err(Error::Core)?;
+            turn.wait(clock.ms_at(ended)).map_err(Error::Core)?;
             let begun = Instant::now();
-            let next = turn.turn(clock.now_ms());
-            core.counters.borrow_mut().took(begun.elapsed());
+            let next = turn.turn(clock.ms_at(begun));
+            ended = Instant::now();
+            core.counters.borrow_mut().took(ended - begun);
             if next == Next::Stop {
                 return Ok(());
             }

@@ -212,7 +212,9 @@ impl<D: Driver> Turn<D> {
             core.hub_mut().close_all(now_ms);
             core.run_effects();
         }
-        while let Some((passed, mut bytes)) = self.crossings[index].pop() {
+        while !self.crossings[index].is_empty()
+            && let Some((passed, mut bytes)) = self.crossings[index].pop()
+        {
             if let Ok(token) = self.driver.adopt(passed) {
                 core.hub_mut().open(now_ms, conn_of(token));
                 core.handle_bytes(conn_of(token), &mut bytes);

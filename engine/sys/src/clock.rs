@@ -18,7 +18,14 @@ impl Clock {
     /// Milliseconds since the clock was made.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.ms_at(Instant::now())
+    }
+
+    /// Milliseconds from when the clock was made to a moment; 0 for an earlier one.
+    #[must_use]
+    pub fn ms_at(&self, moment: Instant) -> u64 {
+        let since = moment.saturating_duration_since(self.start);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 }
 

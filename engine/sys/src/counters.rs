@@ -35,6 +35,8 @@ pub struct Counters {
     pub stale_tokens: u64,
     /// Requests for repeated events that the kernel ended and that were made again.
     pub rearms: u64,
+    /// Timers started for far deadlines.
+    pub alarms: u64,
     /// Times the completion queue was found overflown. Nothing is lost by it.
     pub overflows: u64,
 }

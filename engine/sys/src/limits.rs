@@ -39,6 +39,10 @@ pub(crate) const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
 /// The longest pause after failed accepts: a machine out of descriptors is asked once a second.
 pub(crate) const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// From how far on a deadline is a request of its own instead of an argument of the sleep. Nearer ones (allowances of a flush, pings of many
+/// clients) change with every sleep, and would be cancelled as often as they are made.
+pub(crate) const ALARM_FROM: Duration = Duration::from_millis(100);
+
 /// Attempts to hand requests to a kernel that is out of memory for them, before the ring counts as broken.
 pub(crate) const SUBMIT_ATTEMPTS_MAX: u32 = 10_000;
 

@@ -49,6 +49,7 @@ impl Ring {
                 let has_more = cqueue::sock_nonempty(completion.flags());
                 self.complete_receive(tag, Result32 { result, has_more });
             }
+            Op::Alarm => self.complete_alarm(tag),
             Op::Ask => self.answer = Some(result),
             Op::Ignored => {}
         }

@@ -7,6 +7,7 @@
 //! send       one SEND per connection from the caller's own bytes, executed during the submission, silent if all went well
 //! room       a one-shot poll, only for sockets that were full
 //! wake-up    a multishot poll of an eventfd
+//! alarm      one timeout for a far deadline, however often the sleeps before it are interrupted
 //! ```
 //!
 //! A call that enters the kernel may meet completions of any kind. They are handled at once, but what they mean for
@@ -15,6 +16,7 @@
 //! A socket lives as long as a request refers to it. So a close cancels the polls first; both, and the end the peer sees, happen
 //! with the next enter, at the latest when the core goes to sleep.
 
+mod alarm;
 mod complete;
 mod gate;
 mod moving;
@@ -32,6 +34,7 @@ use io_uring::cqueue;
 use io_uring::opcode;
 use io_uring::squeue::Flags;
 
+use self::alarm::Alarm;
 use self::gate::Gate;
 use self::pool::Pool;
 pub use self::request::Descriptors;
@@ -57,6 +60,7 @@ pub struct Ring {
     is_accepting: bool,
     accept_sequence: u32,
     backoff: Backoff,
+    alarm: Alarm,
 
     is_sending: bool,
     send_sequence: u32,
@@ -133,6 +137,7 @@ impl Ring {
             listener,
             accept_sequence: 0,
             backoff: Backoff::new(),
+            alarm: Alarm::default(),
             is_sending: false,
             send_sequence: 0,
             exceptions: Vec::new(),
@@ -165,10 +170,9 @@ impl Ring {
         }
     }
 
-    /// How long to sleep: until the deadline, or until accepting is due again.
-    fn sleep_time(&self, deadline: Option<Instant>) -> Option<Duration> {
-        let first = deadline.into_iter().chain(self.backoff.until()).min()?;
-        Some(first.saturating_duration_since(Instant::now()))
+    /// When a sleep ends: at the deadline, or when accepting is due again.
+    fn sleep_end(&self, deadline: Option<Instant>) -> Option<Instant> {
+        deadline.into_iter().chain(self.backoff.until()).min()
     }
 }
 
@@ -185,7 +189,7 @@ impl Driver for Ring {
             if is_over || self.slots.has_pending() {
                 self.gate.look();
             } else {
-                self.gate.sleep(self.sleep_time(deadline));
+                self.sleep_until(self.sleep_end(deadline));
             }
             self.reap();
             self.slots.report(ready);

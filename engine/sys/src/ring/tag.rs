@@ -6,6 +6,7 @@
 //! operation   sequence            index
 //! polls       generation          index of the connection
 //! accept      number of the arm   0
+//! alarm       number of the arm   0
 //! transfers   number of the call  position in the batch
 //! ```
 
@@ -28,14 +29,25 @@ pub(super) enum Op {
     Send,
     /// A receive of the current batch.
     Receive,
+    /// The timeout of a far deadline.
+    Alarm,
     /// A request whose result the caller is waiting for.
     Ask,
     /// A request whose result does not matter.
     Ignored,
 }
 
-const OPS: [Op; 8] =
-    [Op::Accept, Op::Wake, Op::Readable, Op::Writable, Op::Send, Op::Receive, Op::Ask, Op::Ignored];
+const OPS: [Op; 9] = [
+    Op::Accept,
+    Op::Wake,
+    Op::Readable,
+    Op::Writable,
+    Op::Send,
+    Op::Receive,
+    Op::Alarm,
+    Op::Ask,
+    Op::Ignored,
+];
 
 /// The content of `user_data`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

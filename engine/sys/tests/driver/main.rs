@@ -43,5 +43,6 @@ on_every_driver! {
     waiting::a_sleeping_wait_is_woken_from_another_thread,
     waiting::no_wake_is_lost_among_many,
     waiting::timeouts_are_kept,
+    waiting::far_deadlines_are_kept_and_cost_one_timer,
     waiting::readable_is_reported_once_until_received,
 }

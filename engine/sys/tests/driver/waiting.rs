@@ -69,6 +69,36 @@ pub(crate) fn timeouts_are_kept<K: Kind>() {
     assert_eq!(ready, [Ready::Readable(token)], "a far deadline is no deadline");
 }
 
+/// The ring keeps one timer for far deadlines, whatever the sleeps before them end by.
+pub(crate) fn far_deadlines_are_kept_and_cost_one_timer<K: Kind>() {
+    let mut driver = K::make(None);
+    let woken_before = |driver: &mut K::Made, deadline: Duration| {
+        driver.waker().wake();
+        let mut ready = Vec::new();
+        driver.wait(Some(deadline), &mut ready).expect("the driver works");
+        assert_eq!(ready, [Ready::Woken]);
+        driver.counters().alarms
+    };
+    let far = Duration::from_secs(3600);
+    let first = woken_before(&mut driver, far);
+    let later = (0..100).map(|_| woken_before(&mut driver, far + Duration::from_secs(1))).max();
+    assert_eq!(later, Some(first), "a deadline that is put off asks for nothing");
+    let mut ready = Vec::new();
+    let mut wait = |driver: &mut K::Made, deadline: Duration| {
+        let start = Instant::now();
+        driver.wait(Some(deadline), &mut ready).expect("the driver works");
+        assert_eq!(ready, []);
+        assert!(start.elapsed() >= deadline, "{:?} instead of {deadline:?}", start.elapsed());
+        assert!(start.elapsed() < far, "the hour was waited for");
+    };
+    wait(&mut driver, Duration::from_millis(120));
+    wait(&mut driver, Duration::from_millis(120));
+    woken_before(&mut driver, Duration::from_millis(120));
+    wait(&mut driver, Duration::from_millis(250));
+    woken_before(&mut driver, far);
+    wait(&mut driver, Duration::from_millis(20));
+}
+
 pub(crate) fn readable_is_reported_once_until_received<K: Kind>() {
     let mut driver = K::make(None);
     let (passed, mut client) = Pairs::new().pair();
