@@ -4,23 +4,28 @@
 //! compression of every message; `PING_INTERVAL_MS` and `PING_TIMEOUT_MS`; `FLUSH_INTERVAL_MS` for messages that may wait;
 //! `GRACEFUL=1`: SIGTERM drains.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use socketville::{
-    Ack, Builder, Deflate, Driver, Emitter, HttpRequest, HttpResponse, Method, Server, Socket,
+    Ack, Builder, Deflate, Driver, Emitter, HttpRequest, HttpResponse, Method, Packet, Server, Socket,
 };
 use socketville_bench::paths;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What `pub` carries.
+/// What `pub` carries, where it lies in the packet.
 #[derive(Deserialize)]
-struct Publication {
-    room: Option<String>,
+struct Publication<'a> {
+    #[serde(borrow, default)]
+    room: Option<Cow<'a, str>>,
     /// All who are in any of these, where there are some.
     #[serde(default)]
     rooms: Vec<String>,
-    p: String,
+    /// For the members to read: relayed as it came.
+    #[serde(borrow)]
+    p: &'a RawValue,
 }
 
 /// What `burst` carries.
@@ -90,13 +95,10 @@ fn add_app(io: &Builder) {
     io.on("join", |socket: Socket, room: String, ack: Ack| {
         ack.send(socket.join(room).is_ok());
     })
-    .on("pub", |socket: Socket, publication: Publication| match publication.rooms.as_slice() {
-        [] => emit(&socket, publication.room.as_deref(), &publication.p),
-        rooms => socket.nsp().to(rooms).emit("msg", &publication.p),
-    })
+    .on_packet("pub", publish)
     .on("burst", async |socket: Socket, burst: Burst| {
         for i in 0..burst.count {
-            emit(&socket, burst.room.as_deref(), &format!("{i:010}{}", burst.rest));
+            emit(&socket, burst.room.as_deref(), format!("{i:010}{}", burst.rest));
             if (i + 1) % burst.every.max(1) == 0 {
                 socketville::yield_now().await;
             }
@@ -131,9 +133,18 @@ fn is_set(name: &str) -> bool {
     word(name).is_some_and(|value| value == "1")
 }
 
-fn emit(socket: &Socket, room: Option<&str>, text: &str) {
+fn publish(socket: &Socket, packet: &mut Packet<'_>) {
+    match packet.raw(0).map(serde_json::from_str::<Publication<'_>>) {
+        Some(Ok(Publication { room, rooms, p })) if rooms.is_empty() => emit(socket, room.as_deref(), p),
+        Some(Ok(Publication { rooms, p, .. })) => socket.nsp().to(rooms).emit("msg", p),
+        Some(Err(error)) => eprintln!("pub: {error}"),
+        None => eprintln!("pub without an argument"),
+    }
+}
+
+fn emit(socket: &Socket, room: Option<&str>, message: impl Serialize) {
     match room {
-        Some(room) => socket.nsp().to(room).emit("msg", text),
-        None => socket.nsp().emit("msg", text),
+        Some(room) => socket.nsp().to(room).emit("msg", message),
+        None => socket.nsp().emit("msg", message),
     }
 }
