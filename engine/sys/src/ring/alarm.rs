@@ -7,11 +7,11 @@
 
 use std::time::{Duration, Instant};
 
-use io_uring::opcode::{AsyncCancel, Timeout};
-use io_uring::squeue::{Entry, Flags};
+use io_uring::opcode::Timeout;
 use io_uring::types::Timespec;
 
 use super::Ring;
+use super::request::Request;
 use super::tag::{self, Op, Tag};
 use crate::limits::ALARM_FROM;
 
@@ -22,6 +22,12 @@ pub(super) struct Alarm {
     sequence: u32,
     /// The kernel reads it during the submission.
     time: Box<Timespec>,
+}
+
+impl Alarm {
+    fn tag(&self) -> Tag {
+        Tag::new(Op::Alarm, self.sequence, 0)
+    }
 }
 
 impl Ring {
@@ -41,22 +47,15 @@ impl Ring {
 
     fn set_alarm(&mut self, at: Instant, time: Duration) {
         if self.alarm.at.replace(at).is_some() {
-            let late = Tag::new(Op::Alarm, self.alarm.sequence, 0);
-            let cancel = AsyncCancel::new(late.pack()).build();
-            self.push_alarm(&cancel.flags(Flags::SKIP_SUCCESS).user_data(Tag::ignored().pack()));
+            self.gate.push(&Request::cancel(self.alarm.tag()));
         }
         self.alarm.sequence = tag::next(self.alarm.sequence);
         *self.alarm.time = Timespec::from(time);
-        let timeout = Timeout::new(&raw const *self.alarm.time).build();
-        let tag = Tag::new(Op::Alarm, self.alarm.sequence, 0);
         self.counters.alarms += 1;
-        self.push_alarm(&timeout.user_data(tag.pack()));
-    }
-
-    fn push_alarm(&mut self, entry: &Entry) {
-        // SAFETY: a cancellation points to nothing, a timeout to the alarm's own `time`, which is as old as the ring and which
-        // the kernel reads while it takes the request. One that it takes late, after `time` has changed, is cancelled behind.
-        unsafe { self.gate.push_entry(entry) };
+        let timeout = Timeout::new(&raw const *self.alarm.time).build().user_data(self.alarm.tag().pack());
+        // SAFETY: a timeout points to the alarm's own `time`, which is as old as the ring and which the kernel reads while it
+        // takes the request. One that it takes late, after `time` has changed, is cancelled behind.
+        unsafe { self.gate.push_entry(&timeout) };
     }
 
     /// It went off, or was cancelled for an earlier one.
