@@ -79,13 +79,14 @@ fn provenance(results: &Results) -> String {
         results.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     format!(
         "Medians of {} alternating rounds (where hundredths count, up to twice as many of floor and ours), of fewer where a raised figure \
-         says how many, {}: {} cores of {}, {}, Linux {}; {}.\n",
+         says how many, {}: {} cores of {}, {}, Linux {}, TCP by {}; {}.\n",
         results.rounds,
         results.date,
         machine("cores"),
         machine("cpu"),
         machine("memory"),
         machine("kernel"),
+        machine("congestion control"),
         versions.join(", ")
     )
 }

@@ -53,6 +53,9 @@ pub struct Within {
     /// Core of the swarm
     #[arg(long)]
     pub swarm_core: String,
+    /// How TCP paces itself in both namespaces
+    #[arg(long)]
+    pub congestion_control: String,
 }
 
 /// Measures a chapter, and gives each row to `keep` as soon as it is there.
@@ -60,7 +63,8 @@ pub struct Within {
 /// # Errors
 /// What is missing, when namespaces cannot be had; or what `keep` says.
 pub fn measure(within: &Within, keep: impl FnMut(RowResult) -> Result<()>) -> Result<()> {
-    let namespaces = Namespaces::create(&within.server_cores, &within.swarm_core)?;
+    let namespaces =
+        Namespaces::create(&within.server_cores, &within.swarm_core, &within.congestion_control)?;
     eprintln!("  {}: {}", namespaces.server.device, namespaces.server.settings());
     let mut child = start(within, &namespaces.swarm)?;
     let rows = relay(&mut child, keep);
@@ -127,6 +131,7 @@ impl Within {
     fn arguments(&self) -> Vec<String> {
         let (maker, rounds) = (self.maker.to_string(), self.rounds.to_string());
         let mut words = vec!["within", "--maker", &maker, "--chapter", &self.chapter, "--rounds", &rounds];
+        words.extend(["--congestion-control", &self.congestion_control]);
         words.extend(["--server-cores", &self.server_cores, "--swarm-core", &self.swarm_core]);
         let servers = self.servers.join(",");
         if !servers.is_empty() {
@@ -171,6 +176,7 @@ mod tests {
             smoke: true,
             server_cores: "0".to_owned(),
             swarm_core: "1".to_owned(),
+            congestion_control: "cubic".into(),
         };
         let read = Line::parse_from(asked.arguments()).within;
         assert_eq!(format!("{read:?}"), format!("{asked:?}"));

@@ -36,16 +36,18 @@ pub(super) struct Namespaces {
 }
 
 impl Namespaces {
-    /// Makes both, joins them, and has what arrives at each end processed on the cores of who lives there.
+    /// Makes both, joins them, gives both the same congestion control, and has what arrives at each end processed on the cores of who lives there.
     ///
     /// # Errors
     /// When `ip` is missing, the kernel refuses (this needs root), or does not steer.
-    pub(super) fn create(server_cores: &str, swarm_cores: &str) -> Result<Namespaces> {
+    pub(super) fn create(server_cores: &str, swarm_cores: &str, control: &str) -> Result<Namespaces> {
         remove_stale()?;
         let pid = std::process::id();
         let namespaces = Namespaces { server: End::server(pid), swarm: End::swarm(pid) };
         remove_on_signal([namespaces.server.clone(), namespaces.swarm.clone()])?;
         namespaces.join()?;
+        namespaces.server.pace(control)?;
+        namespaces.swarm.pace(control)?;
         namespaces.server.steer(server_cores)?;
         namespaces.swarm.steer(swarm_cores)?;
         Ok(namespaces)
@@ -88,6 +90,13 @@ impl End {
         self.ip(&["address", "add", &format!("{}/30", self.home.ip), "dev", self.device])?;
         self.ip(&["link", "set", "lo", "up"])?;
         self.ip(&["link", "set", self.device, "up"])
+    }
+
+    /// How its TCP paces itself; else it would be as the machine's is.
+    fn pace(&self, control: &str) -> Result<()> {
+        let script = format!("echo {control} > /proc/sys/net/ipv4/tcp_congestion_control");
+        run(&self.home.command(&["sh", "-c", &script].map(str::to_owned)))
+            .with_context(|| format!("setting congestion control to {control}"))
     }
 
     /// Receive packet steering: the kernel hands each packet that arrives here to one of these cores.

@@ -3,6 +3,7 @@
 //! crate needs no unsafe code.
 
 mod core;
+pub mod loopback;
 mod place;
 mod process;
 mod slab;
