@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::contestants::bench_folder;
-use crate::machine::loopback;
+use crate::machine::congestion_control;
 use crate::results::Results;
 
 /// Results that carry today's provenance and `before`'s rows.
@@ -29,7 +29,7 @@ pub(crate) fn machine() -> BTreeMap<String, String> {
         ("kernel", kernel.map(|text| text.trim().to_owned())),
         ("cpu", field(&cpuinfo, "model name")),
         ("cores", Some(cpuinfo.lines().filter(|line| line.starts_with("processor")).count().to_string())),
-        ("congestion control", loopback::congestion_control()),
+        ("congestion control", congestion_control()),
         ("memory", field(&meminfo, "MemTotal").and_then(|text| gibibytes(&text))),
     ];
     known(facts)

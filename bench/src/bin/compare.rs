@@ -15,7 +15,7 @@ use socketville_bench::contestants::bench_folder;
 use socketville_bench::floor;
 use socketville_bench::goals;
 use socketville_bench::idle;
-use socketville_bench::machine::{self, loopback};
+use socketville_bench::machine::{self, Loopback};
 use socketville_bench::numbers::{self, Numbers};
 use socketville_bench::plan::{self, Chapter, Place, Size};
 use socketville_bench::provenance;
@@ -57,12 +57,8 @@ struct Options {
     /// Core of the swarm
     #[arg(long, default_value = "1", value_name = "LIST")]
     swarm_core: String,
-    /// How everybody's TCP paces itself; if the machine is set to another, all run in a network namespace of their own
-    #[arg(long, default_value = loopback::CONGESTION_CONTROL, value_name = "NAME")]
-    congestion_control: String,
-    /// Be in that namespace (what this program becomes by itself)
-    #[arg(long, hide = true)]
-    own_loopback: bool,
+    #[command(flatten)]
+    loopback: Loopback,
 }
 
 #[derive(Subcommand)]
@@ -121,9 +117,7 @@ fn main() -> Result<ExitCode> {
 fn compare(options: &Options) -> Result<ExitCode> {
     let chapters = chapters(options)?;
     let rounds = if options.smoke { 1 } else { options.rounds.max(1) };
-    if options.own_loopback {
-        loopback::prepare(&options.congestion_control)?;
-    } else {
+    if !options.loopback.prepare()? {
         announce(options, &chapters, rounds);
     }
     if options.list {
@@ -132,7 +126,7 @@ fn compare(options: &Options) -> Result<ExitCode> {
     machine::raise_descriptor_limit();
     eprintln!("building who takes part");
     let mut comparison = Comparison::build(&chapters, &options.servers, rounds)?;
-    settle_congestion_control(options);
+    options.loopback.settle();
     comparison.server_cores.clone_from(&options.server_cores);
     comparison.swarm_cores.clone_from(&options.swarm_core);
     machine::pin_self(&options.swarm_core);
@@ -141,19 +135,6 @@ fn compare(options: &Options) -> Result<ExitCode> {
     let mut keep = Keep::new(options, rounds)?;
     let is_correct = measure(options, &comparison, &chapters, &mut keep)?;
     Ok(if is_correct { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Everybody's TCP is to pace itself as wanted. After building, for which a network is needed; in the namespace there is none.
-fn settle_congestion_control(options: &Options) {
-    let wanted = &options.congestion_control;
-    let found = loopback::congestion_control();
-    if options.own_loopback || found.as_ref() == Some(wanted) {
-        return;
-    }
-    let found = found.unwrap_or_default();
-    eprintln!("this machine's TCP paces itself by {found}: going to a loopback of our own, with {wanted}");
-    let reason = loopback::move_to_own("--own-loopback");
-    eprintln!("measuring with {found}, for {reason:#}");
 }
 
 fn chapters(options: &Options) -> Result<Vec<Chapter>> {
@@ -224,7 +205,7 @@ fn within(options: &Options, chapter: &Chapter, rounds: usize) -> Within {
         smoke: options.smoke,
         server_cores: options.server_cores.clone(),
         swarm_core: options.swarm_core.clone(),
-        congestion_control: options.congestion_control.clone(),
+        congestion_control: options.loopback.congestion_control.clone(),
     }
 }
 

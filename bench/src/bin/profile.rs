@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use socketville_bench::contestants::{Contestant, bench_folder};
-use socketville_bench::machine;
+use socketville_bench::machine::{self, Loopback};
 use socketville_bench::profile::{self, Profiles, Scene};
 
 /// Where user-space time goes: the ten largest functions of each load, with the kernel's beside them.
@@ -31,6 +31,8 @@ struct Options {
     /// Core of the swarm
     #[arg(long, default_value = "1", value_name = "LIST")]
     swarm_core: String,
+    #[command(flatten)]
+    loopback: Loopback,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -45,9 +47,11 @@ fn main() -> Result<()> {
         scenes.iter().for_each(|scene| println!("{:<13} {}", scene.name, scene.title));
         return Ok(());
     }
+    options.loopback.prepare()?;
     machine::raise_descriptor_limit();
-    machine::pin_self(&options.swarm_core);
     let (plain, deflate) = (Contestant::named("ours")?, Contestant::named("ours-deflate")?);
+    options.loopback.settle();
+    machine::pin_self(&options.swarm_core);
     let mut profiles = Profiles::new();
     for scene in &scenes {
         let contestant = if scene.contestant == plain.name { &plain } else { &deflate };

@@ -3,7 +3,7 @@
 //! crate needs no unsafe code.
 
 mod core;
-pub mod loopback;
+mod loopback;
 mod place;
 mod process;
 mod slab;
@@ -11,6 +11,7 @@ mod unread;
 mod watch;
 
 pub use core::{core_numbers, idle_ns, own_cores};
+pub use loopback::{Loopback, congestion_control};
 pub use place::{pin_self, pinned, raise_descriptor_limit};
 pub use process::{Process, own_thread_cpu_ns};
 pub use slab::{Cache, Growth, Slab};

@@ -66,11 +66,12 @@ fn provenance(profiles: &Profiles) -> String {
     let known = |name: &str| profiles.provenance.machine.get(name).map_or("?", String::as_str);
     let commit = profiles.provenance.versions.get("commit").map_or("?", String::as_str);
     format!(
-        "{}, commit {commit}: {} cores of {}, Linux {}.\n",
+        "{}, commit {commit}: {} cores of {}, Linux {}, TCP by {}.\n",
         profiles.provenance.date,
         known("cores"),
         known("cpu"),
-        known("kernel")
+        known("kernel"),
+        known("congestion control")
     )
 }
 
