@@ -313,7 +313,7 @@ impl Row {
     /// How many rounds of it somebody takes part in: those who are ten times dearer in a burst, or fifteen times
     /// with compression, and so need half a minute each time, take fewer; so do peers who let ten thousand in each
     /// time, peers whom no goal names, and those questions whose servers differ by far more than rounds do; phases repeat within a
-    /// round; memory does not change from round to round; and nobody takes more than the comparison has. Whom a near bound names takes twice as many, if that is cheap.
+    /// round; memory does not change from round to round; and nobody takes more than the comparison has.
     #[must_use]
     pub fn rounds(&self, name: &str, rounds: usize) -> usize {
         let is_slow = name.starts_with("node") || name == "bun";
@@ -327,7 +327,9 @@ impl Row {
             Trial::Load(Load { transport: Transport::Polling, .. }) if is_slow => 1,
             Trial::Load(Load { transport: Transport::Polling, .. }) => 3,
             Trial::Load(Load { work: Work::Phased { .. }, .. }) if name.starts_with("socketioxide") => 1,
-            Trial::Load(_) if [TWO_CORES_X16, TWO_CORES_SHARED].contains(&self.names) => 3,
+            Trial::Load(_) if self.names.contains(&"ours-2-cores") => {
+                3 + usize::from(self.names == TWO_CORES)
+            }
             Trial::Load(load) if load.clients >= 10_000 && is_peer => 2,
             Trial::Load(_) if self.names.contains(&"monoio") => 2,
             Trial::Load(_) if self.names.contains(&"floor-send") => 3,
