@@ -338,6 +338,7 @@ impl Row {
         };
         let most = timing::rounds(self).unwrap_or(most).min(rounds);
         match self.trial {
+            // Its bound is as near, and a hundred connections are soon let in.
             Trial::Load(Load { work: Work::Echo { .. }, .. }) if name == "socketioxide" => most * 2,
             Trial::Load(load) if self.is_close() && !is_peer => {
                 // What lets ten thousand in each time is dear.

@@ -176,7 +176,7 @@ mod tests {
             smoke: true,
             server_cores: "0".to_owned(),
             swarm_core: "1".to_owned(),
-            congestion_control: "cubic".into(),
+            congestion_control: "cubic".to_owned(),
         };
         let read = Line::parse_from(asked.arguments()).within;
         assert_eq!(format!("{read:?}"), format!("{asked:?}"));

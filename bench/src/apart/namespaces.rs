@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::home::Home;
-use crate::machine::core_numbers;
+use crate::machine::{CONGESTION_CONTROL_FILE, core_numbers};
 
 /// One end: a namespace, its device, its address.
 #[derive(Clone, Debug)]
@@ -36,10 +36,11 @@ pub(super) struct Namespaces {
 }
 
 impl Namespaces {
-    /// Makes both, joins them, gives both the same congestion control, and has what arrives at each end processed on the cores of who lives there.
+    /// Makes both, joins them, gives both the same congestion control, and has what arrives at each end processed on the cores of who
+    /// lives there.
     ///
     /// # Errors
-    /// When `ip` is missing, the kernel refuses (this needs root), or does not steer.
+    /// When `ip` is missing, the kernel refuses (this needs root), does not know the congestion control, or does not steer.
     pub(super) fn create(server_cores: &str, swarm_cores: &str, control: &str) -> Result<Namespaces> {
         remove_stale()?;
         let pid = std::process::id();
@@ -94,7 +95,7 @@ impl End {
 
     /// How its TCP paces itself; else it would be as the machine's is.
     fn pace(&self, control: &str) -> Result<()> {
-        let script = format!("echo {control} > /proc/sys/net/ipv4/tcp_congestion_control");
+        let script = format!("echo {control} > {CONGESTION_CONTROL_FILE}");
         run(&self.home.command(&["sh", "-c", &script].map(str::to_owned)))
             .with_context(|| format!("setting congestion control to {control}"))
     }

@@ -2,7 +2,7 @@
 //! `unshare` of util-linux and `ip` of iproute2; nothing outside of it changes, and it goes with who lives there.
 //!
 //! Congestion control is made for long paths. `bbr` paces: each socket has a timer by which its bytes leave. On loopback there is nothing to
-//! be gentle with, and only servers that outrun their readers meet those timers: a burst of large messages costs them twice as much.
+//! be gentle with, and only servers that outrun their readers meet those timers: a burst of large messages costs them half as much again.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -54,7 +54,7 @@ impl Loopback {
 /// How this process's TCP paces itself.
 #[must_use]
 pub fn congestion_control() -> Option<String> {
-    fs::read_to_string(SETTING).ok().map(|name| name.trim().to_owned())
+    fs::read_to_string(CONGESTION_CONTROL_FILE).ok().map(|name| name.trim().to_owned())
 }
 
 /// Becomes this program once more, in a network namespace. Returns only if that cannot be, with the reason.
@@ -83,14 +83,15 @@ fn makes_namespaces(kind: &[&str]) -> bool {
 
 fn set_up(control: &str) -> Result<()> {
     succeeds(Command::new("ip").args(["link", "set", "lo", "up"])).then_some(()).context("`ip` failed")?;
-    fs::write(SETTING, control).with_context(|| format!("the kernel has no congestion control {control}"))
+    fs::write(CONGESTION_CONTROL_FILE, control)
+        .with_context(|| format!("the kernel has no congestion control {control}"))
 }
 
 /// The kernel's own choice, if nobody configures another (`CONFIG_DEFAULT_TCP_CONG`).
 const CONGESTION_CONTROL: &str = "cubic";
 
 /// One for each network namespace: what a process reads is its own.
-const SETTING: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
+pub(crate) const CONGESTION_CONTROL_FILE: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 
 /// What `unshare` is told by root, and by anybody else: who is root inside may set things up there.
 const ROOT: &[&str] = &["--net"];
