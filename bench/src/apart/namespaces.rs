@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::home::Home;
-use crate::machine::{CONGESTION_CONTROL_FILE, core_numbers};
+use crate::machine::core_numbers;
 
 /// One end: a namespace, its device, its address.
 #[derive(Clone, Debug)]
@@ -95,8 +95,9 @@ impl End {
 
     /// How its TCP paces itself; else it would be as the machine's is.
     fn pace(&self, control: &str) -> Result<()> {
-        let script = format!("echo {control} > {CONGESTION_CONTROL_FILE}");
-        run(&self.home.command(&["sh", "-c", &script].map(str::to_owned)))
+        let (net, source) = (format!("{NET}/30"), self.home.ip.to_string());
+        let route = ["proto", "kernel", "scope", "link", "src", &source, "congctl", control];
+        self.ip(&[&["route", "replace", &net, "dev", self.device][..], &route].concat())
             .with_context(|| format!("setting congestion control to {control}"))
     }
 
@@ -208,6 +209,7 @@ fn named_values(text: &str, names: &[&str]) -> String {
 /// What the names of our namespaces begin with; the maker's process id follows.
 const PREFIX: &str = "socketville-";
 /// A network of two, in addresses that no network outside has to know.
+const NET: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 0);
 const SERVER_IP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const SWARM_IP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 const NO_IP: &str = "`ip` of iproute2 is needed";

@@ -47,7 +47,6 @@ fn main() -> Result<()> {
         scenes.iter().for_each(|scene| println!("{:<13} {}", scene.name, scene.title));
         return Ok(());
     }
-    options.loopback.prepare()?;
     machine::raise_descriptor_limit();
     let (plain, deflate) = (Contestant::named("ours")?, Contestant::named("ours-deflate")?);
     options.loopback.settle();

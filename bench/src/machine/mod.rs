@@ -11,7 +11,6 @@ mod unread;
 mod watch;
 
 pub use core::{core_numbers, idle_ns, own_cores};
-pub(crate) use loopback::CONGESTION_CONTROL_FILE;
 pub use loopback::{Loopback, congestion_control};
 pub use place::{pin_self, pinned, raise_descriptor_limit};
 pub use process::{Process, own_thread_cpu_ns};

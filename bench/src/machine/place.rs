@@ -50,11 +50,11 @@ fn descriptor_limits(limits: &str) -> Option<(&str, &str)> {
     Some((words.next()?, words.next()?))
 }
 
-pub(super) fn is_present(program: &str) -> bool {
+fn is_present(program: &str) -> bool {
     succeeds(Command::new(program).arg("--version"))
 }
 
-pub(super) fn succeeds(command: &mut Command) -> bool {
+fn succeeds(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
