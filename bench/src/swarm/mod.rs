@@ -390,6 +390,6 @@ fn ring() -> io::Result<Ring> {
     Ring::with_options(None, RingOptions { descriptors, receive_bytes, ..RingOptions::default() })
 }
 
-/// One receive takes at most this much: four messages of 16 KiB. No power of two, or the beginnings of all buffers would
+/// One receive takes at most this much: sixteen messages of 16 KiB, as servers send them at once. No power of two, or the beginnings of all buffers would
 /// compete for the same places of the cache.
-const RECEIVE_BYTES: usize = 65 * 1024;
+const RECEIVE_BYTES: usize = 257 * 1024;

@@ -164,7 +164,7 @@ fn missing_of(tail: &[u8]) -> Option<usize> {
 /// What one call brings should stay in a core's second cache until it has been looked at.
 const CACHE_BYTES: usize = 512 * 1024;
 /// Receives of one call, at least: below, calls cost more than they bring.
-const AT_ONCE_MIN: usize = 4;
+const AT_ONCE_MIN: usize = 2;
 /// Receives of one call, at most: a driver's own batch.
 pub(super) const AT_ONCE_MAX: usize = 64;
 /// No frame or head of any scenario is that long.
