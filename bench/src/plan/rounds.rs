@@ -2,7 +2,7 @@
 
 use super::{PEERS, Row, TWO_CORES, Trial, timing};
 use crate::idle::Prelude;
-use crate::scenario::{Content, Load, Work};
+use crate::scenario::{Audience, Content, Load, Work};
 use crate::swarm::Transport;
 
 impl Row {
@@ -17,7 +17,9 @@ impl Row {
         let most = match self.trial {
             Trial::Idle(_, Prelude::Silence) => 2 - usize::from(is_peer),
             Trial::Idle(_, Prelude::Exchange) => 1,
-            Trial::Load(load) if load.content == Content::Json && is_slow => 1,
+            Trial::Load(load) if load.content == Content::Json && is_slow => {
+                if is_compared(name) && matches!(load.work, Work::Paced { .. }) { 3 } else { 1 }
+            }
             Trial::Load(load) if load.content == Content::Json && !name.ends_with("-deflate") => 3,
             Trial::Load(Load { work: Work::Burst { .. }, .. }) if is_slow => 2,
             Trial::Load(Load { work: Work::Churn { .. } | Work::Storm { .. }, .. }) => 2,
@@ -26,7 +28,9 @@ impl Row {
             Trial::Load(Load { work: Work::Phased { .. }, .. }) if name.starts_with("socketioxide") => 1,
             Trial::Load(_) if self.names == TWO_CORES => 4,
             Trial::Load(_) if self.names.contains(&"ours-2-cores") => 3,
-            Trial::Load(load) if load.clients >= 10_000 && is_peer => 2,
+            Trial::Load(load) if load.clients >= 10_000 && is_peer => {
+                if is_compared(name) && load.audience == Audience::All { 3 } else { 1 }
+            }
             Trial::Load(_) if self.names.contains(&"monoio") => 2,
             Trial::Load(_) if self.names.contains(&"floor-send") => 3,
             Trial::Load(Load { work: Work::Echo { .. }, .. }) if name == "uwebsockets" => rounds,
@@ -59,6 +63,11 @@ impl Row {
             && load.bytes <= SMALL_BYTES;
         (is_one_send_each || load.parts().is_none()) && self.names == PEERS
     }
+}
+
+/// Whether bounds of fan-out and compression name this peer: one round of it, beside one of ours, says little.
+fn is_compared(name: &str) -> bool {
+    matches!(name, "socketioxide" | "node" | "node-deflate")
 }
 
 /// A message whose copying is less than what a send costs anyway: beyond, memory differs from moment to moment more than processes do.
