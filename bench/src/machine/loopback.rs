@@ -7,13 +7,13 @@
 //! It is the routes that say it (`congctl` of ip-route(8)): what the namespace's own sysctl takes is only what the machine allows to
 //! everybody, which may well leave `cubic` out.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use anyhow::{Error, Result, anyhow, ensure};
 use clap::Args;
-use socket2::{Domain, Socket, Type};
+use socket2::SockRef;
 
 /// Whose TCP everybody speaks, as a command line says it.
 #[derive(Args, Clone, Debug)]
@@ -51,10 +51,9 @@ impl Loopback {
 /// How a connection of this process over loopback paces itself.
 #[must_use]
 pub fn congestion_control() -> Option<String> {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
-    let stream = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
-    stream.connect(&listener.local_addr().ok()?.into()).ok()?;
-    let name = String::from_utf8(stream.tcp_congestion().ok()?).ok()?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+    let stream = TcpStream::connect(listener.local_addr().ok()?).ok()?;
+    let name = String::from_utf8(SockRef::from(&stream).tcp_congestion().ok()?).ok()?;
     Some(name.trim_end_matches('\0').to_owned())
 }
 

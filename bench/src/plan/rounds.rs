@@ -38,19 +38,16 @@ impl Row {
             Trial::Load(_) => rounds,
         };
         let most = timing::rounds(self).unwrap_or(most).min(rounds);
-        match self.trial {
+        let Trial::Load(load) = self.trial else { return most };
+        match load.work {
             // Its bound is as near, and a hundred connections are soon let in.
-            Trial::Load(Load { work: Work::Echo { .. }, .. }) if name == "socketioxide" => most * 2,
-            Trial::Load(load) if self.is_close() && !is_peer => {
-                match load.work {
-                    // What lets ten thousand in each time is dear.
-                    _ if load.clients >= 10_000 => most * 3 / 2,
-                    // Its bound is the nearest.
-                    Work::Paced { .. } => most * 3,
-                    _ => most * 2,
-                }
-            }
-            _ => most,
+            Work::Echo { .. } if name == "socketioxide" => most * 2,
+            _ if is_peer || !self.is_close() => most,
+            // What lets ten thousand in each time is dear.
+            _ if load.clients >= 10_000 => most * 3 / 2,
+            // Its bound is the nearest.
+            Work::Paced { .. } => most * 3,
+            _ => most * 2,
         }
     }
 
