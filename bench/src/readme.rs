@@ -78,7 +78,7 @@ fn provenance(results: &Results) -> String {
     let versions: Vec<String> =
         results.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     format!(
-        "Medians of {} alternating rounds (where hundredths count, up to three times as many of floor and ours, and of one peer in echo), of fewer where a raised figure \
+        "Medians of {} alternating rounds (where hundredths count, up to three times as many of floor and ours, twice as many of one peer in echo), of fewer where a raised figure \
          says how many, {}: {} cores of {}, {}, Linux {}, TCP by {}; {}.\n",
         results.rounds,
         results.date,
