@@ -57,7 +57,7 @@ pub(crate) struct Options {
     )]
     pub(crate) listen: String,
 
-    /// Cores to run on, one pinned thread each [default: all that this process may use]
+    /// Cores to run on, one pinned thread each [default: all that this process may use, within a cgroup's CPU quota]
     #[arg(
         long,
         env = "SOCKETVILLE_CORES",

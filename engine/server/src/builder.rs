@@ -209,7 +209,8 @@ impl Builder {
         self.with(|config| config.cors = cors)
     }
 
-    /// Cores to run on; default: all that this process may use.
+    /// Cores to run on, one pinned thread each; default: all that this process may use, and no more than a quota of its control group
+    /// (cgroup v1 or v2) leaves whole.
     pub fn cores(&self, cores: usize) -> &Self {
         self.start.borrow_mut().cores = Some(cores);
         self

@@ -45,6 +45,7 @@ mod gather;
 mod handler;
 mod handshake;
 mod hooks;
+mod host;
 mod http;
 pub mod limits;
 #[doc(hidden)]

@@ -19,6 +19,7 @@ use crate::builder::{Builder, Start};
 use crate::core::Core;
 use crate::emitter::Emitter;
 use crate::error::{Error, Result};
+use crate::host::{cpu_quota, memory_limit};
 use crate::relay::Relay;
 use crate::town::Town;
 use crate::turn::{Crossing, Next, Turn, crossings};
@@ -48,7 +49,7 @@ impl Server {
             probe().choose(start.driver).map_err(|unavailable| Error::Driver(unavailable.obstacle))?;
         app.load_client()?;
         let mut places = available_cores();
-        let cores = start.cores.unwrap_or(places.len());
+        let cores = start.cores.unwrap_or_else(|| cores_within(places.len(), cpu_quota()));
         if cores == 0 || cores > usize::from(socketville_hub::limits::CORES_MAX) {
             return Err(Error::Cores(cores));
         }
@@ -100,7 +101,8 @@ impl Server {
     /// # Errors
     /// A core whose thread, ring or runtime could not start, or whose driver broke.
     pub fn run(self) -> Result<()> {
-        tracing::info!(address = %self.address, cores = self.places.len(), driver = %self.choice.reason, "listening");
+        let memory_mib = memory_limit().map(|bytes| bytes >> 20);
+        tracing::info!(address = %self.address, cores = self.places.len(), driver = %self.choice.reason, memory_mib, "listening");
         if let Some(adapter) = &self.town.app.adapter {
             adapter.start(Relay::new(&self.town));
         }
@@ -210,8 +212,28 @@ fn join(threads: Vec<JoinHandle<Result<()>>>) -> Result<()> {
     threads.into_iter().map(end).fold(Ok(()), Result::and)
 }
 
+/// Whole cores of what a quota leaves, at least one: a thread more than that would have the kernel stop all of them for the rest of each
+/// period.
+fn cores_within(available: usize, quota: Option<f64>) -> usize {
+    quota.map_or(available, |quota| available.min((quota as usize).max(1)))
+}
+
 fn seed() -> Result<[u8; 32]> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| Error::Seed(error.to_string()))?;
     Ok(seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_bounds_the_cores() {
+        assert_eq!(cores_within(64, None), 64);
+        assert_eq!(cores_within(64, Some(2.0)), 2);
+        assert_eq!(cores_within(64, Some(2.9)), 2);
+        assert_eq!(cores_within(64, Some(0.1)), 1);
+        assert_eq!(cores_within(2, Some(8.0)), 2);
+    }
 }
