@@ -66,7 +66,7 @@ function talk(socket) {
       socket.emit("answer", { timedOut: error !== null, args: answers });
     });
   });
-  onAsk(socket, "describe", (ack, ...args) => ack(...args.map(kindOf)));
+  onAsk(socket, "describe", (ack, ...args) => ack(args.map(kindOf)));
   onAsk(socket, "bytes", (ack, n) => ack(Buffer.alloc(n, 0xa5)));
   onAsk(socket, "burst", (ack, n, options = {}) => {
     for (let i = 0; i < n; i++) {

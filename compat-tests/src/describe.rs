@@ -1,14 +1,16 @@
 //! What a socket is, told to itself.
 
 use serde_json::{Map, Value, json};
-use socketville::{Ack, Namespace, Socket};
+use socketville::{Namespace, Socket};
+
+use crate::wanted::Wanted;
 
 use crate::rooms::sorted_rooms;
 
 /// Adds the events.
 pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
     namespace
-        .on("whoami", |socket: Socket, ack: Ack| {
+        .on("whoami", |socket: Socket, Wanted(ack): Wanted| {
             ack.send(json!({
                 "id": socket.id(),
                 "eid": socket.session_id(),
@@ -20,8 +22,8 @@ pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
                 "data": data_of(&socket),
             }));
         })
-        .on("namespaces", |socket: Socket, ack: Ack| ack.send(socket.emitter().namespaces()))
-        .on("set-data", |socket: Socket, more: Map<String, Value>, ack: Ack| {
+        .on("namespaces", |socket: Socket, Wanted(ack): Wanted| ack.send(socket.emitter().namespaces()))
+        .on("set-data", |socket: Socket, more: Map<String, Value>, Wanted(ack): Wanted| {
             let mut data = data_of(&socket);
             data.extend(more);
             socket.set_data(data);

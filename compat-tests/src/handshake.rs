@@ -3,11 +3,13 @@
 use std::time::UNIX_EPOCH;
 
 use serde_json::{Map, Value, json};
-use socketville::{Ack, Namespace, Socket};
+use socketville::{Namespace, Socket};
+
+use crate::wanted::Wanted;
 
 /// Adds the event.
 pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
-    namespace.on("handshake", |socket: Socket, ack: Ack| ack.send(handshake_of(&socket)))
+    namespace.on("handshake", |socket: Socket, Wanted(ack): Wanted| ack.send(handshake_of(&socket)))
 }
 
 /// All of a socket's handshake.

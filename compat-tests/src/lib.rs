@@ -12,16 +12,17 @@ pub mod reach;
 pub mod rooms;
 pub mod sio_client;
 pub mod talk;
+pub mod wanted;
 
 use socketville::Namespace;
 
 /// The events that every namespace answers.
 pub fn serve(namespace: Namespace<'_>, log: &log::Log) {
+    let namespace = log::serve(namespace, log); // first, so that it sees what is emitted upon connection
     let namespace = talk::serve(namespace);
     let namespace = rooms::serve(namespace);
     let namespace = reach::serve(namespace);
     let namespace = orders::serve(namespace);
     let namespace = describe::serve(namespace);
-    let namespace = handshake::serve(namespace);
-    log::serve(namespace, log);
+    handshake::serve(namespace);
 }

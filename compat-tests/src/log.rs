@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
-use socketville::{Ack, Namespace, Socket};
+use socketville::{Namespace, Socket};
+
+use crate::wanted::Wanted;
 
 use crate::rooms::sorted_rooms;
 
@@ -71,5 +73,5 @@ pub fn serve<'a>(namespace: Namespace<'a>, log: &Log) -> Namespace<'a> {
         .on_error(move |socket: Socket, message: String| {
             refused.note(&socket, "error", json!({"message": message}))
         })
-        .on("log", move |tag: String, ack: Ack| ack.send(Value::Array(asked.entries(&tag))))
+        .on("log", move |tag: String, Wanted(ack): Wanted| ack.send(Value::Array(asked.entries(&tag))))
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
-use socketville::{Ack, Arguments, Namespace, RemoteSocket, Socket};
+use socketville::{Arguments, Namespace, RemoteSocket, Socket};
+
+use crate::wanted::Wanted;
 
 use crate::rooms::{Gathered, Names, Selection};
 
@@ -23,25 +25,28 @@ struct Fetched {
 /// Adds the events.
 pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
     namespace
-        .on("fetch", async |socket: Socket, selection: Selection, ack: Ack| {
+        .on("fetch", async |socket: Socket, selection: Selection, Wanted(ack): Wanted| {
             let sockets = selection.of(socket.nsp()).fetch_sockets().await;
             let mut fetched: Vec<_> = sockets.iter().map(Fetched::of).collect();
             fetched.sort();
             ack.send(fetched);
         })
-        .on("sockets-join", |socket: Socket, selection: Selection, rooms: Names, ack: Ack| {
+        .on("sockets-join", |socket: Socket, selection: Selection, rooms: Names, Wanted(ack): Wanted| {
             selection.of(socket.nsp()).sockets_join(rooms.list());
             ack.send(true);
         })
-        .on("sockets-leave", |socket: Socket, selection: Selection, rooms: Names, ack: Ack| {
+        .on("sockets-leave", |socket: Socket, selection: Selection, rooms: Names, Wanted(ack): Wanted| {
             selection.of(socket.nsp()).sockets_leave(rooms.list());
             ack.send(true);
         })
-        .on("sockets-disconnect", |socket: Socket, selection: Selection, close: Option<bool>, ack: Ack| {
-            ack.send(true);
-            selection.of(socket.nsp()).disconnect_sockets(close.unwrap_or_default());
-        })
-        .on("server-side-emit", async |socket: Socket, words: Arguments, ack: Ack| {
+        .on(
+            "sockets-disconnect",
+            |socket: Socket, selection: Selection, close: Option<bool>, Wanted(ack): Wanted| {
+                ack.send(true);
+                selection.of(socket.nsp()).disconnect_sockets(close.unwrap_or_default());
+            },
+        )
+        .on("server-side-emit", async |socket: Socket, words: Arguments, Wanted(ack): Wanted| {
             let answers = socket.nsp().server_side_emit_with_ack::<Value>("sse", words, ANSWER_WITHIN).await;
             ack.send(Gathered::new(answers));
         })

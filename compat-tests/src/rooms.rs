@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use socketville::{Ack, Arguments, Broadcast, BroadcastAckError, Namespace, Socket};
 
+use crate::wanted::Wanted;
+
 /// One name or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -60,28 +62,25 @@ impl<T> Gathered<T> {
 /// Adds the events.
 pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
     namespace
-        .on("join", |socket: Socket, names: Names, ack: Ack| {
+        .on("join", |socket: Socket, names: Names, Wanted(ack): Wanted| {
             for name in names.list() {
                 let _ = socket.join(name);
             }
             answer_rooms(&socket, ack);
         })
-        .on("leave", |socket: Socket, name: String, ack: Ack| {
+        .on("leave", |socket: Socket, name: String, Wanted(ack): Wanted| {
             socket.leave(name);
             answer_rooms(&socket, ack);
         })
-        .on("rooms", |socket: Socket, ack: Ack| answer_rooms(&socket, ack))
+        .on("rooms", |socket: Socket, Wanted(ack): Wanted| answer_rooms(&socket, ack))
         .on("relay", relay)
-        .on("relay-to-children", |socket: Socket, event: String, words: Arguments, ack: Ack| {
+        .on("relay-to-children", |socket: Socket, event: String, words: Arguments, Wanted(ack): Wanted| {
             socket.emitter().emit_to_children(PARENT, &event, words);
             ack.send(true);
         })
 }
 
-async fn relay(socket: Socket, options: Options, event: String, words: Arguments, ack: Ack) {
-    if !ack.is_wanted() {
-        return;
-    }
+async fn relay(socket: Socket, options: Options, event: String, words: Arguments, Wanted(ack): Wanted) {
     let target = select(&socket, &options);
     match options.timeout {
         Some(ms) => {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use socketville::{Ack, AckError, Arguments, Binary, Namespace, Packet, Socket};
+use socketville::{AckError, Arguments, Binary, Namespace, Packet, Socket};
+
+use crate::wanted::Wanted;
 
 /// How `burst` is to be sent.
 #[derive(Deserialize, Default)]
@@ -36,14 +38,14 @@ pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
         })
         .on_connect(|socket: Socket, auth: Value| socket.emit("auth", auth))
         .on("message", |socket: Socket, words: Arguments| socket.emit("message-back", words))
-        .on("message-with-ack", |words: Arguments, ack: Ack| ack.send(words))
+        .on("message-with-ack", |words: Arguments, Wanted(ack): Wanted| ack.send(words))
         .on("ask", ask)
-        .on("describe", |words: Arguments, ack: Ack| {
+        .on("describe", |words: Arguments, Wanted(ack): Wanted| {
             let kinds: Vec<_> = (0..words.len()).map(|index| kind_of(&words, index)).collect();
-            ack.send(Spread(kinds));
+            ack.send(kinds);
         })
-        .on("bytes", |count: usize, ack: Ack| ack.send(Binary(vec![0xa5; count])))
-        .on("burst", |socket: Socket, count: u32, manner: Option<Manner>, ack: Ack| {
+        .on("bytes", |count: usize, Wanted(ack): Wanted| ack.send(Binary(vec![0xa5; count])))
+        .on("burst", |socket: Socket, count: u32, manner: Option<Manner>, Wanted(ack): Wanted| {
             burst(&socket, count, &manner.unwrap_or_default());
             ack.send(count);
         })
@@ -93,18 +95,4 @@ fn kind_of(words: &Arguments, index: usize) -> String {
         Ok(Value::Object(_)) => "object",
     }
     .to_owned()
-}
-
-/// Several arguments of one type.
-struct Spread(Vec<String>);
-
-impl serde::Serialize for Spread {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeTuple;
-        let mut tuple = serializer.serialize_tuple(self.0.len())?;
-        for argument in &self.0 {
-            tuple.serialize_element(argument)?;
-        }
-        tuple.end()
-    }
 }

@@ -29,7 +29,7 @@ onEachTransport("msgpack", ({ test }) => {
     assert.deepEqual(await client.ask("message-with-ack", ...TEXTS), TEXTS);
     assert.deepEqual(await client.ask("message-with-ack"), []);
     const kinds = ["number", "array", "object", "null", "bin:3", "string", "boolean"];
-    assert.deepEqual(await client.ask("describe", 1, [2], { a: 1 }, null, Buffer.of(1, 2, 3), "x", true), kinds);
+    assert.deepEqual(await client.call("describe", 1, [2], { a: 1 }, null, Buffer.of(1, 2, 3), "x", true), kinds);
   });
 
   test("the server's questions are answered, with binary, or time out [SIO Acknowledgement]", async ({ connect }) => {

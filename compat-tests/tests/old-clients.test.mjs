@@ -48,7 +48,7 @@ onEachServer("old clients", ({ test }) => {
         const [nested, text, last] = await client.next("message-back");
         assert.deepEqual(Buffer.from(nested.a[0]), bytes);
         assert.deepEqual([Buffer.from(nested.a[1].b).length, text, Buffer.from(last)], [0, "x", Buffer.of(4)]);
-        assert.deepEqual(await client.ask("describe", bytes, [bytes], "x"), ["bin:256", "array", "string"]);
+        assert.deepEqual(await client.call("describe", bytes, [bytes], "x"), ["bin:256", "array", "string"]);
         assert.equal((await client.call("bytes", 70_000)).byteLength, 70_000);
         const bursts = [true, false, true].map((binary) => client.call("burst", BURST, { binary }));
         await Promise.all(bursts);

@@ -28,7 +28,7 @@ onEachTransport("payloads", ({ test, transport }) => {
   test("the server sees binary as binary, and the rest as it is [SIO Sending and receiving data]", async ({ connect }) => {
     const client = await connect();
     assert.deepEqual(
-      await client.ask("describe", bytes(5), { a: bytes(1) }, [bytes(2)], null, "s", 1, true),
+      await client.call("describe", bytes(5), { a: bytes(1) }, [bytes(2)], null, "s", 1, true),
       ["bin:5", "object", "array", "null", "string", "number", "boolean"],
     );
   });
@@ -72,7 +72,7 @@ onEachTransport("payloads", ({ test, transport }) => {
 
   test(`${IN_BYTES[transport]} bytes in [EIO Handshake: maxPayload]`, async ({ connect }) => {
     const client = await connect();
-    assert.deepEqual(await client.ask("describe", Buffer.alloc(IN_BYTES[transport], 1)), [`bin:${IN_BYTES[transport]}`]);
+    assert.deepEqual(await client.call("describe", Buffer.alloc(IN_BYTES[transport], 1)), [`bin:${IN_BYTES[transport]}`]);
   });
 
   test("more than the limit in ends that client alone [EIO Handshake: maxPayload]", async ({ connect }) => {

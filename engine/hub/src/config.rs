@@ -6,6 +6,7 @@ use socketville_proto::sio::Parser;
 
 use crate::cors::Cors;
 use crate::desk::Cookie;
+use crate::limits::NAMESPACES_PER_SESSION_MAX;
 
 /// Options of the engine; every core has the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,9 @@ pub struct Config {
     pub client_files: Vec<String>,
     /// Whether the head of the request that opened a session is kept, for `socket.handshake`: some 500 bytes a client. Default: yes.
     pub keeps_handshakes: bool,
+    /// Namespaces that one connection may join; more are refused with CONNECT_ERROR. No such option in the reference; default
+    /// [`NAMESPACES_PER_SESSION_MAX`].
+    pub namespaces_per_session_max: usize,
     /// Connections of one core; more are closed at once. Default: no limit but the kernel's.
     pub connections_max: usize,
 }
@@ -113,6 +117,7 @@ impl Default for Config {
             allows_eio3: false,
             client_files: Vec::new(),
             keeps_handshakes: true,
+            namespaces_per_session_max: NAMESPACES_PER_SESSION_MAX,
             connections_max: usize::MAX,
         }
     }

@@ -8,10 +8,10 @@ use socketville_proto::http::KeepAlive;
 use socketville_proto::ws;
 
 use crate::desk::Extra;
-use crate::http::Upload;
 use crate::limits::{HEAD_TIMEOUT_MS, PIPELINED_BYTES_MAX, SLOTS_MAX};
 use crate::pages::Pages;
 use crate::timers::{Alarm, Watched};
+use crate::uploads::Upload;
 use crate::{Hub, Reason, SessionKey};
 
 /// A TCP connection: its slot, and how often the slot was used before.
@@ -203,7 +203,9 @@ impl Hub {
     pub(crate) fn handle_conn_timer(&mut self, now_ms: u64, at_ms: u64, index: u32) {
         let Some(state) = self.conns.get_mut(index as usize) else { return };
         let conn = ConnId { index, generation: state.generation };
-        if self.timers.settle(&mut state.alarm, state.due_ms, at_ms, now_ms, Watched::Conn(index)) {
+        if self.timers.settle(&mut state.alarm, state.due_ms, at_ms, now_ms, Watched::Conn(index))
+            && !self.refuse_late(now_ms, conn)
+        {
             self.handle_end(conn, Reason::TransportError);
         }
     }
@@ -235,7 +237,7 @@ impl Conn {
     }
 }
 
-fn find(conns: &mut Pages<Conn>, conn: ConnId) -> Option<&mut Conn> {
+pub(crate) fn find(conns: &mut Pages<Conn>, conn: ConnId) -> Option<&mut Conn> {
     conns
         .get_mut(conn.index as usize)
         .filter(|state| state.generation == conn.generation && !matches!(state.phase, Phase::Vacant))

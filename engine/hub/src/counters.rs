@@ -55,6 +55,8 @@ pub struct Counters {
     pub recoveries_crowded: u64,
     /// Ids of the application's own for sessions that were none, or taken.
     pub ids_refused: u64,
+    /// CONNECTs refused since their client was in as many namespaces as it may be.
+    pub namespaces_crowded: u64,
     /// Joins refused by a limit.
     pub joins_refused: u64,
 }

@@ -65,7 +65,7 @@ pub enum RoomChange {
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// Path and query as they came.
+    /// Path and query as they came, without the scheme and authority that a proxy may have put before them.
     pub target: String,
     /// Names and values as they came.
     pub headers: Vec<(String, String)>,

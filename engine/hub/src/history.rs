@@ -129,8 +129,16 @@ impl History {
         }
     }
 
-    /// Where to begin for a client that has everything up to its offset, and surely everything up to `sure`; `None` if something for it is gone.
+    /// Where to begin for a client that has everything up to its offset, and surely everything up to `sure`; `None` if something for it is gone, and for
+    /// an offset that no event has had.
     pub(crate) fn start(&self, offset: Option<Position>, sure: u64, audience: &Audience) -> Option<u64> {
+        let has_been = |at: Position| {
+            self.seen.get(usize::from(at.core)).is_some_and(|&last| (1..=last).contains(&at.seq))
+        };
+        if offset.is_some_and(|offset| !has_been(offset)) {
+            return None;
+        }
+        // An offset that is not found is older than all that is kept.
         let found = offset.and_then(|offset| self.entries.iter().rposition(|entry| entry.position == offset));
         let start = found.map_or(sure, |at| (self.first + at as u64 + 1).max(sure));
         let is_whole = start >= self.first

@@ -1,17 +1,17 @@
-//! Requests on a connection: heads, bodies, answers, in turn.
+//! Requests on a connection: heads and answers, in turn.
 //!
 //! Not what a poll or a WebSocket does afterwards. One request at a time: what a client sends meanwhile is held, bounded.
 
-use socketville_proto::eio::PayloadForm;
-use socketville_proto::http::{self, Body, Chunked, Head, KeepAlive, Method};
+use socketville_proto::http::{self, Body, Head, KeepAlive, Method};
 use socketville_proto::ws;
 
-use crate::conns::{Content, Phase, Post, Progress};
-use crate::limits::{BODY_TIMEOUT_MS, HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL, SLOTS_MAX};
-use crate::poll_buffer::{BodyForm, ContentType, PollAnswer};
-use crate::session::{Layer, Link, Speech};
+use crate::conns::{Content, Phase, Progress, find};
+use crate::limits::{HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL, SLOTS_MAX};
+use crate::poll_buffer::{ContentType, PollAnswer};
+use crate::session::Speech;
+use crate::uploads::Purpose;
 use crate::verdict::{Fault, Verdict};
-use crate::{ConnId, Effect, Hub, Reason, Request, SessionKey};
+use crate::{ConnId, Effect, Hub, Request};
 
 /// An answer of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,40 +24,13 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// A request whose body is being read.
-pub(crate) struct Upload {
-    purpose: Purpose,
-    framing: Framing,
-    body: Vec<u8>,
-    /// How its packets are written, if it has any.
-    form: BodyForm,
-    /// The request's head, if somebody may ask for it.
-    head: Option<Box<[u8]>>,
-}
-
-enum Purpose {
-    Packets(SessionKey),
-    Application(Box<Request>),
-}
-
-enum Framing {
-    Length(u64),
-    Chunked(Chunked),
-}
-
-/// Why a body could not be read.
-enum UploadError {
-    TooLarge,
-    Malformed,
-}
-
 /// The code of what the application or an allow-list refuses.
 const FORBIDDEN: usize = 4;
 
 /// All bytes that were given.
-const ALL: usize = usize::MAX;
+pub(crate) const ALL: usize = usize::MAX;
 
-const JSON: (&str, &str) = ("Content-Type", "application/json");
+pub(crate) const JSON: (&str, &str) = ("Content-Type", "application/json");
 const TEXT: (&str, &str) = ("Content-Type", "text/plain; charset=UTF-8");
 const OCTETS: (&str, &str) = ("Content-Type", "application/octet-stream");
 const HTML: (&str, &str) = ("Content-Type", "text/html");
@@ -71,11 +44,11 @@ impl Hub {
     }
 
     fn handle_http_step(&mut self, now_ms: u64, conn: ConnId, bytes: &[u8]) -> (usize, Progress) {
-        let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
+        let Some(state) = find(&mut self.conns, conn) else { return (ALL, Progress::Wait) };
         match &mut state.phase {
             Phase::Http => self.handle_head(now_ms, conn, bytes),
             Phase::Body(upload) => {
-                let read = upload.read(bytes);
+                let read = upload.read(bytes, self.config.message_bytes_max);
                 self.handle_upload(now_ms, conn, read)
             }
             Phase::Parked(_) | Phase::Answering => {
@@ -219,126 +192,6 @@ impl Hub {
         self.answer(now_ms, conn, 403, &[JSON], body.as_bytes());
     }
 
-    fn begin_post(&mut self, now_ms: u64, conn: ConnId, session: SessionKey, head: &Head<'_>) {
-        if self.sessions.find(session).is_some_and(|s| matches!(s.link, Link::Closing(_))) {
-            // Read and answered, though nobody hears it: an error would keep the client from its last polls.
-            return self.begin_upload(now_ms, conn, head, Purpose::Packets(session));
-        }
-        let polling = self.sessions.find_mut(session).and_then(|s| s.polling_mut());
-        match polling.map(|polling| (polling.buffer.form().body_form(head), &mut polling.posting)) {
-            Some((Some(_), posting @ None)) => *posting = Some(conn),
-            posting => {
-                if posting.is_some() {
-                    self.lose_session(session, Reason::TransportError);
-                }
-                self.refuse_and_close(now_ms, conn, 400, &[JSON], Fault::BadRequest.body().as_bytes());
-                return;
-            }
-        }
-        self.begin_upload(now_ms, conn, head, Purpose::Packets(session));
-    }
-
-    /// How the packets of a request are written.
-    fn body_form(&self, purpose: &Purpose, head: &Head<'_>) -> BodyForm {
-        let session = match purpose {
-            Purpose::Packets(session) => self.sessions.find(*session),
-            Purpose::Application(_) => None,
-        };
-        let form = session.and_then(|session| session.link.poll_form().body_form(head));
-        form.unwrap_or(BodyForm::Payload(PayloadForm::V4))
-    }
-
-    /// Handlers of bare Engine.IO may ask for the headers that came with a message.
-    fn keep_post_head(&mut self, conn: ConnId, session: SessionKey, head: &[u8]) {
-        let is_bare = self.sessions.find(session).is_some_and(|session| session.layer == Layer::Bare);
-        if let Some(Phase::Body(upload)) =
-            self.conn_mut(conn).filter(|_| is_bare).map(|state| &mut state.phase)
-        {
-            upload.head = Some(head.into());
-        }
-    }
-
-    fn begin_upload(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, purpose: Purpose) {
-        let framing = match head.body {
-            Body::None => Framing::Length(0),
-            Body::Length(length) => Framing::Length(length),
-            Body::Chunked => Framing::Chunked(Chunked::new()),
-        };
-        let is_too_large = matches!(framing, Framing::Length(n) if n > self.config.message_bytes_max as u64);
-        let form = self.body_form(&purpose, head);
-        let upload = Box::new(Upload { purpose, framing, body: Vec::new(), form, head: None });
-        if is_too_large {
-            return self.refuse_upload(now_ms, conn, *upload, &UploadError::TooLarge);
-        }
-        if head.header("expect").is_some_and(|v| v.eq_ignore_ascii_case("100-continue")) {
-            self.outbox.send(conn, |arena| arena.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"));
-        }
-        if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::Body(upload);
-            self.set_conn_deadline(conn, now_ms + BODY_TIMEOUT_MS);
-        }
-    }
-
-    fn handle_upload(
-        &mut self,
-        now_ms: u64,
-        conn: ConnId,
-        read: Result<(usize, bool), UploadError>,
-    ) -> (usize, Progress) {
-        let max = self.config.message_bytes_max;
-        let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
-        let Phase::Body(upload) = &mut state.phase else { return (0, Progress::Again) };
-        let read =
-            read.and_then(|r| if upload.body.len() > max { Err(UploadError::TooLarge) } else { Ok(r) });
-        if matches!(read, Ok((_, false))) {
-            return (read.unwrap_or_default().0, Progress::Wait);
-        }
-        let Phase::Body(upload) = std::mem::replace(&mut state.phase, Phase::Answering) else {
-            return (0, Progress::Again);
-        };
-        match read {
-            Ok((taken, _)) => (taken, self.finish_upload(now_ms, conn, *upload)),
-            Err(error) => {
-                self.refuse_upload(now_ms, conn, *upload, &error);
-                (ALL, Progress::Wait)
-            }
-        }
-    }
-
-    fn finish_upload(&mut self, now_ms: u64, conn: ConnId, upload: Upload) -> Progress {
-        self.set_conn_deadline(conn, u64::MAX);
-        match upload.purpose {
-            Purpose::Application(mut request) => {
-                request.body = upload.body;
-                self.effects.push_back(Effect::Request(conn, request));
-                Progress::Again
-            }
-            Purpose::Packets(session) if self.sessions.find(session).is_some() => {
-                if let Some(polling) = self.sessions.find_mut(session).and_then(|s| s.polling_mut()) {
-                    polling.posting = None;
-                }
-                let (form, body) = upload.form.payload(upload.body);
-                Progress::Payload(session, Post { body, form, head: upload.head })
-            }
-            Purpose::Packets(_) => {
-                self.answer(now_ms, conn, 400, &[JSON], Fault::SessionUnknown.body().as_bytes());
-                Progress::Again
-            }
-        }
-    }
-
-    fn refuse_upload(&mut self, now_ms: u64, conn: ConnId, upload: Upload, error: &UploadError) {
-        let status = if matches!(error, UploadError::TooLarge) { 413 } else { 400 };
-        if let Some(session) = upload.session().filter(|&key| self.is_posting(key, conn)) {
-            self.counters.protocol_errors += 1;
-            if let Some(polling) = self.sessions.find_mut(session).and_then(|s| s.polling_mut()) {
-                polling.posting = None; // it is answered here, not cut with the session
-            }
-            self.lose_session(session, Reason::TransportError);
-        }
-        self.refuse_and_close(now_ms, conn, status, &[], b"");
-    }
-
     /// All packets of a POST were handled.
     pub fn finish_post(&mut self, now_ms: u64, conn: ConnId) {
         self.answer(now_ms, conn, 200, &[HTML, NO_STORE], b"ok");
@@ -373,7 +226,7 @@ impl Hub {
     }
 
     /// Whoever gets this may not have sent all it meant to.
-    fn refuse_and_close(
+    pub(crate) fn refuse_and_close(
         &mut self,
         now_ms: u64,
         conn: ConnId,
@@ -389,7 +242,14 @@ impl Hub {
     }
 
     /// An answer, with what its request's answer carries besides.
-    fn answer(&mut self, now_ms: u64, conn: ConnId, status: u16, headers: &[(&str, &str)], body: &[u8]) {
+    pub(crate) fn answer(
+        &mut self,
+        now_ms: u64,
+        conn: ConnId,
+        status: u16,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) {
         let Some(state) = self.conn_mut(conn) else { return };
         let extra = state.extra.take();
         let lines = extra.as_ref().map_or(&[][..], |extra| &extra.lines);
@@ -408,35 +268,6 @@ impl Hub {
                 if has_held {
                     self.effects.push_back(Effect::Resume(conn));
                 }
-            }
-        }
-    }
-}
-
-impl Upload {
-    /// The session whose packets it carries.
-    pub(crate) fn session(&self) -> Option<SessionKey> {
-        match self.purpose {
-            Purpose::Packets(session) => Some(session),
-            Purpose::Application(_) => None,
-        }
-    }
-
-    fn is_complete(&self) -> bool {
-        matches!(self.framing, Framing::Length(0))
-    }
-
-    /// Takes bytes of the body; the count and whether it is complete. Chunked bodies may pass the limit by one read, which the caller sees.
-    fn read(&mut self, bytes: &[u8]) -> Result<(usize, bool), UploadError> {
-        match &mut self.framing {
-            Framing::Length(left) => {
-                let count = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
-                self.body.extend_from_slice(&bytes[..count]);
-                *left -= count as u64;
-                Ok((count, *left == 0))
-            }
-            Framing::Chunked(chunked) => {
-                chunked.decode(bytes, &mut self.body, usize::MAX).map_err(|_| UploadError::Malformed)
             }
         }
     }
@@ -469,7 +300,7 @@ fn owned(head: &Head<'_>) -> Box<Request> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Box::new(Request {
         method: head.method,
-        target: head.target.to_owned(),
+        target: head.origin_form().into_owned(),
         headers: head.headers().map(|(name, value)| (name.to_owned(), text(value))).collect(),
         body: Vec::new(),
     })

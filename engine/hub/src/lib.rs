@@ -49,6 +49,7 @@ mod socket_ids;
 mod sockets;
 mod table;
 mod timers;
+mod uploads;
 mod verdict;
 mod waves;
 mod websocket;

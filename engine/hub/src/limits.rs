@@ -23,7 +23,8 @@ pub const BUNDLE_BYTES_MAX: usize = 64 * 1024;
 /// Rooms of one core over all namespaces; past it a join that would make a room is refused.
 pub const ROOMS_MAX: usize = 1 << 20;
 
-/// Namespaces that one connection may join; past it CONNECT closes the connection. The reference has no limit; each is a socket here.
+/// Namespaces that one connection may join, unless the application says otherwise; past it CONNECT is refused, and the others stay as they are.
+/// The reference has no limit; each is a socket here.
 pub const NAMESPACES_PER_SESSION_MAX: usize = 64;
 
 /// Bytes of a name that a client may ask a dynamic namespace by; past it the namespace is invalid. Names are keys in maps on every core.
@@ -32,10 +33,10 @@ pub const NAMESPACE_NAME_BYTES_MAX: usize = 256;
 /// Bytes of requests held while their connection is busy with an earlier one; past it the connection closes.
 pub const PIPELINED_BYTES_MAX: usize = 64 * 1024;
 
-/// Milliseconds for a request's head to arrive; then the connection closes (slow-loris).
+/// Milliseconds for a request's head to arrive; then it is answered 408 if it has begun, and the connection closes (slow-loris).
 pub const HEAD_TIMEOUT_MS: u64 = 10_000;
 
-/// Milliseconds for a request's body to arrive; then the connection closes.
+/// Milliseconds for a request's body to arrive; then it is answered 408, and the connection closes. Source: engine.io `httpRequestBodyTimeout`.
 pub const BODY_TIMEOUT_MS: u64 = 30_000;
 
 /// Milliseconds that an idle keep-alive connection stays; longer than the common proxies' 60 s, so that they close first.

@@ -8,12 +8,17 @@ use socketville_proto::eio::Revision;
 use socketville_proto::sio::Parser;
 use socketville_proto::{eio, sio};
 
-use crate::limits::{NAMESPACE_NAME_BYTES_MAX, NAMESPACES_PER_SESSION_MAX};
-use crate::session::{Layer, Link};
+use crate::limits::NAMESPACE_NAME_BYTES_MAX;
+use crate::session::{Layer, Link, Session};
 use crate::{Hub, Incoming, NspId, Payload, Peer, Reason, SessionKey, SocketKey, Text};
 
 /// What a client is told that wants a namespace which does not exist.
 pub const INVALID_NAMESPACE: &str = r#"{"message":"Invalid namespace"}"#;
+
+/// What a client is told that is in as many namespaces as it may be.
+const TOO_MANY_NAMESPACES: &str = r#"{"message":"too many namespaces"}"#;
+/// The same for clients of Engine.IO 3, which take the message alone.
+const TOO_MANY_NAMESPACES_V3: &str = r#""too many namespaces""#;
 
 impl Hub {
     /// Deals with an Engine.IO packet. What concerns the application is returned.
@@ -179,15 +184,22 @@ impl Hub {
         self.connect(now_ms, key, nsp).then_some(Incoming::Connect { session: key, nsp, auth })
     }
 
-    /// Whether a client may join a namespace that exists; if not, it has closed its connection with that.
+    /// Whether a client may join a namespace that exists. If it is in it already, it has closed its connection with that; if it is in too many, it
+    /// is told so, and goes on in those.
     pub fn connect(&mut self, now_ms: u64, key: SessionKey, nsp: NspId) -> bool {
         let Some(session) = self.sessions.find(key) else { return false };
-        let may =
-            session.sockets.all().len() < NAMESPACES_PER_SESSION_MAX && self.socket_of(key, nsp).is_none();
-        if !may {
+        let is_full = session.sockets.all().len() >= self.config.namespaces_per_session_max;
+        if self.socket_of(key, nsp).is_some() {
             self.reject_packet(now_ms, key);
+            return false;
         }
-        may
+        if is_full {
+            self.counters.namespaces_crowded += 1;
+            let (name, is_v3) =
+                (self.namespace_name(nsp).to_owned(), self.sessions.find(key).is_some_and(Session::is_v3));
+            self.refuse(key, &name, if is_v3 { TOO_MANY_NAMESPACES_V3 } else { TOO_MANY_NAMESPACES });
+        }
+        !is_full
     }
 
     pub(crate) fn handle_disconnect(&mut self, now_ms: u64, key: SessionKey, name: &str) {

@@ -217,7 +217,8 @@ impl Hub {
         }
     }
 
-    /// Takes a lost socket out, once, with what was sent to it alone; `None` if it is not here, too old, or something for it is gone.
+    /// Takes a lost socket out, once, with what was sent to it alone; `None` if it is not here, too old, or something for it is gone, and if its
+    /// offset is none that anybody was told: what was sent since its last confirmed ping would come a second time.
     pub fn take_returning(
         &mut self,
         now_ms: u64,
@@ -225,6 +226,10 @@ impl Hub {
         pid: &str,
         offset: Option<&str>,
     ) -> Option<Returning> {
+        let offset = match offset {
+            None => None, // nothing has come yet
+            Some(text) => Some(Position::parse(text)?),
+        };
         let recoveries = self.recoveries.as_mut()?;
         let id = recoveries.id_of(pid)?;
         let saved = recoveries.saved.remove(&id)?;
@@ -232,7 +237,7 @@ impl Hub {
             return None;
         }
         let (history, audience) = (&recoveries.history, saved.audience);
-        let start = history.start(offset.and_then(Position::parse), saved.sure, &audience)?;
+        let start = history.start(offset, saved.sure, &audience)?;
         let alone = history.alone_since(start, &audience);
         let keepsake = saved.keepsake;
         Some(Returning { id, seen: history.seen_before(start), alone, audience, keepsake })

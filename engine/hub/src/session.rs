@@ -151,6 +151,10 @@ impl Session {
         self.heartbeat_ms.min(self.connect_ms).min(link)
     }
 
+    pub(crate) fn is_v3(&self) -> bool {
+        self.revision == Revision::V3
+    }
+
     pub(crate) fn polling_mut(&mut self) -> Option<&mut Polling> {
         match &mut self.link {
             Link::Polling(polling) => Some(polling),

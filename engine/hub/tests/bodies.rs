@@ -21,8 +21,43 @@ fn a_body_has_a_deadline() {
     pair.pass_ms(4);
     assert!(pair.is_open(client.post));
     pair.pass_ms(1);
+    let answer = pair.answer(client.post).expect("an answer");
+    assert_eq!((answer.status, answer.header("Connection")), (408, Some("close")));
     assert!(!pair.is_open(client.post));
     assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
+}
+
+/// RFC 9110 section 15.5.9: whoever has begun a request is told that the rest did not come, be it of the head or of a body for anybody; who has
+/// said nothing has no request.
+#[test]
+fn a_request_that_stops_in_the_middle_is_answered() {
+    let late = "HTTP/1.1 408";
+    for (begun, expected) in [
+        ("", ""),
+        ("GET /a HTTP/1.1\r\nHo", late),
+        ("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234", late),
+        ("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n1234", late),
+    ] {
+        let mut pair = Pair::new();
+        let conn = pair.open();
+        pair.say(conn, begun);
+        pair.pass_ms(30_000);
+        let came = String::from_utf8(pair.take(conn)).expect("text");
+        assert_eq!(came.get(..12).unwrap_or_default(), expected, "{begun}");
+        assert!(!pair.is_open(conn), "{begun}");
+    }
+}
+
+/// RFC 9110 section 15.5.14: the size that a chunk announces is enough to refuse it, whoever the body is for.
+#[test]
+fn an_announced_chunk_over_the_limit_is_refused_at_once() {
+    for size in ["f4241", "ffffffff", "ffffffffffffffff"] {
+        let mut pair = Pair::new();
+        let conn = pair.open();
+        let head = "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let answer = pair.ask(conn, [head, size].concat()).expect("an answer without the bytes");
+        assert_eq!((answer.status, answer.header("Connection")), (413, Some("close")), "{size}");
+    }
 }
 
 /// `maxPayload` counts bytes, is inclusive, and holds for declared lengths at once (semantics 2).

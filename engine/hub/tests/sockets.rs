@@ -242,7 +242,8 @@ fn attachments_have_a_limit_together() {
     assert_eq!(pair.take_heard(), ["#0 left: forced close []"]);
 }
 
-/// `NAMESPACES_PER_SESSION_MAX`: one more closes the connection.
+/// `NAMESPACES_PER_SESSION_MAX`: one more is refused for itself alone (Socket.IO protocol v5, "Connection to a namespace"), and there is room
+/// again when one is left.
 #[test]
 fn a_connection_joins_so_many_namespaces() {
     let mut pair = Pair::new();
@@ -256,9 +257,13 @@ fn a_connection_joins_so_many_namespaces() {
     pair.turn();
     assert_eq!(pair.hub.gauges().sockets, NAMESPACES_PER_SESSION_MAX);
     assert!(pair.is_open(ws.conn));
+    pair.frames(ws.conn);
     pair.tell(ws.conn, "40/a,");
-    assert!(!pair.is_open(ws.conn));
-    assert_eq!(pair.hub.gauges().sockets, 0);
+    assert_eq!(pair.frames(ws.conn), [r#"44/a,{"message":"too many namespaces"}"#]);
+    assert_eq!(pair.hub.gauges().sockets, NAMESPACES_PER_SESSION_MAX);
+    pair.tell(ws.conn, "41/n0,");
+    pair.tell(ws.conn, "40/a,");
+    assert!(pair.frames(ws.conn)[0].starts_with("40/a,{"));
 }
 
 /// A client that is being looked at hears nothing and may say nothing; then it is in, with the rooms it was put into (semantics 19).

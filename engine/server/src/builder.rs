@@ -187,6 +187,11 @@ impl Builder {
         self.with(|config| config.keeps_handshakes = keep)
     }
 
+    /// Namespaces that one connection may join; more are refused with a CONNECT_ERROR, and the others stay. Default 64; the reference has no limit.
+    pub fn namespaces_per_session_max(&self, namespaces: usize) -> &Self {
+        self.with(|config| config.namespaces_per_session_max = namespaces)
+    }
+
     /// Connections of each core; more are closed at once. Default: what the kernel allows.
     pub fn connections_max(&self, connections: usize) -> &Self {
         self.with(|config| config.connections_max = connections)

@@ -1,7 +1,7 @@
 //! Broadcasts that want answers: counted over all cores, and kept though some are missing.
 //!
 //! Not a closure per socket: all recipients get one packet with one id, and each core keeps a set of the slots that still owe. Such ids have
-//! a bit that no socket's own ids reach, and are still numbers that JavaScript knows exactly.
+//! a range of their own, see `ack_ids`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 use socketville_hub::{Bitset, Record, SocketKey};
 
+use crate::ack_ids;
 use crate::arguments::{Arguments, FromAnswer};
 use crate::core::Core;
 use crate::error::EmitError;
@@ -22,9 +23,6 @@ use crate::extract::ArgumentError;
 use crate::operator::Broadcast;
 use crate::sleep::sleep;
 use crate::socket::Socket;
-
-/// The bit of ids of broadcasts: integers up to 2^53 are exact in JavaScript.
-const GATHERED: u64 = 1 << 52;
 
 /// Why a broadcast has not all answers; those that came are in it.
 #[derive(Debug)]
@@ -106,7 +104,7 @@ impl Broadcast<'_> {
             return Ok(Vec::new());
         }
         let town = self.town();
-        let id = GATHERED | (town.gathers.fetch_add(1, Ordering::Relaxed) & (GATHERED - 1));
+        let id = ack_ids::of_broadcast(town.gathers.fetch_add(1, Ordering::Relaxed));
         let shared = self.shared(event, Some(id), &args).map_err(BroadcastAckError::Emit)?;
         let gather = Arc::new(Gather::new(town.mailboxes.len()));
         let asking = Asking(Arc::clone(&gather));
@@ -272,7 +270,10 @@ impl Core {
         let core = Rc::clone(self);
         let waiting = async move {
             asked.settled_within(timeout).await;
-            core.asked.borrow_mut().remove(&id);
+            // After 2^30 broadcasts the id may be another's, which took this one's place.
+            if core.asked.borrow().get(&id).is_some_and(|current| Rc::ptr_eq(current, &asked)) {
+                core.asked.borrow_mut().remove(&id);
+            }
         };
         if self.executor.spawn(waiting).is_err() {
             self.asked.borrow_mut().remove(&id);
@@ -282,7 +283,7 @@ impl Core {
 
     /// An answer to a socket's own question, or to a broadcast's; it counts once.
     pub(crate) fn handle_answer(&self, socket: &Socket, id: u64, answer: Arguments) {
-        if id & GATHERED == 0 {
+        if !ack_ids::is_of_broadcast(id) {
             return socket.answer(id, answer);
         }
         let asked = self.asked.borrow().get(&id).map(Rc::clone);

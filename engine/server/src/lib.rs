@@ -20,6 +20,7 @@
 //! core, may await [`sleep`] and clients built on tokio, and never holds up the loop. From other threads an [`Emitter`] speaks.
 
 mod ack;
+mod ack_ids;
 mod adapter;
 mod admission;
 mod app;

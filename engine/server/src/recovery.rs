@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use socketville_hub::{Id, NspId, Returning, SocketKey};
 
@@ -78,8 +78,21 @@ impl Builder {
 #[derive(Deserialize)]
 pub(crate) struct Claim {
     pid: String,
-    #[serde(default)]
-    offset: Value,
+    /// Absent if nothing has come yet.
+    #[serde(default, deserialize_with = "present")]
+    offset: Option<Value>,
+}
+
+/// Also a null is there.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+impl Claim {
+    /// The offset as text; what is none is unreadable text.
+    fn offset(&self) -> Option<&str> {
+        self.offset.as_ref().map(|offset| offset.as_str().unwrap_or_default())
+    }
 }
 
 impl Core {
@@ -124,7 +137,7 @@ impl Core {
             self.hub_mut().supersede(key);
             self.run_effects();
         }
-        self.hub_mut().take_returning(self.now_ms.get(), nsp, &claim.pid, claim.offset.as_str())
+        self.hub_mut().take_returning(self.now_ms.get(), nsp, &claim.pid, claim.offset())
     }
 
     async fn come_back(

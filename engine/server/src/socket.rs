@@ -12,6 +12,7 @@ use socketville_hub::{Ending, Id, JoinError, Keepsake, Manner, NspId, SocketKey}
 use socketville_proto::eio::Revision;
 
 use crate::ack::{AckError, AckSlot};
+use crate::ack_ids;
 use crate::arguments::{Arguments, FromAnswer};
 use crate::core::{Core, Recipients};
 use crate::data::Data;
@@ -292,7 +293,12 @@ impl Socket {
         if acks.len() >= ACKS_PER_SOCKET_MAX {
             return Err(AckError::TooMany);
         }
-        let id = kept.next_ack.replace(kept.next_ack.get() + 1);
+        let id = loop {
+            let id = ack_ids::own(kept.next_ack.replace(kept.next_ack.get().wrapping_add(1)));
+            if acks.iter().all(|(owed, _)| *owed != id) {
+                break id;
+            }
+        };
         let slot = Rc::new(AckSlot::default());
         acks.push((id, Rc::clone(&slot)));
         Ok((id, slot))

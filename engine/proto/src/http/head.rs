@@ -88,6 +88,24 @@ impl<'a> Head<'a> {
         self.values(name).next().and_then(|value| std::str::from_utf8(value).ok())
     }
 
+    /// Path and query, as they came or out of an absolute address (RFC 9112 section 3.2.1).
+    pub fn origin_form(&self) -> Cow<'a, str> {
+        match self.target.starts_with('/') || self.target == "*" {
+            true => Cow::Borrowed(self.target),
+            false if self.query.is_empty() => Cow::Borrowed(self.path),
+            false => Cow::Owned(format!("{}?{}", self.path, self.query)),
+        }
+    }
+
+    /// Whom the request is for: the authority of an absolute address, else the header `Host` (RFC 9112 section 3.2.2).
+    pub fn host(&self) -> Option<&'a str> {
+        if self.target.starts_with('/') {
+            return self.header("host");
+        }
+        let authority = self.target.split_once("://").map(|(_, rest)| rest.split(['/', '?']).next());
+        authority.flatten().map_or_else(|| self.header("host"), Some)
+    }
+
     /// All headers as sent, in order.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.headers.iter().copied()
@@ -139,6 +157,24 @@ mod tests {
         let head = head(b"GET / HTTP/1.1\r\nHost: a\r\nA: \xff\r\nB: \xc3\xa9\r\n\r\n");
         assert_eq!(head.header("a"), None);
         assert_eq!(head.header("b"), Some("é"));
+    }
+
+    /// RFC 9112 section 3.2.2: a server accepts the absolute form, whose authority comes before `Host`.
+    #[test]
+    fn an_absolute_address_is_its_path_and_its_host() {
+        for (target, path, form, host) in [
+            ("/a?b=c", "/a", "/a?b=c", "h"),
+            ("*", "*", "*", "h"),
+            ("http://x/a?b=c", "/a", "/a?b=c", "x"),
+            ("HTTP://x:80/", "/", "/", "x:80"),
+            ("https://x", "/", "/", "x"),
+            ("http://x?b=/", "/", "/?b=/", "x"),
+        ] {
+            let method = if target == "*" { "OPTIONS" } else { "GET" };
+            let bytes = format!("{method} {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+            let head = head(bytes.as_bytes());
+            assert_eq!((head.path, &*head.origin_form(), head.host()), (path, form, Some(host)), "{target}");
+        }
     }
 
     /// RFC 9110 section 5.6.1: one list, however many lines it is spread over.

@@ -110,7 +110,8 @@ fn split_target(method: Method, target: &str) -> Result<(&str, &str), HeadError>
     } else {
         without_authority(target).ok_or(HeadError::Malformed(Malformed::Target))?
     };
-    Ok(local.split_once('?').unwrap_or((local, "")))
+    let (path, query) = local.split_once('?').unwrap_or((local, ""));
+    Ok((if path.is_empty() { "/" } else { path }, query))
 }
 
 /// What follows the authority of an absolute URL; `/` if nothing does. `None` if it is not one.
@@ -199,7 +200,7 @@ mod tests {
             ("/", "/", ""),
             ("http://h:80/p?q", "/p", "q"),
             ("HTTPS://h", "/", ""),
-            ("http://h?q", "", "q"),
+            ("http://h?q", "/", "q"),
             ("//double/p", "//double/p", ""),
         ] {
             let bytes = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
