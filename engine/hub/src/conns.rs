@@ -203,10 +203,8 @@ impl Hub {
     pub(crate) fn handle_conn_timer(&mut self, now_ms: u64, at_ms: u64, index: u32) {
         let Some(state) = self.conns.get_mut(index as usize) else { return };
         let conn = ConnId { index, generation: state.generation };
-        if self.timers.settle(&mut state.alarm, state.due_ms, at_ms, now_ms, Watched::Conn(index))
-            && !self.refuse_late(now_ms, conn)
-        {
-            self.handle_end(conn, Reason::TransportError);
+        if self.timers.settle(&mut state.alarm, state.due_ms, at_ms, now_ms, Watched::Conn(index)) {
+            self.expire_conn(now_ms, conn);
         }
     }
 

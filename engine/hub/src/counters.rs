@@ -45,6 +45,8 @@ pub struct Counters {
     pub slow_cut: u64,
     /// Sessions ended without a pong.
     pub ping_timeouts: u64,
+    /// Times in which the loop did not run though it was due: the process was stopped, or a handler held it up.
+    pub gaps: u64,
     /// Sessions ended by a fault of their peer.
     pub protocol_errors: u64,
     /// Requests refused, by the code of the error. Source: the event `connection_error`.

@@ -20,6 +20,7 @@ mod config;
 mod conns;
 mod cors;
 mod counters;
+mod deadlines;
 mod deflate;
 mod delivery;
 mod desk;
@@ -64,6 +65,7 @@ pub use config::{Config, Deflate, Transports};
 pub use conns::{ConnId, Intake, Post, Progress};
 pub use cors::{Cors, Origins};
 pub use counters::{Counters, Gauges};
+pub use deadlines::Look;
 pub use delivery::{Delivery, Manner, Selector};
 pub use desk::{Cookie, Desk, Permission, SameSite};
 pub use effects::{Effect, Incoming, Payload, Peer, Reason, Request, RoomChange, RoomEvent, Text};
@@ -123,6 +125,7 @@ pub struct Hub {
     namespace_names: Keyed<Box<str>, NspId>,
     rooms_open: usize,
     timers: timers::Timers,
+    deadlines: deadlines::Deadlines,
     effects: VecDeque<Effect>,
     polls_due: Vec<SessionKey>,
     /// Sessions whose parked polls wait for more.
@@ -176,6 +179,7 @@ impl Hub {
             hasher,
             rooms_open: 0,
             timers: timers::Timers::default(),
+            deadlines: deadlines::Deadlines::default(),
             effects: VecDeque::new(),
             polls_due: Vec::new(),
             polls_waiting: waves::Waves::default(),
@@ -203,26 +207,19 @@ impl Hub {
 
     /// When [`Hub::handle_timers`] is due.
     pub fn next_timer_ms(&self) -> Option<u64> {
+        if self.deadlines.has_suspects() {
+            return Some(0);
+        }
         let moments = [self.timers.next_ms(), self.outbox.next_release_ms(), self.polls_waiting.next_ms()];
         moments.into_iter().flatten().min()
     }
 
-    /// A turn begins: allowances that are over end, and those of the turn count from now.
+    /// A turn begins, before anything is read: from now on this is the time. Allowances that are over end, and those of the turn count from now.
     pub fn handle_time(&mut self, now_ms: u64) {
+        self.note_gap(now_ms);
+        self.keep_time(now_ms);
         self.outbox.release(now_ms);
         self.release_waiting_polls(now_ms);
-    }
-
-    /// Deals with all deadlines up to now.
-    pub fn handle_timers(&mut self, now_ms: u64) {
-        self.keep_time(now_ms);
-        self.handle_time(now_ms);
-        while let Some((at_ms, watched)) = self.timers.pop(now_ms) {
-            match watched {
-                timers::Watched::Conn(index) => self.handle_conn_timer(now_ms, at_ms, index),
-                timers::Watched::Session(index) => self.handle_session_timer(now_ms, at_ms, index),
-            }
-        }
     }
 
     /// What there is at the moment.

@@ -42,6 +42,18 @@ pub const BODY_TIMEOUT_MS: u64 = 30_000;
 /// Milliseconds that an idle keep-alive connection stays; longer than the common proxies' 60 s, so that they close first.
 pub const KEEP_ALIVE_MS: u64 = 65_000;
 
+/// Milliseconds that a turn may come after its time before that counts as a gap. Busy turns are tens of milliseconds late; a stopped process is so by
+/// seconds.
+pub const GAP_MS: u64 = 250;
+
+/// Milliseconds after a gap for which nobody is cut for being late, so that what has arrived meanwhile is read, whichever connection it lies on. A
+/// pong has its whole time-out, after a new ping.
+pub const GRACE_AFTER_GAP_MS: u64 = 5_000;
+
+/// Turns that read on before a peer that is late is cut, if the kernel always has more. In so many even epoll has reported 131 000 connections
+/// that were ready before, and 2 MiB of each have been read; a core that has nothing to read judges at once.
+pub const LOOKS_MAX: u16 = 128;
+
 /// Milliseconds that a closing connection has to take its last bytes, and to end its own direction if it may still be sending; then it is
 /// cut.
 pub const LINGER_MS: u64 = 5_000;

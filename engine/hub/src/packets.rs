@@ -30,13 +30,20 @@ impl Hub {
     ) -> Option<Incoming<'a>> {
         let session = self.sessions.find(key).filter(|session| !matches!(session.link, Link::Closing(_)))?;
         self.counters.packets_in += 1;
+        let (layer, revision) = (session.layer, session.revision);
+        if session.is_renewed_by_packets()
+            && !matches!(packet, eio::Packet::Pong(_))
+            && let Some(session) = self.sessions.find_mut(key)
+        {
+            session.renew(now_ms, self.config.ping_timeout_ms);
+        }
         match packet {
-            eio::Packet::Message(text) if session.layer == Layer::Bare => {
+            eio::Packet::Message(text) if layer == Layer::Bare => {
                 return Some(Incoming::Message(Peer::Session(key), text.into()));
             }
             eio::Packet::Message(text) => return self.handle_text(now_ms, key, text),
-            eio::Packet::Pong(_) if session.revision == Revision::V4 => self.handle_pong(now_ms, key),
-            eio::Packet::Ping(_) if session.revision == Revision::V3 => self.handle_ping(now_ms, key),
+            eio::Packet::Pong(_) if revision == Revision::V4 => self.handle_pong(now_ms, key),
+            eio::Packet::Ping(_) if revision == Revision::V3 => self.handle_ping(now_ms, key),
             eio::Packet::Close => self.handle_close_packet(now_ms, key),
             // A heartbeat in the wrong direction; all others mean nothing from a client and are ignored, as in the reference.
             eio::Packet::Ping(_) | eio::Packet::Pong(_) => self.reject(now_ms, key),
@@ -117,6 +124,9 @@ impl Hub {
         let session = self.sessions.find_mut(key)?;
         if matches!(session.link, Link::Closing(_)) {
             return None;
+        }
+        if session.is_renewed_by_packets() {
+            session.renew(now_ms, self.config.ping_timeout_ms);
         }
         if session.layer == Layer::Bare {
             return Some(Incoming::Message(Peer::Session(key), Payload::Binary(bytes)));

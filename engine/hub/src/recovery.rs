@@ -142,6 +142,14 @@ impl Hub {
         if let Some(recoveries) = &mut self.recoveries {
             recoveries.history.now_ms = now_ms;
             recoveries.history.prune();
+        }
+    }
+
+    /// Lost clients that have not come back in time are forgotten; after a gap they have a moment more.
+    pub(crate) fn forget_unreturned(&mut self, now_ms: u64) {
+        if self.deadlines.grace(now_ms).is_none()
+            && let Some(recoveries) = &mut self.recoveries
+        {
             recoveries.forget_old(now_ms);
         }
     }
@@ -230,10 +238,11 @@ impl Hub {
             None => None, // nothing has come yet
             Some(text) => Some(Position::parse(text)?),
         };
+        let has_grace = self.deadlines.grace(now_ms).is_some();
         let recoveries = self.recoveries.as_mut()?;
         let id = recoveries.id_of(pid)?;
         let saved = recoveries.saved.remove(&id)?;
-        if saved.until_ms <= now_ms || saved.audience.nsp != nsp {
+        if (saved.until_ms <= now_ms && !has_grace) || saved.audience.nsp != nsp {
             return None;
         }
         let (history, audience) = (&recoveries.history, saved.audience);

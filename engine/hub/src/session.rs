@@ -45,8 +45,18 @@ pub(crate) enum Beat {
     Open,
     /// A ping leaves.
     Ping,
-    /// The session ends, unless its client is heard before: with a pong, or in Engine.IO 3 with a ping.
+    /// The session ends, unless its client is heard before: with a pong, or in Engine.IO 3 with a ping. In Engine.IO 4 another packet than a
+    /// pong moves the end once.
     End,
+    /// As `End`, and another packet has moved the end: only a pong counts now.
+    RenewedEnd,
+}
+
+impl Beat {
+    /// Whether the session waits for its client to say that it lives.
+    pub(crate) const fn is_end(self) -> bool {
+        matches!(self, Self::End | Self::RenewedEnd)
+    }
 }
 
 /// How a session began, for those who want to know.
@@ -155,6 +165,18 @@ impl Session {
         self.revision == Revision::V3
     }
 
+    /// Whether another packet than a pong moves the session's end: once for each ping. Source: engine.io 6.6.11.
+    #[inline]
+    pub(crate) const fn is_renewed_by_packets(&self) -> bool {
+        matches!(self.beat, Beat::End) && matches!(self.revision, Revision::V4)
+    }
+
+    /// Another packet than a pong has come, while one is awaited.
+    pub(crate) const fn renew(&mut self, now_ms: u64, timeout_ms: u64) {
+        self.beat = Beat::RenewedEnd;
+        self.heartbeat_ms = now_ms + timeout_ms;
+    }
+
     pub(crate) fn polling_mut(&mut self) -> Option<&mut Polling> {
         match &mut self.link {
             Link::Polling(polling) => Some(polling),
@@ -259,6 +281,9 @@ impl Hub {
 
     fn expire_session(&mut self, now_ms: u64, key: SessionKey) {
         let Some(session) = self.sessions.find_mut(key) else { return };
+        if let Some(until_ms) = self.deadlines.grace(now_ms) {
+            session.put_off(now_ms, until_ms);
+        }
         match &session.link {
             Link::Closing(_) => self.drop_session(key),
             _ if session.connect_ms <= now_ms => self.close_session(now_ms, key, Reason::ForcedClose),
@@ -278,6 +303,9 @@ impl Hub {
     fn beat(&mut self, now_ms: u64, key: SessionKey) {
         let patience_ms = self.patience_ms();
         let Some(session) = self.sessions.find_mut(key) else { return };
+        let wait_ms =
+            if session.revision == Revision::V3 { patience_ms } else { self.config.ping_timeout_ms };
+        let heard_ms = session.heartbeat_ms.saturating_sub(wait_ms);
         match std::mem::replace(&mut session.beat, Beat::End) {
             Beat::Open => {
                 session.heartbeat_ms = now_ms + patience_ms;
@@ -288,11 +316,27 @@ impl Hub {
                 self.mark_ping(key);
                 self.send_packet(key, &eio::Packet::Ping(""));
             }
-            Beat::End => {
+            Beat::End | Beat::RenewedEnd if self.deadlines.had_gap_since(heard_ms) => {
+                self.ping_anew(now_ms, key)
+            }
+            Beat::End | Beat::RenewedEnd => {
                 self.counters.ping_timeouts += 1;
                 self.close_session(now_ms, key, Reason::PingTimeout);
             }
         }
+    }
+
+    /// The loop did not run while a client was expected to be heard: it gets the whole time once more, and a ping if it waits for one.
+    fn ping_anew(&mut self, now_ms: u64, key: SessionKey) {
+        let patience_ms = self.patience_ms();
+        let Some(session) = self.sessions.find_mut(key) else { return };
+        if session.revision == Revision::V3 {
+            session.heartbeat_ms = now_ms + patience_ms;
+            return;
+        }
+        session.heartbeat_ms = now_ms + self.config.ping_timeout_ms;
+        self.mark_ping(key);
+        self.send_packet(key, &eio::Packet::Ping(""));
     }
 
     /// How long a client of Engine.IO 3 may be silent.
@@ -303,16 +347,16 @@ impl Hub {
     /// A ping of a client of Engine.IO 3: the only sign of life that counts there.
     pub(crate) fn handle_ping(&mut self, now_ms: u64, key: SessionKey) {
         let patience_ms = self.patience_ms();
-        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.beat == Beat::End) {
+        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.beat.is_end()) {
             session.heartbeat_ms = now_ms + patience_ms;
             self.send_packet(key, &eio::Packet::Pong(""));
             self.arm_session(key);
         }
     }
 
-    /// A pong: the only sign of life that counts.
+    /// A pong: the sign of life that counts.
     pub(crate) fn handle_pong(&mut self, now_ms: u64, key: SessionKey) {
-        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.beat == Beat::End) {
+        if let Some(session) = self.sessions.find_mut(key).filter(|session| session.beat.is_end()) {
             session.beat = Beat::Ping;
             session.heartbeat_ms = now_ms + self.config.ping_interval_ms;
             self.mark_pong(key);

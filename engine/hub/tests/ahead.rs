@@ -4,7 +4,7 @@ mod pair;
 
 use pair::client::{text, upgrade};
 use pair::{Client, Pair};
-use socketville_hub::{Batch, Config, ConnId, Settled};
+use socketville_hub::{Batch, Config, ConnId, Look, Settled};
 
 /// The connection that the next send is for; the kernel takes it whole.
 fn next(pair: &mut Pair) -> Option<ConnId> {
@@ -40,7 +40,7 @@ fn a_ping_waited_for_a_send_to_everybody() {
     let others = crowd(&mut pair);
     others.iter().for_each(|other| assert!(pair.emit(other.key, "[1]")));
     pair.now_ms += Config::default().ping_interval_ms - 1000;
-    pair.hub.handle_timers(pair.now_ms);
+    pair.hub.handle_timers(pair.now_ms, Look::Quiet);
     assert_eq!(next(&mut pair), Some(old.conn));
     pair.turn();
     assert!(others.iter().all(|other| pair.frames(other.conn) == ["42[1]"]));

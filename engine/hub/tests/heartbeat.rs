@@ -183,3 +183,34 @@ fn a_blocked_socket_times_out() {
     assert!(!pair.is_open(ws.conn), "but not for ever");
     assert_eq!(pair.hub.gauges().connections, 0);
 }
+
+/// While a pong is awaited another packet renews the time-out, once for each ping (engine.io 6.6.11).
+#[test]
+fn a_packet_renews_the_timeout_once_for_each_ping() {
+    for packet in [text("42[\"alive\"]"), text("6"), pair::client::frame(0x82, b"x")] {
+        let mut pair = Pair::new();
+        let ws = pair.join_websocket();
+        for _ in 0..2 {
+            pair.pass_ms(25_000);
+            assert_eq!(pair.frames(ws.conn), ["2"]);
+            pair.pass_ms(12_000);
+            if packet[0] == 0x82 {
+                pair.feed(ws.conn, text("451-[\"file\",{\"_placeholder\":true,\"num\":0}]"));
+            }
+            pair.feed(ws.conn, packet.clone());
+            pair.pass_ms(19_999);
+            pair.feed(ws.conn, text("42[\"still here\"]"));
+            pair.tell(ws.conn, "3");
+            assert!(pair.frames(ws.conn).is_empty());
+        }
+        pair.pass_ms(25_000);
+        pair.pass_ms(12_000);
+        pair.feed(ws.conn, text("42[\"alive\"]"));
+        pair.pass_ms(19_999);
+        pair.feed(ws.conn, text("42[\"alive\"]"));
+        assert!(pair.is_open(ws.conn), "the time-out is over with the next millisecond");
+        pair.pass_ms(1);
+        assert_eq!(pair.frames(ws.conn), ["2", "close"], "only once");
+        assert_eq!(pair.heard.last().map(String::as_str), Some("#0 left: ping timeout []"));
+    }
+}

@@ -147,6 +147,12 @@ const METRICS: &[Metric] = &[
         r.turns.records_dropped as f64
     }),
     ("ping_timeouts_total", "counter", "Sessions ended without a pong.", |r| r.hub.ping_timeouts as f64),
+    (
+        "gaps_total",
+        "counter",
+        "Times in which a core did not run though it was due: stopped, or held up.",
+        |r| r.hub.gaps as f64,
+    ),
     ("protocol_errors_total", "counter", "Faults of peers.", |r| r.hub.protocol_errors as f64),
     ("handler_panics_total", "counter", "Handlers that panicked.", |r| r.turns.handler_panics as f64),
     ("events_unhandled_total", "counter", "Events without a handler.", |r| r.turns.events_unhandled as f64),

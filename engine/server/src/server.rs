@@ -174,6 +174,7 @@ impl<D: Driver<Passed: Into<OwnedFd>>> CoreThread<D> {
             core.enter(|| self.town.app.on_start.iter().for_each(|start| start(emitter())));
         }
         let clock = Clock::new();
+        core.timers.follow(clock);
         let mut ended = Instant::now();
         loop {
             turn.wait(clock.ms_at(ended)).map_err(Error::Core)?;

@@ -1,5 +1,6 @@
 //! Waiting in a task: futures that a core's clock completes.
-//! It deliberately reads no clock: the core says what time it is, once a turn, so that a simulated core can say anything.
+//! The core says what time it is, once a turn, so that a simulated core can say anything. Only where a sleep begins the real clock is read, if
+//! the core follows one: a turn may have lasted long by then, and a sleep must not end early.
 //!
 //! A core's timers are an ordered map from (deadline, number) to waker: the first entry is the next deadline, a dropped [`Sleep`]
 //! removes its own. An insertion or a removal costs a few dozen nanoseconds at a hundred thousand sleeps, and nothing is left behind by
@@ -14,7 +15,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// Waits at least `duration`, counted from the start of the core's current turn, in whole milliseconds rounded up.
+use socketville_sys::Clock;
+
+/// Waits at least `duration`, counted from this call and rounded up to the core's next whole millisecond. The task goes on in the first turn after
+/// that. Nothing, [`Duration::ZERO`], is over at once.
 ///
 /// For tasks of async handlers. Dropping the [`Sleep`] cancels it at no cost; like its task it stays on its core.
 ///
@@ -97,6 +101,8 @@ pub async fn yield_now() {
 #[derive(Default)]
 pub(crate) struct Timers {
     now_ms: Cell<u64>,
+    /// What sleeps begin by; without, that is the turn's time.
+    clock: Cell<Option<Clock>>,
     sleeps_made: Cell<u64>,
     wakers: RefCell<BTreeMap<Key, Waker>>,
 }
@@ -127,8 +133,19 @@ impl Timers {
     pub(crate) fn sleep(self: Rc<Self>, duration: Duration) -> Sleep {
         let number = self.sleeps_made.get();
         self.sleeps_made.set(number + 1);
-        let key = Key { deadline_ms: self.now_ms.get().saturating_add(whole_ms(duration)), number };
-        Sleep { timers: self, key }
+        let deadline_ms =
+            if duration.is_zero() { 0 } else { whole_ms(self.moment().saturating_add(duration)) };
+        Sleep { timers: self, key: Key { deadline_ms, number } }
+    }
+
+    /// From now on sleeps begin by this clock, of which `advance` gets whole milliseconds.
+    pub(crate) fn follow(&self, clock: Clock) {
+        self.clock.set(Some(clock));
+    }
+
+    /// Now, as exactly as it is known.
+    fn moment(&self) -> Duration {
+        self.clock.get().map_or(Duration::from_millis(self.now_ms.get()), |clock| clock.elapsed())
     }
 
     fn register(&self, key: Key, waker: &Waker) {
@@ -224,6 +241,20 @@ mod tests {
         assert_eq!(whole_ms(Duration::MAX), u64::MAX);
         let timers = Timers::new(7);
         assert_eq!(Rc::clone(&timers).sleep(Duration::MAX).key.deadline_ms, u64::MAX);
+    }
+
+    /// A core that follows a clock: a turn may have lasted long when a sleep begins.
+    #[test]
+    fn a_sleep_begins_when_it_is_asked_for_and_not_with_the_turn() {
+        let (timers, clock) = (Timers::new(0), Clock::new());
+        timers.follow(clock);
+        while clock.now_ms() < 3 {}
+        let before_ms = clock.now_ms();
+        let deadline_ms = Rc::clone(&timers).sleep(MS).key.deadline_ms;
+        assert!(
+            deadline_ms > before_ms + 1,
+            "{deadline_ms} after {before_ms}: a started millisecond counts whole"
+        );
     }
 
     #[test]

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! wait      sleep until completion, wake-up or timer
-//! now       the only time of the turn
+//! now       the only time of the turn, before anything else; sleeps that are over wake their tasks
 //! reap      completions -> hub -> handlers          handlers emit: bytes become due, nothing is sent
 //! poll      handler tasks that were woken
-//! expire    due timers
 //! collect   mailbox: records, orders, connections from other cores
+//! expire    deadlines of peers, after all that the turn has read
 //! publish   our new records to every other core
 //! flush     each dirty connection: one send of one slice, in batches, within a budget
 //! ```
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 use smallvec::SmallVec;
-use socketville_hub::{Batch, ConnId, Effect, Parting, Reason, Refusal, Response, Settled};
+use socketville_hub::{Batch, ConnId, Effect, Look, Parting, Reason, Refusal, Response, Settled};
 use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent};
 
 use crate::core::Core;
@@ -134,13 +134,13 @@ impl<D: Driver> Turn<D> {
         let core = Rc::clone(&self.core);
         core.now_ms.set(now_ms);
         core.enter(|| {
-            core.hub_mut().handle_time(now_ms);
-            self.reap(now_ms);
-            self.poll_tasks();
             core.timers.advance(now_ms);
-            core.hub_mut().handle_timers(now_ms);
-            core.run_effects();
+            core.hub_mut().handle_time(now_ms);
+            let look = self.reap(now_ms);
+            self.poll_tasks();
             self.collect(now_ms);
+            core.hub_mut().handle_timers(now_ms, look);
+            core.run_effects();
             self.publish();
             self.ask_addresses();
             self.flush(now_ms);
@@ -150,10 +150,14 @@ impl<D: Driver> Turn<D> {
         if self.is_stopping && !core.hub().is_due() { Next::Stop } else { Next::Turn }
     }
 
-    fn reap(&mut self, now_ms: u64) {
+    fn reap(&mut self, now_ms: u64) -> Look {
+        let mut look = Look::Quiet;
         for ready in self.ready.drain(..) {
             match ready {
-                Ready::Accepted(token) => self.core.hub_mut().open(now_ms, conn_of(token)),
+                Ready::Accepted(token) => {
+                    look = Look::Busy;
+                    self.core.hub_mut().open(now_ms, conn_of(token));
+                }
                 Ready::Readable(token) => self.readable.push(token),
                 Ready::Writable(token) => self.core.hub_mut().outbox.handle_writable(conn_of(token)),
                 Ready::Woken => {}
@@ -161,7 +165,10 @@ impl<D: Driver> Turn<D> {
         }
         // A full arena is sent first: who speaks waits in the kernel, which tells its peer so.
         if self.core.is_full() {
-            return;
+            return Look::Averted;
+        }
+        if !self.readable.is_empty() {
+            look = Look::Busy;
         }
         let core = &self.core;
         self.driver.receive(&self.readable, &mut |token, received| match received {
@@ -177,6 +184,7 @@ impl<D: Driver> Turn<D> {
             }
         });
         self.readable.clear();
+        look
     }
 
     /// Polls what was woken before, unless the arena is full; a task that yields goes on in the next turn, after what it emitted has left.

@@ -248,6 +248,15 @@ impl Run {
         self.machine.timeout(core, world.now_ms).is_some_and(|timeout| timeout <= interval)
     }
 
+    /// Time passes as it does for loops that sleep: no longer than until one of them is due. More would be a pause, after which nobody is cut.
+    fn sleep(&self) {
+        let world = &mut *self.world.borrow_mut();
+        let due = (0..world.scene.cores).filter_map(|core| self.machine.timeout(core, world.now_ms)).min();
+        let most_ms = due.map_or(u64::MAX, |due| due.as_millis() as u64);
+        world.now_ms += (world.dice.between(100, 9_000) as u64).min(most_ms);
+    }
+
+    /// A pause of everything.
     fn jump(&self) {
         let world = &mut *self.world.borrow_mut();
         world.now_ms += world.dice.pick(&JUMPS_MS) as u64;
@@ -308,8 +317,7 @@ impl Run {
         while self.world.borrow().now_ms < end_ms {
             (0..20).try_for_each(|_| self.round(false))?;
             if self.is_quiet() {
-                let world = &mut *self.world.borrow_mut();
-                world.now_ms += world.dice.between(100, 9_000) as u64;
+                self.sleep();
             }
         }
         self.calm_down()

@@ -1,6 +1,6 @@
 //! The clocks: monotonic time of a core and CPU time. They are not wall time; nobody here knows the date.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Monotonic milliseconds since the clock was made. Copies of one clock agree, so all cores share one.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,12 @@ impl Clock {
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.ms_at(Instant::now())
+    }
+
+    /// Time since the clock was made.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
     }
 
     /// Milliseconds from when the clock was made to a moment; 0 for an earlier one.

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use socketville_hub::{
-    Batch, Config, ConnId, Delivery, Effect, Hub, Id, Intake, Manner, NspId, Parting, Progress, Reason,
+    Batch, Config, ConnId, Delivery, Effect, Hub, Id, Intake, Look, Manner, NspId, Parting, Progress, Reason,
     Refusal, Request, Selector, Settled, SocketKey,
 };
 use socketville_proto::encode;
@@ -161,7 +161,7 @@ impl Pair {
 
     /// Timers, flush, errands: what a turn does after reading.
     pub(crate) fn turn(&mut self) {
-        self.hub.handle_timers(self.now_ms);
+        self.hub.handle_timers(self.now_ms, Look::Quiet);
         self.run_effects();
         self.hub.settle_polls(self.now_ms);
         while self.flush_batch() {}

@@ -1,0 +1,128 @@
+//! Who is late is judged after all that came has been read, and not for a time in which nobody read: a stopped process, a handler that blocks.
+
+mod pair;
+
+use pair::client::{post, text};
+use pair::{Client, Pair};
+use socketville_hub::{Config, Look};
+
+/// A ping is out, its time-out over by this much when the loop runs again.
+fn pinged(pair: &mut Pair) -> Client {
+    let ws = pair.join_websocket();
+    pair.pass_ms(25_000);
+    assert_eq!(pair.frames(ws.conn), ["2"]);
+    ws
+}
+
+/// The kernel still has something when the deadline is over: it is read first, though the deadline was seen before.
+#[test]
+fn a_pong_that_had_arrived_counts_though_its_deadline_is_seen_first() {
+    let mut pair = Pair::new();
+    let ws = pinged(&mut pair);
+    pair.now_ms += 20_000;
+    for _ in 0..100 {
+        pair.hub.handle_timers(pair.now_ms, Look::Busy);
+        pair.hub.handle_timers(pair.now_ms, Look::Averted);
+        assert_eq!(pair.hub.next_timer_ms(), Some(0), "the loop does not sleep meanwhile");
+    }
+    pair.tell(ws.conn, "3");
+    assert!(pair.is_open(ws.conn) && pair.heard.is_empty());
+    pair.pass_ms(25_000);
+    assert_eq!(pair.frames(ws.conn), ["2"], "the next ping comes an interval after the pong");
+}
+
+/// A core that is never idle still cuts who is silent; one that takes nothing in does not.
+#[test]
+fn a_busy_core_judges_after_so_many_looks() {
+    let mut pair = Pair::new();
+    let ws = pinged(&mut pair);
+    pair.now_ms += 20_000;
+    for _ in 0..1_000 {
+        pair.hub.handle_timers(pair.now_ms, Look::Averted);
+    }
+    for _ in 0..socketville_hub::limits::LOOKS_MAX {
+        pair.hub.handle_timers(pair.now_ms, Look::Busy);
+    }
+    assert_eq!(pair.hub.counters.ping_timeouts, 0);
+    pair.hub.handle_timers(pair.now_ms, Look::Busy);
+    assert_eq!(pair.hub.counters.ping_timeouts, 1);
+    pair.turn();
+    assert!(!pair.is_open(ws.conn));
+}
+
+/// A pause while pings are out: nobody is cut before a new ping has had its whole time-out, however long the pause.
+#[test]
+fn a_pause_costs_one_more_ping_round() {
+    for pause_ms in [20_251, 60_000, 86_400_000] {
+        let mut pair = Pair::new();
+        let silent = pair.join_websocket();
+        let healthy = pinged(&mut pair);
+        pair.now_ms += pause_ms;
+        pair.turn();
+        assert_eq!(pair.hub.counters.gaps, 1, "{pause_ms}");
+        assert_eq!(pair.frames(healthy.conn), ["2"], "a new ping");
+        // The pong to the first one lay in a buffer; the second one is answered as well.
+        pair.tell(healthy.conn, "3");
+        pair.tell(healthy.conn, "3");
+        pair.pass_ms(19_999);
+        assert!(pair.is_open(silent.conn));
+        pair.pass_ms(25_000);
+        assert!(pair.is_open(healthy.conn) && !pair.is_open(silent.conn), "{pause_ms}");
+        assert_eq!(pair.heard, ["#0 left: ping timeout []"]);
+    }
+}
+
+/// Clients of Engine.IO 3 ping; after a pause they have their whole patience again.
+#[test]
+fn a_pause_renews_the_patience_with_clients_of_engine_io_3() {
+    let mut pair = pair::eio3::allowing(Config::default());
+    let conn = pair.join_v3("").conn;
+    pair.now_ms += 100_000;
+    pair.turn();
+    pair.pass_ms(44_999);
+    assert!(pair.is_open(conn));
+    pair.pass_ms(1);
+    assert!(!pair.is_open(conn));
+}
+
+/// Heads, bodies, upgrades and namespaces that are due after a pause have a moment more.
+#[test]
+fn a_pause_leaves_a_moment_for_everything_else() {
+    let mut pair = Pair::new();
+    let half = pair.open();
+    pair.say(half, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n");
+    let (joins_late, _) = pair.websocket("/socket.io/");
+    pair.take(joins_late);
+    let body = pair.join_polling();
+    let whole = post(&body.sid, "42[\"hello\"]");
+    pair.say(body.post, &whole[..whole.len() - 3]);
+    pair.now_ms += 46_000;
+    pair.turn();
+    assert!(pair.is_open(half) && pair.is_open(joins_late) && pair.is_open(body.post));
+    pair.say(half, "Host: here\r\n\r\n");
+    assert!(pair.take(half).starts_with(b"HTTP/1.1 200 "));
+    pair.feed(joins_late, text("40"));
+    pair.say(body.post, &whole[whole.len() - 3..]);
+    assert!(pair.take(body.post).starts_with(b"HTTP/1.1 200 "));
+    pair.pass_ms(6_000);
+    assert!(pair.is_open(joins_late));
+}
+
+/// What is late in the ordinary way is no gap: a turn of some tens of milliseconds, a wake-up that was planned for later.
+#[test]
+fn a_late_turn_is_no_gap() {
+    let mut pair = Pair::new();
+    let ws = pair.join_websocket();
+    pair.pass_ms(24_999);
+    pair.now_ms += 1 + 250;
+    pair.turn();
+    assert_eq!(pair.hub.counters.gaps, 0);
+    assert_eq!(pair.frames(ws.conn), ["2"]);
+    pair.now_ms += 20_000 + 250;
+    pair.turn();
+    assert!(!pair.is_open(ws.conn));
+    pair.pass_ms(60_000);
+    pair.now_ms += 1_000_000;
+    pair.turn();
+    assert_eq!(pair.hub.counters.gaps, 0, "nothing was due");
+}
