@@ -23,7 +23,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use socketville_sys::{Epoll, Listener, Ring, pin_to_core};
+use socketville_sys::{Epoll, Listener, PortUse, Ring, pin_to_core};
 
 use self::driven::Driven;
 use self::peer::{Burst, Request};
@@ -123,7 +123,8 @@ pub fn serve(Serve { wire, ceiling, port, bind, cores }: Serve) -> Result<()> {
 }
 
 fn serve_alone(wire: Wire, address: SocketAddr, ceiling: Ceiling, siblings: Siblings) -> Result<()> {
-    let listener = || Listener::bind(address).with_context(|| format!("listening on {address}"));
+    let listener =
+        || Listener::bind(address, PortUse::Shared).with_context(|| format!("listening on {address}"));
     match wire {
         Wire::Send => run(Plain::bind(address)?, ceiling, &siblings),
         Wire::Ring => {

@@ -51,6 +51,12 @@ pub(crate) struct History {
     first: u64,
     bytes: usize,
     seen: Seen,
+    /// The last number of each core that never arrived here: who needs it, or one before it, cannot be made whole.
+    holes: Seen,
+    /// Cores of which something may be missing; their next event shows how much.
+    torn: Vec<bool>,
+    /// The same in this core's own order: nothing before this number is whole.
+    torn_before: u64,
     evicted: Evicted,
     pub(crate) now_ms: u64,
 }
@@ -85,6 +91,9 @@ impl History {
             first: 0,
             bytes: 0,
             seen: vec![0; usize::from(cores)],
+            holes: vec![0; usize::from(cores)],
+            torn: vec![false; usize::from(cores)],
+            torn_before: 0,
             evicted: Evicted {
                 rooms: HashMap::with_hasher(hasher.clone()),
                 all: HashMap::with_hasher(hasher.clone()),
@@ -106,12 +115,26 @@ impl History {
     }
 
     pub(crate) fn push(&mut self, position: Position, record: Option<Arc<Record>>) {
-        if let Some(seq) = self.seen.get_mut(usize::from(position.core)) {
+        let core = usize::from(position.core);
+        if let Some(seq) = self.seen.get_mut(core) {
+            if position.seq != *seq + 1 {
+                self.holes[core] = position.seq - 1;
+            }
+            self.torn[core] = false;
             *seq = position.seq;
         }
         self.bytes += record.as_ref().map_or(0, |record| record.bytes.len());
         self.entries.push_back(Entry { at_ms: self.now_ms, position, record });
         self.prune();
+    }
+
+    /// Something of the other cores has not arrived: whoever was away or is lost now begins anew.
+    pub(crate) fn tear(&mut self, own: u16) {
+        self.torn.iter_mut().enumerate().for_each(|(core, torn)| *torn |= core != usize::from(own));
+        // An entry of its own, so that "all up to now" is before it.
+        let nowhere = Position { core: u16::MAX, seq: 0 };
+        self.entries.push_back(Entry { at_ms: self.now_ms, position: nowhere, record: None });
+        self.torn_before = self.end();
     }
 
     /// Drops what is too old or too much.
@@ -141,6 +164,9 @@ impl History {
         // An offset that is not found is older than all that is kept.
         let found = offset.and_then(|offset| self.entries.iter().rposition(|entry| entry.position == offset));
         let start = found.map_or(sure, |at| (self.first + at as u64 + 1).max(sure));
+        if start < self.torn_before {
+            return None;
+        }
         let is_whole = start >= self.first
             || (start >= self.evicted.floor && !self.evicted.any(audience, |lost| lost.index >= start));
         is_whole.then_some(start.max(self.first))
@@ -170,6 +196,10 @@ impl History {
             |position: Position| seen.get(usize::from(position.core)).is_none_or(|seq| position.seq > *seq);
         let is_lost =
             |lost: &Lost| lost.positions.iter().any(|&(core, seq)| is_after(Position { core, seq }));
+        let has_hole = self.holes.iter().zip(seen).any(|(hole, seq)| seq < hole);
+        if has_hole || self.torn.contains(&true) {
+            return None;
+        }
         if self.evicted.floor > 0 && self.first_after(seen) < self.evicted.floor
             || self.evicted.any(audience, is_lost)
         {
@@ -298,6 +328,35 @@ fn write_base36(out: &mut Vec<u8>, mut number: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn history() -> History {
+        let bounds = Bounds { age_ms: 1000, packets: 100, bytes: 1000 };
+        History::new(bounds, 3, &ahash::RandomState::with_seeds(1, 2, 3, 4))
+    }
+
+    #[test]
+    fn who_needs_what_never_arrived_is_not_whole() {
+        let audience = Audience { nsp: NspId::first(0), id: "someone".into(), rooms: Vec::new() };
+        let mut history = history();
+        let push = |history: &mut History, core, seq| history.push(Position { core, seq }, None);
+        push(&mut history, 1, 1);
+        let is_whole =
+            |history: &History, seen: [u64; 3]| history.missed(&seen.to_vec(), &audience, &[]).is_some();
+        assert!(history.start(None, history.end(), &audience).is_some() && is_whole(&history, [0, 1, 0]));
+        let before = history.end();
+        history.tear(0);
+        assert!(history.start(None, before, &audience).is_none(), "who had all up to the tear");
+        assert!(history.start(None, history.end(), &audience).is_some(), "who came after it");
+        assert!(!is_whole(&history, [0, 1, 0]), "nobody knows what is missing");
+        push(&mut history, 1, 5);
+        assert!(!is_whole(&history, [0, 9, 9]), "of core 2 nobody knows yet");
+        push(&mut history, 2, 1);
+        assert!(is_whole(&history, [0, 4, 0]) && is_whole(&history, [0, 5, 1]));
+        assert!(!is_whole(&history, [0, 3, 0]), "4 is missing");
+        push(&mut history, 0, 1);
+        push(&mut history, 0, 3);
+        assert!(!is_whole(&history, [1, 5, 1]) && is_whole(&history, [2, 5, 1]), "every gap is seen");
+    }
 
     #[test]
     fn positions_survive_text_and_nothing_else_is_one() {

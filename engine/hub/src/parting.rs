@@ -146,6 +146,20 @@ impl Hub {
         }
     }
 
+    /// This core has missed something of the others: its clients are cut, so that none of them has a gap, and begin anew.
+    pub fn begin_anew(&mut self) {
+        if let Some(recoveries) = &mut self.recoveries {
+            recoveries.history.tear(self.core);
+        }
+        for index in 0..self.conns.len() {
+            let conn = ConnId { index: index as u32, generation: self.conns[index].generation };
+            self.handle_end(conn, Reason::TransportError);
+        }
+        for key in self.sessions.keys().collect::<Vec<_>>() {
+            self.lose_session(key, Reason::TransportError);
+        }
+    }
+
     /// Cuts those who owe too much: no peer makes us keep more than its share.
     pub fn cut_slow(&mut self) {
         while let Some(conn) = self.outbox.take_overflowed() {

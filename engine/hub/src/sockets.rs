@@ -36,6 +36,7 @@ pub(crate) enum Standing {
 
 /// Why a join was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum JoinError {
     /// The socket has left.
     Gone,

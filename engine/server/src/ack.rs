@@ -56,6 +56,7 @@ impl Ack {
 
 /// Why there is no answer of a client.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum AckError {
     /// None came in time.
     Timeout,
@@ -81,7 +82,15 @@ impl fmt::Display for AckError {
     }
 }
 
-impl std::error::Error for AckError {}
+impl std::error::Error for AckError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Argument(error) => Some(error),
+            Self::Emit(error) => Some(error),
+            Self::Timeout | Self::Disconnected | Self::TooMany => None,
+        }
+    }
+}
 
 /// Where an answer arrives, once.
 #[derive(Default)]

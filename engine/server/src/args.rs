@@ -55,6 +55,7 @@ pub(crate) fn write_args(
 
 /// Why arguments could not be turned into a packet.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum EncodeError {
     /// A `Serialize` implementation failed, or the value has no JSON form (a map whose keys are not text, for example).
     Json(serde_json::Error),

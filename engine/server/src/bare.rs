@@ -18,6 +18,12 @@ pub struct BarePeer<'a> {
     peer: Peer,
 }
 
+impl std::fmt::Debug for BarePeer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BarePeer").finish_non_exhaustive()
+    }
+}
+
 impl<'a> BarePeer<'a> {
     pub(crate) const fn new(core: &'a Rc<Core>, peer: Peer) -> Self {
         Self { core, peer }

@@ -2,13 +2,14 @@
 //!
 //! Not running it: [`Builder::listen`] gives a [`Server`].
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
+use std::fmt;
 use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 use socketville_hub::Config;
 use socketville_proto::http::Method;
-use socketville_sys::Preference;
+use socketville_sys::{PortUse, Preference};
 
 use crate::admission::{Refusal, boxed_admission};
 use crate::app::{App, NamespaceApp};
@@ -17,26 +18,24 @@ use crate::events::Reaction;
 use crate::handler::{Handler, boxed};
 use crate::http::{HttpRequest, HttpResponse, Route};
 use crate::server::Server;
-use crate::{BarePeer, Cors, Deflate, Emitter, Message, Packet, Socket, Transports};
+use crate::{BarePeer, Cors, Deflate, Emitter, Message, Packet, Pinning, Socket, Transports};
 
 /// A server being put together. Options have the reference's names and defaults.
-#[derive(Default)]
+///
+/// Once [`Builder::listen`] has made a server of it, its methods panic: what they change would reach nobody.
 pub struct Builder {
-    app: RefCell<App>,
+    /// `None` once a server has it.
+    app: RefCell<Option<App>>,
     start: RefCell<Start>,
 }
 
 /// How to run, apart from what to run.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Start {
     pub(crate) cores: Option<usize>,
     pub(crate) driver: Preference,
-}
-
-impl Default for Start {
-    fn default() -> Self {
-        Self { cores: None, driver: Preference::Auto }
-    }
+    pub(crate) pinning: Pinning,
+    pub(crate) port_use: PortUse,
 }
 
 /// A namespace being put together.
@@ -47,7 +46,7 @@ pub struct Namespace<'a> {
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        let builder = Self::default();
+        let builder = Self { app: RefCell::new(Some(App::default())), start: RefCell::default() };
         builder.of("/");
         builder
     }
@@ -55,7 +54,7 @@ impl Builder {
     /// A namespace; made if it is new. A missing slash is added. Source: `io.of`.
     pub fn of(&self, name: &str) -> Namespace<'_> {
         let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
-        let namespaces = &mut self.app.borrow_mut().namespaces;
+        let namespaces = &mut self.app().namespaces;
         let is_it = |namespace: &NamespaceApp| namespace.rule.is_none() && namespace.name == name;
         let index = namespaces.iter().position(is_it).unwrap_or_else(|| {
             namespaces.push(NamespaceApp { name, ..NamespaceApp::default() });
@@ -65,7 +64,7 @@ impl Builder {
     }
 
     pub(crate) fn add_namespace(&self, namespace: NamespaceApp) -> Namespace<'_> {
-        let namespaces = &mut self.app.borrow_mut().namespaces;
+        let namespaces = &mut self.app().namespaces;
         namespaces.push(namespace);
         Namespace { builder: self, index: namespaces.len() - 1 }
     }
@@ -92,13 +91,13 @@ impl Builder {
         F: Fn(HttpRequest) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = HttpResponse> + 'static,
     {
-        self.app.borrow_mut().routes.push(Route::new(method, path, handler));
+        self.app().routes.push(Route::new(method, path, handler));
         self
     }
 
     /// Calls this once, when all cores listen, on the first core's thread.
     pub fn on_start(&self, start: impl Fn(Emitter) + Send + Sync + 'static) -> &Self {
-        self.app.borrow_mut().on_start.push(Box::new(start));
+        self.app().on_start.push(Box::new(start));
         self
     }
 
@@ -120,7 +119,7 @@ impl Builder {
         path: &str,
         see: impl Fn(&BarePeer<'_>, Message<'_>) + Send + Sync + 'static,
     ) -> &Self {
-        self.app.borrow_mut().on_engine_message = Some(Box::new(see));
+        self.app().on_engine_message = Some(Box::new(see));
         let path = format!("/{}/", path.trim_matches('/'));
         self.with(|config| config.engine_paths.push(path))
     }
@@ -131,7 +130,7 @@ impl Builder {
         path: &str,
         see: impl Fn(&BarePeer<'_>, Message<'_>) + Send + Sync + 'static,
     ) -> &Self {
-        self.app.borrow_mut().on_websocket_message = Some(Box::new(see));
+        self.app().on_websocket_message = Some(Box::new(see));
         let path = path.to_owned();
         self.with(|config| config.websocket_paths.push(path))
     }
@@ -227,29 +226,61 @@ impl Builder {
         self
     }
 
-    /// Binds the address on every core. Port 0 is any free one: see [`Server::local_addr`].
+    /// To which cores of the machine the threads are pinned; default: [`Pinning::Auto`].
+    pub fn pinning(&self, pinning: Pinning) -> &Self {
+        self.start.borrow_mut().pinning = pinning;
+        self
+    }
+
+    /// Whether the address may be shared with other servers of the same user (`SO_REUSEPORT`); default no: then one that is in use is an
+    /// error. The kernel deals connections out among all of them, and a session is known to one: it is for servers behind which clients find
+    /// theirs, and for those that follow each other. All who share must say so.
+    pub fn reuse_port(&self, reuse: bool) -> &Self {
+        self.start.borrow_mut().port_use = if reuse { PortUse::Shared } else { PortUse::Alone };
+        self
+    }
+
+    /// Binds the address on every core, and makes a server of what was put together. Port 0 is any free one: see [`Server::local_addr`].
     ///
     /// # Errors
-    /// An address that cannot be read or listened on, a driver that cannot be had, a number of cores out of range.
+    /// An address that cannot be read or listened on, one that is in use included; a driver that cannot be had; a number of cores out of range.
+    /// Then nothing is lost, and it may be tried again. [`Error::Listening`] if a server was made already.
     pub fn listen(&self, address: &str) -> Result<Server> {
         let found = address.to_socket_addrs().ok().and_then(|mut found| found.next());
         let socket_address = found.ok_or_else(|| Error::Address(address.to_owned()))?;
-        Server::bind(self.app.take(), *self.start.borrow(), socket_address)
+        Server::bind(&self.app, *self.start.borrow(), socket_address)
     }
 
     /// The application alone, for a loop that is not a thread.
     pub(crate) fn into_app(self) -> App {
-        self.app.into_inner()
+        self.app.into_inner().unwrap_or_default()
+    }
+
+    fn app(&self) -> RefMut<'_, App> {
+        let app = self.app.borrow_mut();
+        RefMut::map(app, |app| app.as_mut().expect("what was put together is a server already"))
     }
 
     pub(crate) fn with(&self, change: impl FnOnce(&mut Config)) -> &Self {
-        change(&mut self.app.borrow_mut().config);
+        change(&mut self.app().config);
         self
     }
 
     pub(crate) fn with_app(&self, change: impl FnOnce(&mut App)) -> &Self {
-        change(&mut self.app.borrow_mut());
+        change(&mut self.app());
         self
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("start", &self.start).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Namespace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace").field("index", &self.index).finish_non_exhaustive()
     }
 }
 
@@ -363,7 +394,7 @@ impl Namespace<'_> {
     }
 
     pub(crate) fn with(self, change: impl FnOnce(&mut NamespaceApp)) -> Self {
-        change(&mut self.builder.app.borrow_mut().namespaces[self.index]);
+        change(&mut self.builder.app().namespaces[self.index]);
         self
     }
 }

@@ -134,9 +134,15 @@ impl Core {
         self.ask_for(session, &name, auth);
     }
 
+    /// This core has missed something, perhaps that a namespace is gone: it knows none any more, and has no client in any.
+    pub(crate) fn forget_children(&self) {
+        let known = std::mem::take(&mut *self.parents.borrow_mut());
+        known.into_keys().for_each(|nsp| self.hub_mut().remove_namespace(nsp));
+    }
+
     /// Before something is written for a namespace whose clients may all be other cores': a child has to be known by name here.
     pub(crate) fn learn_child(&self, nsp: NspId) {
-        if nsp.generation == 0 {
+        if nsp.generation == 0 || self.parents.borrow().contains_key(&nsp) {
             return;
         }
         // Under the lock, so that the order to forget it, if there will be one, comes later.

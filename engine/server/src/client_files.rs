@@ -53,7 +53,10 @@ impl App {
             let plain = match fs::read(directory.join(name)) {
                 Ok(plain) => plain,
                 Err(error) if error.kind() == io::ErrorKind::NotFound && name != NAMES[0] => continue,
-                Err(error) => return Err(Error::Client(directory, error)),
+                Err(error) => {
+                    self.client_dir = Some(directory.clone());
+                    return Err(Error::Client(directory, error));
+                }
             };
             let path = format!("{}{name}", self.config.path);
             let file = Arc::new(ClientFile::new(name, plain, version.as_deref()));

@@ -199,6 +199,22 @@ impl Core {
         }
     }
 
+    /// What others had for this core while it stood still is lost: its clients are cut before they get anything newer, and it begins anew.
+    #[cold]
+    pub(crate) fn begin_anew(self: &Rc<Self>) {
+        let cut = self.hub().gauges().sockets;
+        self.hub_mut().begin_anew();
+        self.run_effects();
+        self.forget_children();
+        self.counters.borrow_mut().standstills += 1;
+        tracing::error!(
+            core = self.index,
+            sockets = cut,
+            "a core stood still and missed something; its clients were cut"
+        );
+        self.town.mailboxes[usize::from(self.index)].move_again();
+    }
+
     /// The last of a core: its tasks and sockets, which hold it too, are dropped.
     pub(crate) fn end(self: &Rc<Self>) {
         self.enter(|| {
@@ -217,7 +233,9 @@ impl Core {
             counters.emits += emits;
             counters.encodes += emits;
         }
-        CoreReport { core: self.index, gauges: hub.gauges(), hub: counters, turns: *self.counters.borrow() }
+        let turns =
+            CoreCounters { answers_owed: self.asked.borrow().len() as u64, ..*self.counters.borrow() };
+        CoreReport { core: self.index, gauges: hub.gauges(), hub: counters, turns }
     }
 
     /// Emits an event; false if it was for one socket that has left, or was busy and the event volatile.

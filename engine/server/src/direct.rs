@@ -16,7 +16,7 @@ use crate::socket::Socket;
 /// Server::builder().on("where", |socket: Socket| socket.volatile().compress(false).emit("here", (52.5, 13.4)));
 /// ```
 #[must_use = "an operator does nothing until `emit`"]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Direct<'a> {
     socket: &'a Socket,
     manner: Manner,

@@ -2,6 +2,7 @@
 //!
 //! Not bound to a core, and not a broadcast: its operators begin one.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -30,6 +31,12 @@ pub struct Emitter {
     town: Arc<Town>,
 }
 
+impl fmt::Debug for Emitter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emitter").field("cores", &self.cores()).finish_non_exhaustive()
+    }
+}
+
 impl Emitter {
     pub(crate) const fn new(town: Arc<Town>) -> Self {
         Self { town }
@@ -42,7 +49,7 @@ impl Emitter {
     /// Another namespace than `/`; a missing slash is added. Source: `io.of`.
     pub fn of<'a>(&'a self, namespace: &'a str) -> Broadcast<'a> {
         let (nsp, name) = self.find(namespace);
-        Broadcast::from_outside(&self.town, nsp, name)
+        Broadcast::named(&self.town, nsp, name)
     }
 
     fn find<'a>(&'a self, namespace: &'a str) -> (Option<NspId>, &'a str) {

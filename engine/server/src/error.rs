@@ -9,6 +9,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a server does not start or run.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// The address is not one: expected `host:port`.
     Address(String),
@@ -24,12 +25,17 @@ pub enum Error {
     Client(std::path::PathBuf, io::Error),
     /// The operating system gave no randomness.
     Seed(String),
+    /// The builder has made a server already: what was put together is with it.
+    Listening,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(found) => write!(f, "expected an address like 0.0.0.0:3000, found {found:?}"),
+            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "cannot listen on {address}, which is in use by another server: {error}")
+            }
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             Self::Driver(obstacle) => {
                 write!(f, "io_uring was asked for, but {obstacle}; try the driver `auto`")
@@ -45,20 +51,33 @@ impl fmt::Display for Error {
                 )
             }
             Self::Core(error) => write!(f, "a core failed: {error}"),
+            Self::Listening => {
+                f.write_str("this builder has made a server already: another one needs another builder")
+            }
             Self::Seed(error) => write!(f, "no random seed from the operating system: {error}"),
         }
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Listen(_, error) | Self::Core(error) | Self::Client(_, error) => Some(error),
+            Self::Address(_) | Self::Driver(_) | Self::Cores(_) | Self::Seed(_) | Self::Listening => None,
+        }
+    }
+}
 
 /// Why an event was not emitted.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum EmitError {
     /// The arguments cannot be written as JSON.
     Encode(EncodeError),
-    /// A core's mailbox is full: it is far behind, or has ended.
+    /// A core is far behind, and its mailbox takes no more. No core has got the event: it may be emitted again.
     Full,
+    /// The server has ended, or is ending.
+    Ended,
     /// There is no such namespace.
     Namespace(String),
 }
@@ -67,7 +86,8 @@ impl fmt::Display for EmitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Encode(error) => write!(f, "the arguments cannot be written as JSON: {error}"),
-            Self::Full => write!(f, "a core takes no more: it is far behind, or has ended"),
+            Self::Full => write!(f, "a core takes no more: it is far behind"),
+            Self::Ended => write!(f, "the server has ended"),
             Self::Namespace(found) => {
                 write!(f, "expected a namespace that was declared with `of`, found {found:?}")
             }
@@ -75,7 +95,14 @@ impl fmt::Display for EmitError {
     }
 }
 
-impl std::error::Error for EmitError {}
+impl std::error::Error for EmitError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Encode(error) => Some(error),
+            Self::Full | Self::Ended | Self::Namespace(_) => None,
+        }
+    }
+}
 
 impl From<EncodeError> for EmitError {
     fn from(error: EncodeError) -> Self {

@@ -23,9 +23,11 @@ use crate::extract::ArgumentError;
 use crate::operator::Broadcast;
 use crate::sleep::sleep;
 use crate::socket::Socket;
+use crate::town::Town;
 
 /// Why a broadcast has not all answers; those that came are in it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum BroadcastAckError<T> {
     /// Some clients did not answer in time, or have left.
     Incomplete {
@@ -67,11 +69,20 @@ impl<T> fmt::Display for BroadcastAckError<T> {
     }
 }
 
-impl<T: fmt::Debug> std::error::Error for BroadcastAckError<T> {}
+impl<T: fmt::Debug> std::error::Error for BroadcastAckError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Argument { error, .. } => Some(error),
+            Self::Emit(error) => Some(error),
+            Self::Incomplete { .. } => None,
+        }
+    }
+}
 
 impl Broadcast<'_> {
     /// Emits an event and waits for the answers of all who got it: the first argument of each, or all its [`Arguments`], in the order of
-    /// arrival. Nobody there is an empty list, at once. Source: `timeout(ms).emitWithAck`.
+    /// arrival. Nobody there is an empty list, at once. A future that is dropped waits no longer, and answers that come then are ignored.
+    /// Source: `timeout(ms).emitWithAck`.
     ///
     /// # Errors
     /// Answers that are missing when `timeout` is over or no one is left to give them, an answer that is not a `T`, an event that could not
@@ -108,8 +119,28 @@ impl Broadcast<'_> {
         let shared = self.shared(event, Some(id), &args).map_err(BroadcastAckError::Emit)?;
         let gather = Arc::new(Gather::new(town.mailboxes.len()));
         let asking = Asking(Arc::clone(&gather));
-        town.order(Arc::new(move |core| core.ask(&shared.record(core), id, timeout, &asking.0)));
-        gather.all().await.read()
+        let ask = move |core: &Rc<Core>| core.ask(&shared.record(core), id, timeout, &asking.0);
+        town.try_order(Arc::new(ask)).map_err(BroadcastAckError::Emit)?;
+        let waiting = Waiting { town, id, gather: &gather };
+        let gathered = gather.all().await;
+        drop(waiting);
+        gathered.read(town)
+    }
+}
+
+/// Somebody waits for the answers to a broadcast. When nobody does any more, clients owe none, whatever time they had.
+struct Waiting<'a> {
+    town: &'a Arc<Town>,
+    id: u64,
+    gather: &'a Gather,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.gather.is_over() {
+            let id = self.id;
+            self.town.order(Arc::new(move |core| core.ask_no_more(id)));
+        }
     }
 }
 
@@ -164,6 +195,10 @@ impl Gather {
         self.change(|gathered| gathered.owing -= 1);
     }
 
+    fn is_over(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_over()
+    }
+
     fn change(&self, change: impl FnOnce(&mut Gathered)) {
         let mut gathered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut gathered);
@@ -192,9 +227,10 @@ impl Gathered {
         self.unasked == 0 && self.owing == 0
     }
 
-    fn read<T: FromAnswer>(self) -> Result<Vec<T>, BroadcastAckError<T>> {
-        if self.is_cut {
-            return Err(BroadcastAckError::Emit(EmitError::Full));
+    fn read<T: FromAnswer>(self, town: &Town) -> Result<Vec<T>, BroadcastAckError<T>> {
+        // A core that stands still has no clients that count; one that has ended is the server's end.
+        if self.is_cut && town.has_ended() {
+            return Err(BroadcastAckError::Emit(EmitError::Ended));
         }
         let (expected, found) = (self.expected, self.answers.len());
         let (mut responses, mut wrong) = (Vec::with_capacity(found), None);
@@ -220,6 +256,14 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// Nobody owes any more.
+    fn settle(&self) {
+        self.owing.replace(Bitset::default());
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
     /// True if it was owed.
     fn strike(&self, key: SocketKey) -> bool {
         let mut owing = self.owing.borrow_mut();
@@ -289,6 +333,14 @@ impl Core {
         let asked = self.asked.borrow().get(&id).map(Rc::clone);
         if let Some(asked) = asked.filter(|asked| asked.strike(socket.key())) {
             asked.gather.answer(answer);
+        }
+    }
+
+    /// Nobody waits for the answers to a broadcast any more: its task ends.
+    fn ask_no_more(&self, id: u64) {
+        let asked = self.asked.borrow_mut().remove(&id);
+        if let Some(asked) = asked {
+            asked.settle();
         }
     }
 

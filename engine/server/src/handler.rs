@@ -134,6 +134,15 @@ pub struct EventContext<'a> {
     pub(crate) ack: Option<Ack>,
 }
 
+impl std::fmt::Debug for EventContext<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventContext")
+            .field("socket", &self.socket)
+            .field("args", &self.args)
+            .finish_non_exhaustive()
+    }
+}
+
 impl EventContext<'_> {
     /// Reads the next argument; one that the peer did not send reads as `null`.
     ///

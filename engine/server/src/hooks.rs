@@ -18,6 +18,12 @@ use crate::town::Town;
 /// A request of the engine's, as it came.
 pub struct EngineRequest<'r, 'b>(&'r Head<'b>);
 
+impl std::fmt::Debug for EngineRequest<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineRequest").field("method", &self.0.method).finish_non_exhaustive()
+    }
+}
+
 impl EngineRequest<'_, '_> {
     /// The method.
     pub const fn method(&self) -> Method {

@@ -19,6 +19,8 @@
 //! Handlers run on their socket's core. A plain closure runs to its end within a turn of the loop; an async one becomes a task of its
 //! core, may await [`sleep`] and clients built on tokio, and never holds up the loop. From other threads an [`Emitter`] speaks.
 
+#![warn(missing_debug_implementations)]
+
 mod ack;
 mod ack_ids;
 mod adapter;
@@ -32,6 +34,7 @@ mod builder;
 mod children;
 mod client_files;
 mod core;
+mod crew;
 mod data;
 mod direct;
 mod dispatch;
@@ -60,6 +63,7 @@ mod orders;
 mod outgoing;
 mod packet;
 mod parents;
+mod pins;
 mod recovery;
 mod relay;
 mod remote;
@@ -96,8 +100,9 @@ pub use handshake::Handshake;
 pub use hooks::EngineRequest;
 pub use http::{HttpRequest, HttpResponse};
 pub use metrics::{CoreCounters, CoreReport, render as render_metrics, sends_per_frame};
-pub use operator::{Broadcast, IntoRooms};
+pub use operator::{Broadcast, IntoRooms, Rooms};
 pub use packet::{Borrowed, Packet};
+pub use pins::Pinning;
 pub use recovery::Recovery;
 pub use relay::{Relay, RelayError};
 pub use remote::RemoteSocket;

@@ -4,13 +4,20 @@
 
 pub use socketville_hub::limits::FLUSH_INTERVAL_MS_MAX;
 
-/// Letters in a core's mailbox; past it an outside thread's emit fails with `EmitError::Full`, and a core keeps its records and tries again.
+/// Letters in a core's mailbox; past it an outside thread's emit fails with `EmitError::Full`, and a core keeps its letters and tries again.
 /// At 16 bytes a letter this is 1 MiB a core, and half a second of 128 000 records a second.
 pub const MAILBOX_LETTERS_MAX: usize = 1 << 16;
 
-/// Records that a core keeps for mailboxes that are full; past it the oldest is dropped and counted. A core so far
-/// behind has lost its clients' patience anyway.
+/// Letters that a core keeps for a mailbox that is full; past it that mailbox's core stands still: its clients are cut when it moves again. A core
+/// so far behind has lost their patience anyway, and a gap in what they get would be worse.
 pub const RECORDS_WAITING_MAX: usize = 1 << 20;
+
+/// Orders of outside threads that wait for a full mailbox, for their calls have no error to return; past it the mailbox's core stands still.
+pub const ORDERS_WAITING_MAX: usize = 1 << 16;
+
+/// How long a core may take nothing out of its full mailbox until it stands still. Clients of a core that does nothing for so long have had
+/// no pong either.
+pub const STANDSTILL: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Connections on their way to a core; past it they are closed, and the client asks again.
 pub const PASSED_MAX: usize = 1 << 12;

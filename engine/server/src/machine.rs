@@ -22,11 +22,17 @@ pub struct Machine<D: Driver> {
     cores: Vec<(Rc<Core>, Turn<D>)>,
 }
 
+impl<D: Driver> std::fmt::Debug for Machine<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Machine").field("cores", &self.cores.len()).finish_non_exhaustive()
+    }
+}
+
 impl<D: Driver> Machine<D> {
     /// One core per driver. `seed` decides ids and hash keys.
     pub fn new(builder: Builder, drivers: Vec<D>, seed: u64) -> Self {
         let town = Town::new(builder.into_app(), drivers.len() as u16, [seed as u8; 32]);
-        let crossings = crossings::<D>(drivers.len());
+        let crossings = crossings::<D::Passed>(drivers.len());
         let turn = |(index, driver): (usize, D)| {
             let mut bytes = [0; 32];
             bytes[..8].copy_from_slice(&seed.to_le_bytes());

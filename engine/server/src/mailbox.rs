@@ -2,17 +2,29 @@
 //!
 //! Not a socket's outbox. A sleeping core costs 20 us to wake, a busy one nothing: so the bell goes to the kernel only if the core
 //! has said that it sleeps.
+//!
+//! A letter to all cores needs room in all mailboxes first ([`Mailbox::reserve`]), so that either each core gets it or none does. A core that
+//! has taken nothing for too long while others had something for it *stands still*: from then on its letters are thrown away, and nobody
+//! waits for it. When it moves again it has missed something, and cuts all its clients, so that none of them has a gap.
+//!
+//! ```text
+//!   open ──(full, and nothing is taken for STANDSTILL, or more waits than may)──▶ standing still ──(its core moves again)──▶ open
+//!     └──────────────────────────────── closed: the core has ended ◀───────────────────┘
+//! ```
 
+use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use crossbeam_queue::ArrayQueue;
 use socketville_hub::Record;
 use socketville_sys::Waker;
 
 use crate::core::Core;
-use crate::limits::MAILBOX_LETTERS_MAX;
+use crate::error::EmitError;
+use crate::limits::{MAILBOX_LETTERS_MAX, ORDERS_WAITING_MAX, STANDSTILL};
 
 /// What arrives at a core. All cores get the same letters of one writer, in the order of its calls.
 #[derive(Clone)]
@@ -29,9 +41,28 @@ pub(crate) type Order = Arc<dyn Fn(&Rc<Core>) + Send + Sync>;
 /// A core's mailbox, shared by all who write to it.
 pub(crate) struct Mailbox {
     letters: ArrayQueue<Letter>,
+    /// Places that have a letter or are promised to one.
+    places_taken: AtomicUsize,
+    /// Orders that found no place: nobody is there to be told. While there is one, letters of others find no place either.
+    late: Mutex<VecDeque<Letter>>,
+    late_len: AtomicUsize,
+    /// Since when it is full and nothing was taken.
+    full_since: Mutex<Option<Instant>>,
+    is_full: AtomicBool,
     bell: Bell,
     is_stopping: AtomicBool,
+    is_standing: AtomicBool,
+    /// Held while it begins or ends to stand still, so that what is thrown away came before the end.
+    turning: Mutex<()>,
     is_closed: AtomicBool,
+}
+
+/// A place in a mailbox that is promised to one letter.
+#[must_use = "a place that is not used is given back"]
+pub(crate) struct Place<'a> {
+    mailbox: &'a Mailbox,
+    /// None is needed where letters are thrown away.
+    is_held: bool,
 }
 
 /// Ends a core's sleep.
@@ -44,23 +75,108 @@ impl Mailbox {
     pub(crate) fn new() -> Self {
         Self {
             letters: ArrayQueue::new(MAILBOX_LETTERS_MAX),
+            places_taken: AtomicUsize::new(0),
+            late: Mutex::default(),
+            late_len: AtomicUsize::new(0),
+            full_since: Mutex::default(),
+            is_full: AtomicBool::new(false),
             bell: Bell::new(),
             is_stopping: AtomicBool::new(false),
+            is_standing: AtomicBool::new(false),
+            turning: Mutex::default(),
             is_closed: AtomicBool::new(false),
         }
     }
 
-    /// Gives the letter back if the queue is full or the core has ended.
-    pub(crate) fn post(&self, letter: Letter) -> Result<(), Letter> {
+    /// Room for one letter.
+    ///
+    /// # Errors
+    /// The queue is full, or the core has ended.
+    pub(crate) fn reserve(&self) -> Result<Place<'_>, EmitError> {
         if self.is_closed.load(Ordering::SeqCst) {
-            return Err(letter);
+            return Err(EmitError::Ended);
         }
-        self.letters.push(letter)?;
+        let is_standing = self.is_standing.load(Ordering::SeqCst);
+        let has_late = self.late_len.load(Ordering::SeqCst) > 0;
+        if !is_standing && (has_late || !self.take_place()) {
+            self.note_full();
+            return Err(EmitError::Full);
+        }
+        Ok(Place { mailbox: self, is_held: !is_standing })
+    }
+
+    fn take_place(&self) -> bool {
+        let is_free = self.places_taken.fetch_add(1, Ordering::AcqRel) < MAILBOX_LETTERS_MAX;
+        if !is_free {
+            self.places_taken.fetch_sub(1, Ordering::AcqRel);
+        }
+        is_free
+    }
+
+    /// Gives the letter back if the queue is full; one to a core that has ended, or stands still, is dropped.
+    pub(crate) fn post(&self, letter: Letter) -> Result<(), Letter> {
+        match self.reserve() {
+            Ok(place) => place.post(letter),
+            Err(EmitError::Full) => return Err(letter),
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Takes a letter that must not be refused. If too many of them wait, the core stands still.
+    pub(crate) fn insist(&self, letter: Letter) {
+        let Err(letter) = self.post(letter) else { return };
+        let mut late = self.late();
+        late.push_back(letter);
+        self.late_len.store(late.len(), Ordering::SeqCst);
+        let is_too_much = late.len() > ORDERS_WAITING_MAX;
+        drop(late);
+        if is_too_much {
+            self.stand_still();
+        }
         self.bell.ring();
         if self.is_closed.load(Ordering::SeqCst) {
             self.discard();
         }
-        Ok(())
+    }
+
+    /// The core is too far behind for what others have for it: it shall cut its clients, and begin anew.
+    pub(crate) fn stand_still(&self) {
+        let turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_standing.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let letters = self.take_all();
+        drop(turning);
+        drop(letters);
+        tracing::error!("a core takes nothing any more; its clients are cut when it does again");
+        self.bell.ring();
+    }
+
+    /// Whether the core has missed something.
+    pub(crate) fn is_standing(&self) -> bool {
+        self.is_standing.load(Ordering::Relaxed)
+    }
+
+    /// The core has cut its clients: what comes from now on it gets.
+    pub(crate) fn move_again(&self) {
+        let turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        let letters = self.take_all();
+        self.is_standing.store(false, Ordering::SeqCst);
+        drop(turning);
+        drop(letters);
+    }
+
+    fn note_full(&self) {
+        let mut since = self.full_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_full.swap(true, Ordering::SeqCst) {
+            *since = None;
+        }
+        let is_long = since.get_or_insert_with(Instant::now).elapsed() > STANDSTILL;
+        drop(since);
+        if is_long {
+            self.stand_still();
+        }
     }
 
     /// Asks the core to close everything and end; it needs no room in the queue.
@@ -79,21 +195,84 @@ impl Mailbox {
         self.discard();
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
+    }
+
     fn discard(&self) {
-        while self.letters.pop().is_some() {}
+        drop(self.take_all());
+    }
+
+    /// All letters, to be dropped outside of every lock: whoever waits for their answers is woken by that.
+    fn take_all(&self) -> (Vec<Letter>, VecDeque<Letter>) {
+        let letters = std::iter::from_fn(|| self.pop()).collect();
+        let late = std::mem::take(&mut *self.late());
+        self.late_len.store(0, Ordering::SeqCst);
+        (letters, late)
     }
 
     /// Looks before it takes: the queue's own refusal of an empty one is a fence, each turn.
     pub(crate) fn take(&self) -> Option<Letter> {
-        if self.letters.is_empty() { None } else { self.letters.pop() }
+        let letter = if self.letters.is_empty() { self.take_late() } else { self.pop() };
+        if letter.is_some() && self.is_full.load(Ordering::Relaxed) {
+            self.is_full.store(false, Ordering::SeqCst);
+        }
+        letter
+    }
+
+    fn pop(&self) -> Option<Letter> {
+        let letter = self.letters.pop()?;
+        self.places_taken.fetch_sub(1, Ordering::AcqRel);
+        Some(letter)
+    }
+
+    /// After all that came before it.
+    #[inline]
+    fn take_late(&self) -> Option<Letter> {
+        if self.late_len.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let mut late = self.late();
+        let letter = late.pop_front();
+        self.late_len.store(late.len(), Ordering::SeqCst);
+        letter
+    }
+
+    fn late(&self) -> MutexGuard<'_, VecDeque<Letter>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.letters.is_empty()
+        self.letters.is_empty() && self.late_len.load(Ordering::Relaxed) == 0
     }
 
     pub(crate) const fn bell(&self) -> &Bell {
         &self.bell
+    }
+}
+
+impl Place<'_> {
+    /// Puts the letter there. Who has a place cannot be refused.
+    pub(crate) fn post(mut self, letter: Letter) {
+        let mailbox = self.mailbox;
+        if !self.is_held || mailbox.is_standing.load(Ordering::SeqCst) {
+            return;
+        }
+        let is_there = mailbox.letters.push(letter).is_ok();
+        debug_assert!(is_there, "there are as many places as the queue holds");
+        self.is_held = !is_there;
+        mailbox.bell.ring();
+        if mailbox.is_closed.load(Ordering::SeqCst) {
+            mailbox.discard();
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if self.is_held {
+            self.mailbox.places_taken.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }
 
@@ -126,3 +305,7 @@ impl Bell {
         self.asleep.store(false, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+#[path = "mailbox_tests.rs"]
+mod tests;

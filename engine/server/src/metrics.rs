@@ -31,8 +31,12 @@ pub struct CoreCounters {
     pub events_unhandled: u64,
     /// Async handlers not started since too many were waiting.
     pub tasks_refused: u64,
-    /// Records not delivered to another core that was too far behind.
+    /// Letters not delivered to another core that was too far behind; its clients are cut.
     pub records_dropped: u64,
+    /// Times that this core stood still for so long that it missed something, and cut its clients.
+    pub standstills: u64,
+    /// Broadcasts whose answers are owed now; a gauge.
+    pub answers_owed: u64,
     /// Connections that went to their session's core.
     pub connections_passed: u64,
     /// Connections that left for the mounted service.
@@ -143,8 +147,17 @@ const METRICS: &[Metric] = &[
     }),
     ("volatile_dropped_total", "counter", "Volatile frames dropped.", |r| r.hub.volatile_dropped as f64),
     ("slow_cut_total", "counter", "Connections cut since they did not read.", |r| r.hub.slow_cut as f64),
-    ("records_dropped_total", "counter", "Broadcasts dropped since a core was too far behind.", |r| {
+    ("records_dropped_total", "counter", "Broadcasts and orders dropped since a core stood still.", |r| {
         r.turns.records_dropped as f64
+    }),
+    (
+        "standstills_total",
+        "counter",
+        "Times a core stood still, missed something and cut its clients.",
+        |r| r.turns.standstills as f64,
+    ),
+    ("answers_owed", "gauge", "Broadcasts that wait for acknowledgements of clients of this core.", |r| {
+        r.turns.answers_owed as f64
     }),
     ("ping_timeouts_total", "counter", "Sessions ended without a pong.", |r| r.hub.ping_timeouts as f64),
     (

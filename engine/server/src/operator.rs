@@ -3,6 +3,7 @@
 //! Not the broadcast: nothing is allocated for rooms named by `&str`, nothing happens until `emit`.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -19,31 +20,47 @@ use crate::core::{Core, Recipients};
 use crate::error::{EmitError, report};
 use crate::flush::allowance_ms;
 use crate::mailbox::{Letter, Order};
-use crate::survey::survey;
+use crate::survey::ask;
 use crate::town::Town;
 
-pub(crate) type Rooms<'a> = SmallVec<[Cow<'a, str>; 2]>;
+/// Names of rooms, gathered by [`IntoRooms`]; the few that are usual need no allocation.
+#[derive(Clone, Debug, Default)]
+pub struct Rooms<'a>(SmallVec<[Cow<'a, str>; 2]>);
+
+impl<'a> Rooms<'a> {
+    /// Adds a room.
+    pub fn push(&mut self, name: impl Into<Cow<'a, str>>) {
+        self.0.push(name.into());
+    }
+
+    /// The names that were added, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn to_owned(&self) -> Rooms<'static> {
+        Rooms(self.0.iter().map(|room| Cow::Owned(room.to_string())).collect())
+    }
+}
 
 /// A broadcast on its way to being emitted, or an order to the sockets that it is for. Source: `BroadcastOperator`.
 ///
 /// On a core's own thread it takes effect at once there, in order with the core's other calls; from elsewhere it is encoded once and posted to
 /// every core.
+/// It holds nothing of a core, so it may cross threads, and so may the futures of its methods.
 #[must_use = "an operator does nothing until `emit`"]
+#[derive(Clone)]
 pub struct Broadcast<'a> {
-    home: Home<'a>,
+    town: &'a Arc<Town>,
     nsp: Option<NspId>,
     /// The namespace as the caller named it.
     name: Cow<'a, str>,
     target: Target<'a>,
-}
-
-/// Where a broadcast comes from.
-#[derive(Clone, Copy)]
-enum Home<'a> {
-    /// A handler or task of this core.
-    Core(&'a Rc<Core>),
-    /// Any thread.
-    Town(&'a Arc<Town>),
 }
 
 /// The selection that operators build up, wherever they are used.
@@ -94,22 +111,22 @@ pub(crate) fn written(
 /// A room's name, or several.
 pub trait IntoRooms<'a> {
     /// Adds the names.
-    fn add_to(self, rooms: &mut SmallVec<[Cow<'a, str>; 2]>);
+    fn add_to(self, rooms: &mut Rooms<'a>);
 }
 
 impl<'a> IntoRooms<'a> for &'a str {
     fn add_to(self, rooms: &mut Rooms<'a>) {
-        rooms.push(Cow::Borrowed(self));
+        rooms.push(self);
     }
 }
 impl<'a> IntoRooms<'a> for &'a String {
     fn add_to(self, rooms: &mut Rooms<'a>) {
-        rooms.push(Cow::Borrowed(self));
+        rooms.push(self);
     }
 }
 impl<'a> IntoRooms<'a> for String {
     fn add_to(self, rooms: &mut Rooms<'a>) {
-        rooms.push(Cow::Owned(self));
+        rooms.push(self);
     }
 }
 impl<'a, T: IntoRooms<'a>> IntoRooms<'a> for Vec<T> {
@@ -124,23 +141,19 @@ impl<'a, T: IntoRooms<'a>, const N: usize> IntoRooms<'a> for [T; N] {
 }
 impl<'a> IntoRooms<'a> for &'a [String] {
     fn add_to(self, rooms: &mut Rooms<'a>) {
-        rooms.extend(self.iter().map(|room| Cow::Borrowed(room.as_str())));
+        self.iter().for_each(|room| rooms.push(room));
     }
 }
 
 impl<'a> Broadcast<'a> {
-    /// From a handler of this core.
-    pub(crate) fn on(core: &'a Rc<Core>, nsp: NspId) -> Self {
-        Self { home: Home::Core(core), nsp: Some(nsp), name: Cow::Borrowed(""), target: Target::default() }
+    /// In a namespace that exists.
+    pub(crate) fn within_nsp(town: &'a Arc<Town>, nsp: NspId) -> Self {
+        Self { town, nsp: Some(nsp), name: Cow::Borrowed(""), target: Target::default() }
     }
 
-    /// From any thread; `None` is a namespace that does not exist.
-    pub(crate) fn from_outside(
-        town: &'a Arc<Town>,
-        nsp: Option<NspId>,
-        name: impl Into<Cow<'a, str>>,
-    ) -> Self {
-        Self { home: Home::Town(town), nsp, name: name.into(), target: Target::default() }
+    /// In a namespace of this name; `None` is one that does not exist.
+    pub(crate) fn named(town: &'a Arc<Town>, nsp: Option<NspId>, name: impl Into<Cow<'a, str>>) -> Self {
+        Self { town, nsp, name: name.into(), target: Target::default() }
     }
 
     pub(crate) const fn skip(mut self, id: Id) -> Self {
@@ -209,40 +222,36 @@ impl<'a> Broadcast<'a> {
     /// As [`Broadcast::emit`].
     ///
     /// # Errors
-    /// Arguments that cannot be written as JSON, an unknown namespace; from other threads also a full mailbox or a core that has ended.
+    /// Arguments that cannot be written as JSON, an unknown namespace; from other threads also a core that is far behind ([`EmitError::Full`]) or
+    /// has ended. Then no client of this server gets the event, and it may be emitted again.
     pub fn try_emit(self, event: &str, args: impl Serialize) -> Result<(), EmitError> {
         let nsp = self.known()?;
         if self.target.is_nobody() {
             return Ok(());
         }
         let reach = self.target.reach();
-        let recipients = Recipients::Rooms(nsp, &self.target.selector(), reach);
-        match (self.home, self.town().current_core()) {
-            (Home::Core(core), _) => core.emit(recipients, None, event, &args).map(drop),
-            (Home::Town(_), Some(core)) => {
-                core.learn_child(nsp);
-                core.emit(recipients, None, event, &args).map(drop)
-            }
-            (Home::Town(town), None) if town.app.recovery.is_some() => {
-                let (json, attachments) = written(town, event, &args)?;
-                let target = self.target.to_owned();
-                let order: Order = Arc::new(move |core| {
-                    core.learn_child(nsp);
-                    core.broadcast(nsp, &target.selector(), reach, &json, &attachments);
-                });
-                town.mailboxes[0].post(Letter::Order(order)).map_err(|_| EmitError::Full)
-            }
-            (Home::Town(town), None) => {
-                let (json, attachments) = written(town, event, &args)?;
-                let record = Arc::new(self.record(nsp, &json, &attachments));
-                let is_posted = town.post_everywhere(&Letter::Record(record));
-                self.tell_others_event(nsp, &json, &attachments);
-                if is_posted { Ok(()) } else { Err(EmitError::Full) }
-            }
+        if let Some(core) = self.town.current_core() {
+            core.learn_child(nsp);
+            let recipients = Recipients::Rooms(nsp, &self.target.selector(), reach);
+            return core.emit(recipients, None, event, &args).map(drop);
         }
+        let (json, attachments) = written(self.town, event, &args)?;
+        if self.town.app.recovery.is_some() {
+            let target = self.target.to_owned();
+            let order: Order = Arc::new(move |core| {
+                core.learn_child(nsp);
+                core.broadcast(nsp, &target.selector(), reach, &json, &attachments);
+            });
+            return self.town.post_to_first(Letter::Order(order));
+        }
+        let record = Arc::new(self.record(nsp, &json, &attachments));
+        self.town.post_everywhere(&Letter::Record(record))?;
+        self.tell_others_event(nsp, &json, &attachments);
+        Ok(())
     }
 
-    /// Emits, and waits until every core has made it due; how many sockets of this machine it was for.
+    /// Emits, and waits until every core has made it due; how many sockets of this machine it was for. A future that is dropped before it is
+    /// polled has done nothing; later the event is emitted all the same.
     ///
     /// # Errors
     /// As [`Broadcast::try_emit`].
@@ -251,20 +260,26 @@ impl<'a> Broadcast<'a> {
         if self.target.is_nobody() {
             return Ok(0);
         }
-        let town = self.town();
-        let shared = self.shared(event, None, &args)?;
-        self.tell_others_event(shared.nsp, &shared.json, &shared.attachments);
-        let deliver = move |core: &Rc<Core>| {
-            let record = shared.record(core);
-            core.deliver(&record)
+        let shared = Arc::new(self.shared(event, None, &args)?);
+        let deliver = {
+            let shared = Arc::clone(&shared);
+            move |core: &Rc<Core>| {
+                let record = shared.record(core);
+                core.deliver(&record)
+            }
         };
-        let counts = survey(town, deliver).await;
-        if counts.len() < town.mailboxes.len() { Err(EmitError::Full) } else { Ok(counts.into_iter().sum()) }
+        let counting = ask(self.town, deliver)?;
+        self.tell_others_event(shared.nsp, &shared.json, &shared.attachments);
+        drop(shared);
+        let counts = counting.answers().await;
+        let is_whole = counts.len() == self.town.mailboxes.len();
+        // A core that stands still has no clients that count; one that has ended is the server's end.
+        if is_whole || !self.town.has_ended() { Ok(counts.into_iter().sum()) } else { Err(EmitError::Ended) }
     }
 
     /// Encodes once, for all cores, on a thread that is none.
     fn record(&self, nsp: NspId, payload: &[u8], attachments: &[Vec<u8>]) -> Record {
-        let town = self.town();
+        let town = self.town;
         let name = town.name_of(nsp);
         let packet = encode::Packet { kind: encode::Kind::Event, nsp: &name, id: None, payload, attachments };
         let mut bytes = Vec::new();
@@ -276,7 +291,7 @@ impl<'a> Broadcast<'a> {
     /// The clients of other servers too, unless it was said that it is for those of this one.
     fn tell_others_event(&self, nsp: NspId, json: &[u8], attachments: &[Vec<u8>]) {
         if self.target.reach() == Reach::Everywhere {
-            self.town().tell_others_event(nsp, &self.target.selector(), json, attachments);
+            self.town.tell_others_event(nsp, &self.target.selector(), json, attachments);
         }
     }
 
@@ -288,7 +303,7 @@ impl<'a> Broadcast<'a> {
         args: &impl Serialize,
     ) -> Result<SharedRecord, EmitError> {
         let (nsp, target) = (self.known()?, self.target.to_owned());
-        let (json, attachments) = written(self.town(), event, args)?;
+        let (json, attachments) = written(self.town, event, args)?;
         Ok(SharedRecord { nsp, target, id, json, attachments, record: OnceLock::new() })
     }
 
@@ -297,15 +312,21 @@ impl<'a> Broadcast<'a> {
         self.nsp.ok_or_else(|| EmitError::Namespace(self.name.clone().into_owned()))
     }
 
-    pub(crate) fn town(&self) -> &'a Arc<Town> {
-        match self.home {
-            Home::Core(core) => &core.town,
-            Home::Town(town) => town,
-        }
+    pub(crate) const fn town(&self) -> &'a Arc<Town> {
+        self.town
     }
 
     pub(crate) const fn target(&self) -> &Target<'a> {
         &self.target
+    }
+}
+
+impl fmt::Debug for Broadcast<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broadcast")
+            .field("to", &self.target.to)
+            .field("except", &self.target.except)
+            .finish_non_exhaustive()
     }
 }
 
@@ -326,8 +347,8 @@ impl<'a> Target<'a> {
 
     pub(crate) fn selector(&self) -> Selector<'_> {
         Selector {
-            to: &self.to,
-            except: &self.except,
+            to: &self.to.0,
+            except: &self.except.0,
             skip: self.skip,
             volatile: self.is_volatile,
             uncompressed: self.is_uncompressed,
@@ -337,7 +358,6 @@ impl<'a> Target<'a> {
 
     /// The same with names of its own, to be taken to other threads.
     pub(crate) fn to_owned(&self) -> Target<'static> {
-        let owned = |rooms: &Rooms<'_>| rooms.iter().map(|room| Cow::Owned(room.to_string())).collect();
-        Target { to: owned(&self.to), except: owned(&self.except), ..*self }
+        Target { to: self.to.to_owned(), except: self.except.to_owned(), ..*self }
     }
 }

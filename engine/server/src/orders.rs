@@ -133,14 +133,12 @@ impl Broadcast<'_> {
         }
         let target: Target<'static> = self.target().to_owned();
         let order = move |core: &Rc<Core>| core.select(nsp, &target.selector()).iter().for_each(&act);
-        if !self.town().order(Arc::new(order)) {
-            tracing::error!("a core did not take an order: it is far behind, or has ended");
-        }
+        self.town().order(Arc::new(order));
     }
 }
 
 fn names<'r>(rooms: impl IntoRooms<'r>) -> Vec<String> {
-    let mut names = Rooms::new();
+    let mut names = Rooms::default();
     rooms.add_to(&mut names);
-    names.into_iter().map(String::from).collect()
+    names.names().map(String::from).collect()
 }

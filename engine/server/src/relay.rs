@@ -28,6 +28,7 @@ pub struct Relay {
 
 /// Why something that another server said was not said here.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum RelayError {
     /// The server has ended.
     Gone,
@@ -47,11 +48,24 @@ impl fmt::Display for RelayError {
     }
 }
 
-impl std::error::Error for RelayError {}
+impl std::error::Error for RelayError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Emit(error) => Some(error),
+            Self::Gone | Self::Malformed(_) => None,
+        }
+    }
+}
 
 impl From<EmitError> for RelayError {
     fn from(error: EmitError) -> Self {
         Self::Emit(error)
+    }
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relay").finish_non_exhaustive()
     }
 }
 
@@ -95,7 +109,7 @@ fn emit(to: Broadcast<'_>, payload: &EventPayload) -> Result<(), RelayError> {
 fn hear(town: &Arc<Town>, nsp: NspId, payload: &EventPayload) -> Result<(), RelayError> {
     let (event, arguments) = read(payload)?;
     let order = move |core: &Rc<Core>| core.hear(nsp, &event, &arguments);
-    town.mailboxes[0].post(Letter::Order(Arc::new(order))).map_err(|_| EmitError::Full.into())
+    Ok(town.post_to_first(Letter::Order(Arc::new(order)))?)
 }
 
 /// The name and the arguments of an event that a client could have sent.

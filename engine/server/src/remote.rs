@@ -108,7 +108,7 @@ impl RemoteSocket {
     }
 
     fn alone(&self) -> Broadcast<'_> {
-        Broadcast::from_outside(&self.town, Some(self.nsp), "").to(&*self.id).local()
+        Broadcast::within_nsp(&self.town, self.nsp).to(&*self.id).local()
     }
 }
 

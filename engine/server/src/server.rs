@@ -1,36 +1,39 @@
-//! A bound server: one pinned thread per core, each with its listener, its driver and its turn.
+//! A bound server: an address, and a thread with a driver for each core, ready to run.
 //!
-//! Not the loop itself (`turn`) and not the application (`app`).
+//! Not the threads themselves (`crew`), not the loop (`turn`) and not the application (`app`).
 
+use std::cell::RefCell;
+use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
 use socketville_sys::{
-    Choice, Clock, Driver, DriverKind, Epoll, Listener, Ring, available_cores, pin_to_core, probe,
-    raise_descriptor_limit,
+    Choice, DriverKind, Epoll, Listener, PortUse, Preference, Ring, available_cores, probe,
+    raise_descriptor_limit, refusal_of_ring,
 };
 
 use crate::app::App;
 use crate::builder::{Builder, Start};
-use crate::core::Core;
+use crate::crew::{Crew, Hosted, Word};
 use crate::emitter::Emitter;
 use crate::error::{Error, Result};
 use crate::host::{cpu_quota, memory_limit};
+use crate::pins::Pins;
 use crate::relay::Relay;
 use crate::town::Town;
-use crate::turn::{Crossing, Next, Turn, crossings};
+use crate::turn::crossings;
 
-/// A server that has its address and waits to run.
+/// A server that has its address and waits to run. Until then clients that connect wait, too; dropped, it closes the address.
 pub struct Server {
     town: Arc<Town>,
     listeners: Vec<Listener>,
-    places: Vec<usize>,
+    crew: Crew,
+    /// Held while the threads are there.
+    pins: Pins,
     address: SocketAddr,
     choice: Choice,
+    seeds: Vec<[u8; 32]>,
     /// Takes the connections whose request is neither the engine's nor a route's.
     pub(crate) elsewhere: Option<Elsewhere>,
 }
@@ -44,28 +47,25 @@ impl Server {
         Builder::new()
     }
 
-    pub(crate) fn bind(mut app: App, start: Start, address: SocketAddr) -> Result<Self> {
-        let choice =
-            probe().choose(start.driver).map_err(|unavailable| Error::Driver(unavailable.obstacle))?;
-        app.load_client()?;
-        let mut places = available_cores();
-        let cores = start.cores.unwrap_or_else(|| cores_within(places.len(), cpu_quota()));
+    /// The application stays where it is unless all goes well.
+    pub(crate) fn bind(app: &RefCell<Option<App>>, start: Start, address: SocketAddr) -> Result<Self> {
+        let available = available_cores();
+        let cores = start.cores.unwrap_or_else(|| cores_within(available.len(), cpu_quota()));
         if cores == 0 || cores > usize::from(socketville_hub::limits::CORES_MAX) {
             return Err(Error::Cores(cores));
         }
-        let there = places.len().max(1);
-        places = (0..cores).map(|core| places.get(core % there).copied().unwrap_or(core)).collect();
+        app.borrow_mut().as_mut().ok_or(Error::Listening)?.load_client()?;
         raise_descriptor_limit();
-        let listen =
-            |address| Listener::bind(address).map_err(|error| Error::Listen(address.to_string(), error));
-        let first = listen(address)?;
-        let address = first.local_addr().map_err(Error::Core)?;
-        let mut listeners = vec![first];
-        for _ in 1..cores {
-            listeners.push(listen(address)?);
-        }
-        let town = Town::new(app, cores as u16, seed()?);
-        Ok(Self { town, listeners, places, address, choice, elsewhere: None })
+        let listeners = listen(address, start.port_use, cores)
+            .map_err(|error| Error::Listen(address.to_string(), error))?;
+        let address = listeners[0].local_addr().map_err(Error::Core)?;
+        let pins = Pins::claim(&available, cores, start.pinning);
+        let (crew, choice) = muster(start.driver, cores, &pins)?;
+        let secret = seed()?;
+        let seeds = (0..cores).map(|_| seed()).collect::<Result<Vec<_>>>()?;
+        let app = app.borrow_mut().take().ok_or(Error::Listening)?;
+        let town = Town::new(app, cores as u16, secret);
+        Ok(Self { town, listeners, crew, pins, address, choice, seeds, elsewhere: None })
     }
 
     /// The address, with the port that was chosen if it was 0.
@@ -87,8 +87,13 @@ impl Server {
     }
 
     /// The number of cores.
-    pub fn cores(&self) -> usize {
-        self.places.len()
+    pub const fn cores(&self) -> usize {
+        self.seeds.len()
+    }
+
+    /// The machine's cores that the threads are pinned to, in order; empty if they are not pinned.
+    pub fn pinned_to(&self) -> Vec<usize> {
+        (0..self.cores()).filter_map(|index| self.pins.get(index)).collect()
     }
 
     /// A handle for other threads.
@@ -99,118 +104,74 @@ impl Server {
     /// Runs until [`Emitter::stop`] or a core fails.
     ///
     /// # Errors
-    /// A core whose thread, ring or runtime could not start, or whose driver broke.
+    /// A core that could not listen, the runtime of handlers that could not start, or a driver that broke.
     pub fn run(self) -> Result<()> {
         let memory_mib = memory_limit().map(|bytes| bytes >> 20);
-        tracing::info!(address = %self.address, cores = self.places.len(), driver = %self.choice.reason, memory_mib, "listening");
+        let (cores, pinned_to) = (self.cores(), self.pinned_to());
+        tracing::info!(address = %self.address, cores, ?pinned_to, driver = %self.choice.reason, memory_mib, "listening");
         if let Some(adapter) = &self.town.app.adapter {
             adapter.start(Relay::new(&self.town));
         }
-        match self.choice.driver {
-            DriverKind::IoUring => self.run_on(|listener| Ring::new(Some(listener))),
-            DriverKind::Epoll => self.run_on(|listener| Epoll::new(Some(listener))),
-        }
-    }
-
-    fn run_on<D>(self, make: fn(Listener) -> std::io::Result<D>) -> Result<()>
-    where
-        D: Driver<Passed: Into<OwnedFd>> + 'static,
-    {
-        let crossings = crossings::<D>(self.places.len());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("socketville-tokio")
             .enable_all()
             .build()
             .map_err(Error::Core)?;
-        let mut threads = Vec::new();
-        for (index, (listener, place)) in self.listeners.into_iter().zip(self.places).enumerate() {
-            let thread = CoreThread {
-                index: index as u16,
-                place,
-                town: Arc::clone(&self.town),
-                crossings: Arc::clone(&crossings),
-                runtime: runtime.handle().clone(),
-                seed: seed()?,
-                elsewhere: self.elsewhere.clone(),
-            };
-            let run = move || thread.run(listener, make);
-            let name = format!("socketville-{index}");
-            threads.push(thread::Builder::new().name(name).spawn(run).map_err(Error::Core)?);
-        }
-        let result = join(threads);
+        let crossings = crossings(cores);
+        let words = self.listeners.into_iter().zip(self.seeds).map(|(listener, seed)| Word {
+            listener,
+            town: Arc::clone(&self.town),
+            crossings: Arc::clone(&crossings),
+            runtime: runtime.handle().clone(),
+            seed,
+            elsewhere: self.elsewhere.clone(),
+        });
+        let result = self.crew.run(words);
         runtime.shutdown_background();
         result
     }
 }
 
-/// What a core's thread starts with.
-struct CoreThread<D: Driver> {
-    index: u16,
-    place: usize,
-    town: Arc<Town>,
-    crossings: Arc<[Crossing<D>]>,
-    runtime: tokio::runtime::Handle,
-    seed: [u8; 32],
-    elsewhere: Option<Elsewhere>,
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("address", &self.address)
+            .field("cores", &self.cores())
+            .field("pinned_to", &self.pinned_to())
+            .field("driver", &self.choice.reason)
+            .finish_non_exhaustive()
+    }
 }
 
-impl<D: Driver<Passed: Into<OwnedFd>>> CoreThread<D> {
-    fn run(self, listener: Listener, make: fn(Listener) -> std::io::Result<D>) -> Result<()> {
-        if let Err(error) = pin_to_core(self.place) {
-            tracing::warn!(core = self.index, place = self.place, %error, "not pinned");
-        }
-        let _context = self.runtime.enter();
-        let core = Core::new(self.index, Arc::clone(&self.town), self.seed);
-        let _ending = Ending { core: Rc::clone(&core) };
-        let driver = make(listener).map_err(Error::Core)?;
-        let mut turn = Turn::new(driver, core.clone(), self.crossings);
-        if let Some(elsewhere) = self.elsewhere {
-            let runtime = self.runtime.clone();
-            turn.hand_over_to(Box::new(move |passed, head| elsewhere(&runtime, passed.into(), head)));
-        }
-        if self.index == 0 {
-            let emitter = || Emitter::new(Arc::clone(&self.town));
-            core.enter(|| self.town.app.on_start.iter().for_each(|start| start(emitter())));
-        }
-        let clock = Clock::new();
-        core.timers.follow(clock);
-        let mut ended = Instant::now();
-        loop {
-            turn.wait(clock.ms_at(ended)).map_err(Error::Core)?;
-            let begun = Instant::now();
-            let next = turn.turn(clock.ms_at(begun));
-            ended = Instant::now();
-            core.counters.borrow_mut().took(ended - begun);
-            if next == Next::Stop {
-                return Ok(());
+/// One listener for each core, the first of which looks whether the port is free.
+fn listen(address: SocketAddr, port_use: PortUse, cores: usize) -> std::io::Result<Vec<Listener>> {
+    let mut listeners = vec![Listener::bind(address, port_use)?];
+    for _ in 1..cores {
+        listeners.push(listeners[0].beside()?);
+    }
+    Ok(listeners)
+}
+
+/// Threads with the driver that is wanted. If the ring is not demanded and not every core can have one, all have epoll.
+fn muster(wanted: Preference, cores: usize, pins: &Pins) -> Result<(Crew, Choice)> {
+    let choice = probe().choose(wanted).map_err(|unavailable| Error::Driver(unavailable.obstacle))?;
+    if choice.driver == DriverKind::IoUring {
+        match Crew::muster(cores, pins, Ring::make) {
+            Ok(crew) => return Ok((crew, choice)),
+            Err(error) => {
+                let obstacle =
+                    format!("not each of {cores} cores can have a ring: {}", refusal_of_ring(&error));
+                if wanted == Preference::IoUring {
+                    return Err(Error::Driver(obstacle));
+                }
+                let reason = format!("epoll: {obstacle}");
+                let crew = Crew::muster(cores, pins, Epoll::make).map_err(Error::Core)?;
+                return Ok((crew, Choice { driver: DriverKind::Epoll, reason }));
             }
         }
     }
-}
-
-/// What happens when a core ends, however it does: the others end too, and nobody waits for its answers.
-struct Ending {
-    core: Rc<Core>,
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        let town = &self.core.town;
-        town.stop();
-        town.mailboxes[usize::from(self.core.index)].close();
-        self.core.end();
-    }
-}
-
-/// Waits for all; the first failure is the result.
-fn join(threads: Vec<JoinHandle<Result<()>>>) -> Result<()> {
-    let end = |thread: JoinHandle<Result<()>>| {
-        thread.join().unwrap_or_else(|_| {
-            Err(Error::Core(std::io::Error::other("its thread panicked: this is a fault of the engine")))
-        })
-    };
-    threads.into_iter().map(end).fold(Ok(()), Result::and)
+    Ok((Crew::muster(cores, pins, Epoll::make).map_err(Error::Core)?, choice))
 }
 
 /// Whole cores of what a quota leaves, at least one: a thread more than that would have the kernel stop all of them for the rest of each

@@ -239,7 +239,7 @@ impl Socket {
 
     /// To all others in the namespace. Source: `socket.broadcast`.
     pub fn broadcast(&self) -> Broadcast<'_> {
-        Broadcast::on(&self.0.core, self.0.nsp).skip(self.0.id)
+        Broadcast::within_nsp(&self.0.core.town, self.0.nsp).skip(self.0.id)
     }
 
     /// To all in the namespace but this one, on this server only. Source: `socket.local`.
@@ -249,10 +249,11 @@ impl Socket {
 
     /// To all in the namespace, this one included. Source: `socket.nsp`.
     pub fn nsp(&self) -> Broadcast<'_> {
-        Broadcast::on(&self.0.core, self.0.nsp)
+        Broadcast::within_nsp(&self.0.core.town, self.0.nsp)
     }
 
     /// Sends an event and waits for the client's answer: its first argument, or all [`Arguments`]. Source: `socket.timeout(ms).emitWithAck`.
+    /// A future that is dropped waits no longer; an answer that comes then is ignored.
     ///
     /// # Errors
     /// No answer in time, the client left, the answer is not a `T`, or too many answers are owed ([`AckError`]).
@@ -275,19 +276,18 @@ impl Socket {
         args: impl Serialize,
         timeout: Duration,
     ) -> Result<T, AckError> {
-        let (id, slot) = self.owe_ack()?;
+        let owed = self.owe_ack()?;
         let to = Recipients::Socket(self.0.key, Manner::default());
-        let sent = self.0.core.emit(to, Some(id), event, &args);
-        let answer = match sent {
+        let answer = match self.0.core.emit(to, Some(owed.id), event, &args) {
             Ok(false) => Err(AckError::Disconnected),
-            Ok(true) => slot.answer_within(timeout).await,
+            Ok(true) => owed.slot.answer_within(timeout).await,
             Err(error) => Err(AckError::Emit(error)),
         };
-        self.0.kept().acks.borrow_mut().retain(|(other, _)| *other != id);
+        drop(owed);
         T::from_answer(answer?).map_err(AckError::Argument)
     }
 
-    fn owe_ack(&self) -> Result<(u64, Rc<AckSlot>), AckError> {
+    fn owe_ack(&self) -> Result<Owed<'_>, AckError> {
         let kept = self.0.kept();
         let mut acks = kept.acks.borrow_mut();
         if acks.len() >= ACKS_PER_SOCKET_MAX {
@@ -301,7 +301,7 @@ impl Socket {
         };
         let slot = Rc::new(AckSlot::default());
         acks.push((id, Rc::clone(&slot)));
-        Ok((id, slot))
+        Ok(Owed { socket: self, id, slot })
     }
 
     /// The client has answered; unknown ids are ignored, and an answer counts once.
@@ -369,6 +369,19 @@ impl Socket {
     fn end(&self, ending: Ending) {
         let core = &self.0.core;
         core.hub_mut().disconnect_socket(core.now_ms.get(), self.0.key, ending);
+    }
+}
+
+/// An answer that a client owes, while somebody waits for it. Its place is free again when nobody does, for whatever reason.
+struct Owed<'a> {
+    socket: &'a Socket,
+    id: u64,
+    slot: Rc<AckSlot>,
+}
+
+impl Drop for Owed<'_> {
+    fn drop(&mut self) {
+        self.socket.0.kept().acks.borrow_mut().retain(|(other, _)| *other != self.id);
     }
 }
 

@@ -8,17 +8,41 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
 use crate::core::Core;
+use crate::error::EmitError;
+use crate::mailbox::Order;
 use crate::town::Town;
 
-/// Asks every core, and waits for all answers. The question keeps its place among what the caller told the cores before.
+/// Asks every core, and waits for all answers. The question keeps its place among what the caller told the cores before. Nobody minds if the
+/// future is dropped.
 pub(crate) async fn survey<T: Send + 'static>(
     town: &Arc<Town>,
     ask: impl Fn(&Rc<Core>) -> T + Send + Sync + 'static,
 ) -> Vec<T> {
+    let (survey, order) = survey_of(town, ask);
+    town.order(order);
+    survey.answers().await
+}
+
+/// Asks every core, or none.
+///
+/// # Errors
+/// A core that is far behind, or has ended.
+pub(crate) fn ask<T: Send + 'static>(
+    town: &Arc<Town>,
+    ask: impl Fn(&Rc<Core>) -> T + Send + Sync + 'static,
+) -> Result<Arc<Survey<T>>, EmitError> {
+    let (survey, order) = survey_of(town, ask);
+    town.try_order(order)?;
+    Ok(survey)
+}
+
+fn survey_of<T: Send + 'static>(
+    town: &Arc<Town>,
+    ask: impl Fn(&Rc<Core>) -> T + Send + Sync + 'static,
+) -> (Arc<Survey<T>>, Order) {
     let survey = Arc::new(Survey::new(town.mailboxes.len()));
     let question = Question(Arc::clone(&survey));
-    let _is_posted = town.order(Arc::new(move |core| question.0.answer(ask(core))));
-    poll_fn(|context| survey.poll(context.waker())).await
+    (survey, Arc::new(move |core| question.0.answer(ask(core))))
 }
 
 /// The question while any core has it; with the last of it goes the hope for more answers.
@@ -30,7 +54,8 @@ impl<T> Drop for Question<T> {
     }
 }
 
-struct Survey<T>(Mutex<State<T>>);
+/// Answers that come in.
+pub(crate) struct Survey<T>(Mutex<State<T>>);
 
 struct State<T> {
     left: usize,
@@ -41,6 +66,11 @@ struct State<T> {
 impl<T> Survey<T> {
     fn new(cores: usize) -> Self {
         Self(Mutex::new(State { left: cores, answers: Vec::with_capacity(cores), waker: None }))
+    }
+
+    /// All answers that will come.
+    pub(crate) async fn answers(&self) -> Vec<T> {
+        poll_fn(|context| self.poll(context.waker())).await
     }
 
     fn answer(&self, answer: T) {

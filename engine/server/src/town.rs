@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use crate::app::App;
 use crate::children::Children;
 use crate::core::Core;
+use crate::error::EmitError;
 use crate::mailbox::{Letter, Mailbox, Order};
 
 pub(crate) struct Town {
@@ -38,30 +39,48 @@ impl Town {
         })
     }
 
-    /// To every core; false if a mailbox was full or its core has ended.
-    pub(crate) fn post_everywhere(&self, letter: &Letter) -> bool {
-        let posted = self.mailboxes.iter().map(|mailbox| mailbox.post(letter.clone()));
-        posted.filter(Result::is_err).count() == 0
+    /// To every core, or to none.
+    ///
+    /// # Errors
+    /// A mailbox that is full, or whose core has ended.
+    pub(crate) fn post_everywhere(&self, letter: &Letter) -> Result<(), EmitError> {
+        let rooms = self.mailboxes.iter().map(Mailbox::reserve).collect::<Result<Vec<_>, _>>()?;
+        rooms.into_iter().for_each(|room| room.post(letter.clone()));
+        Ok(())
     }
 
-    /// Has every core do something: at once on the core whose thread this is, on the others after all that they were told before. False
-    /// if a mailbox was full or its core has ended.
-    pub(crate) fn order(self: &Arc<Self>, order: Order) -> bool {
-        let Some(core) = self.current_core() else { return self.order_from_outside(order) };
-        order(&core);
-        if self.mailboxes.len() > 1 {
-            core.outgoing.borrow_mut().push_back(Letter::Order(order));
-        }
-        true
+    /// To the first core alone.
+    ///
+    /// # Errors
+    /// Its mailbox is full, or it has ended.
+    pub(crate) fn post_to_first(&self, letter: Letter) -> Result<(), EmitError> {
+        self.mailboxes[0].reserve()?.post(letter);
+        Ok(())
     }
 
-    /// With a history every event is some core's, so threads that are none speak through the first: its letters keep their order everywhere.
-    fn order_from_outside(&self, order: Order) -> bool {
-        if self.app.recovery.is_none() {
-            return self.post_everywhere(&Letter::Order(order));
+    /// Has every core do something: at once on the core whose thread this is, on the others after all that they were told before. No order
+    /// is lost: a core that cannot take it has missed something, and cuts its clients.
+    pub(crate) fn order(self: &Arc<Self>, order: Order) {
+        match self.current_core() {
+            Some(core) => core.order(order),
+            None if self.app.recovery.is_none() => {
+                self.mailboxes.iter().for_each(|mailbox| mailbox.insist(Letter::Order(Arc::clone(&order))));
+            }
+            None => self.mailboxes[0].insist(passed_on(order)),
         }
-        let passed_on: Order = Arc::new(move |core| _ = core.town.order(Arc::clone(&order)));
-        self.mailboxes[0].post(Letter::Order(passed_on)).is_ok()
+    }
+
+    /// As [`Town::order`], for orders that somebody is there to be refused.
+    ///
+    /// # Errors
+    /// A core that is far behind or has ended; then no core has got it.
+    pub(crate) fn try_order(self: &Arc<Self>, order: Order) -> Result<(), EmitError> {
+        match self.current_core() {
+            Some(core) => core.order(order),
+            None if self.app.recovery.is_none() => return self.post_everywhere(&Letter::Order(order)),
+            None => return self.post_to_first(passed_on(order)),
+        }
+        Ok(())
     }
 
     /// The core of this server whose thread this is, if it is one.
@@ -69,8 +88,28 @@ impl Town {
         Core::current().filter(|core| Arc::ptr_eq(&core.town, self))
     }
 
+    /// Whether any core has ended; then all do.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.mailboxes.iter().any(Mailbox::is_closed)
+    }
+
     /// Asks all cores to close everything and end, after the letters that they have.
     pub(crate) fn stop(&self) {
         self.mailboxes.iter().for_each(Mailbox::stop);
+    }
+}
+
+/// With a history every event is some core's, so threads that are none speak through the first: its letters keep their order everywhere.
+fn passed_on(order: Order) -> Letter {
+    Letter::Order(Arc::new(move |core| core.order(Arc::clone(&order))))
+}
+
+impl Core {
+    /// Does something here, and has the other cores do it.
+    fn order(self: &Rc<Self>, order: Order) {
+        order(self);
+        if self.town.mailboxes.len() > 1 {
+            self.outgoing.borrow_mut().push_back(Letter::Order(order));
+        }
     }
 }

@@ -33,7 +33,7 @@ use crate::limits::{
 use crate::mailbox::Letter;
 
 /// Connections on their way to a core, with what was read of them.
-pub(crate) type Crossing<D> = ArrayQueue<(<D as Driver>::Passed, Vec<u8>)>;
+pub(crate) type Crossing<P> = ArrayQueue<(P, Vec<u8>)>;
 
 /// Takes a connection out of the engine, with what was read of it.
 pub(crate) type Elsewhere<D> = Box<dyn Fn(<D as Driver>::Passed, Vec<u8>)>;
@@ -43,7 +43,7 @@ pub(crate) struct Turn<D: Driver> {
     driver: D,
     core: Rc<Core>,
     /// By core; ours is where we collect.
-    crossings: Arc<[Crossing<D>]>,
+    crossings: Arc<[Crossing<D::Passed>]>,
     ready: Vec<Ready>,
     readable: Vec<Token>,
     batch: Batch,
@@ -64,12 +64,12 @@ pub(crate) enum Next {
     Stop,
 }
 
-pub(crate) fn crossings<D: Driver>(cores: usize) -> Arc<[Crossing<D>]> {
+pub(crate) fn crossings<P>(cores: usize) -> Arc<[Crossing<P>]> {
     (0..cores).map(|_| ArrayQueue::new(PASSED_MAX)).collect()
 }
 
 impl<D: Driver> Turn<D> {
-    pub(crate) fn new(driver: D, core: Rc<Core>, crossings: Arc<[Crossing<D>]>) -> Self {
+    pub(crate) fn new(driver: D, core: Rc<Core>, crossings: Arc<[Crossing<D::Passed>]>) -> Self {
         core.town.mailboxes[usize::from(core.index)].bell().hang(driver.waker());
         let waiting = crossings.iter().map(|_| VecDeque::new()).collect();
         Self {
@@ -134,6 +134,9 @@ impl<D: Driver> Turn<D> {
         let core = Rc::clone(&self.core);
         core.now_ms.set(now_ms);
         core.enter(|| {
+            if core.town.mailboxes[usize::from(core.index)].is_standing() {
+                core.begin_anew();
+            }
             core.timers.advance(now_ms);
             core.hub_mut().handle_time(now_ms);
             let look = self.reap(now_ms);
@@ -247,9 +250,10 @@ impl<D: Driver> Turn<D> {
                     break;
                 }
             }
-            while waiting.len() > RECORDS_WAITING_MAX {
-                waiting.pop_front();
-                core.counters.borrow_mut().records_dropped += 1;
+            if waiting.len() > RECORDS_WAITING_MAX {
+                core.counters.borrow_mut().records_dropped += waiting.len() as u64;
+                waiting.clear();
+                mailbox.stand_still();
             }
         }
     }

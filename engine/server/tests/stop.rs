@@ -148,8 +148,8 @@ fn an_emitter_outlives_its_server() {
             stage.client().before_fence();
             stage.stop();
             let emitter = &stage.emitter;
-            assert!(matches!(emitter.of("/").try_emit("nobody", 1), Err(EmitError::Full)));
-            assert!(matches!(wait(emitter.of("/").emit_counted("nobody", 1)), Err(EmitError::Full)));
+            assert!(matches!(emitter.of("/").try_emit("nobody", 1), Err(EmitError::Ended)));
+            assert!(matches!(wait(emitter.of("/").emit_counted("nobody", 1)), Err(EmitError::Ended)));
             assert_eq!((wait(emitter.reports()), wait(emitter.namespace_len("/"))), (vec![], 0));
             emitter.stop();
         },

@@ -7,6 +7,8 @@ pub struct Counters {
     pub accepted: u64,
     /// Failed accepts, mostly for want of descriptors. Each is followed by a pause.
     pub accept_errors: u64,
+    /// Connections that were accepted only to be closed, since there was no descriptor or no place in the table to keep them by.
+    pub accepts_refused: u64,
     /// Connections taken over from other drivers.
     pub adopted: u64,
     /// Connections given to other drivers.

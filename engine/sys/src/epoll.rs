@@ -14,6 +14,7 @@ use crate::backoff::Backoff;
 use crate::limits::{ACCEPTS_PER_WAIT, EVENTS_PER_WAIT, RECEIVE_BUFFERS, RECEIVE_BYTES, SEND_BYTES_MAX};
 use crate::slots::{Slot, Slots};
 use crate::socket::{self, borrowed, check};
+use crate::spare::{Spare, is_exhaustion};
 use crate::{Counters, Driver, Listener, Outcome, Outgoing, Passed, Ready, Received, Token, Unsent, Waker};
 
 /// The driver over epoll.
@@ -25,6 +26,7 @@ pub struct Epoll {
     waker: Waker,
     listener: Option<Listener>,
     is_paused: bool,
+    spare: Spare,
     backoff: Backoff,
     events: Vec<libc::epoll_event>,
     /// One buffer for receives, large enough to discard what a closing connection has left.
@@ -41,22 +43,33 @@ impl Epoll {
         let raw = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         // SAFETY: `raw` was opened by the line above and nobody else has seen it.
         let epoll = unsafe { OwnedFd::from_raw_fd(raw) };
-        let driver = Epoll {
+        let mut driver = Epoll {
             epoll,
             slots: Slots::with_room(),
             counters: Counters::default(),
             waker: Waker::new()?,
-            listener,
+            listener: None,
             is_paused: false,
+            spare: Spare::new()?,
             backoff: Backoff::new(),
             events: Vec::with_capacity(EVENTS_PER_WAIT),
             buffer: vec![0; RECEIVE_BUFFERS * RECEIVE_BYTES].into_boxed_slice(),
         };
         driver.control(libc::EPOLL_CTL_ADD, driver.waker.descriptor(), libc::EPOLLIN, WAKER)?;
-        if let Some(listener) = &driver.listener {
-            driver.control(libc::EPOLL_CTL_ADD, listener.descriptor(), libc::EPOLLIN, LISTENER)?;
+        if let Some(listener) = listener {
+            driver.listen_to(listener)?;
         }
         Ok(driver)
+    }
+
+    /// Accepts from this listener from now on.
+    ///
+    /// # Errors
+    /// The kernel's refusal: out of memory.
+    pub fn listen_to(&mut self, listener: Listener) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, listener.descriptor(), libc::EPOLLIN, LISTENER)?;
+        self.listener = Some(listener);
+        Ok(())
     }
 
     fn control(&self, operation: i32, descriptor: RawFd, interest: i32, data: u64) -> io::Result<()> {
@@ -132,7 +145,7 @@ impl Epoll {
                 Err(error) => match error.raw_os_error().unwrap_or(libc::EIO) {
                     libc::EAGAIN => return,
                     libc::EINTR | libc::ECONNABORTED => {}
-                    _ => return self.accept_failed(),
+                    errno => return self.accept_failed(errno),
                 },
             }
         }
@@ -149,8 +162,16 @@ impl Epoll {
         }
     }
 
-    fn accept_failed(&mut self) {
+    /// At the limit of descriptors those who wait are refused; whoever comes later is reported again. Else accepting pauses.
+    fn accept_failed(&mut self, errno: i32) {
         self.counters.accept_errors += 1;
+        if let Some(listener) = self.listener.as_ref().filter(|_| is_exhaustion(errno)) {
+            let refused = self.spare.refuse(listener);
+            self.counters.accepts_refused += refused;
+            if refused > 0 {
+                return;
+            }
+        }
         self.backoff.fail(Instant::now());
         self.listen(0);
     }
@@ -353,6 +374,12 @@ impl Driver for Epoll {
         if std::mem::replace(&mut self.is_paused, false) {
             self.listen(libc::EPOLLIN);
         }
+    }
+
+    fn close_listener(&mut self) {
+        self.backoff.cancel();
+        // Closing it takes it out of the interest list, too: nobody else has it.
+        self.listener = None;
     }
 
     fn peer_address(&mut self, token: Token) -> io::Result<SocketAddr> {

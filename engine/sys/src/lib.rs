@@ -25,6 +25,7 @@ mod probe;
 mod ring;
 mod slots;
 mod socket;
+mod spare;
 mod token;
 mod waker;
 
@@ -36,9 +37,9 @@ pub use clock::{Clock, cpu_ns_of, process_cpu_ns, thread_cpu_ns};
 pub use cores::{available_cores, pin_to_core, raise_descriptor_limit, unshare_descriptors};
 pub use counters::Counters;
 pub use epoll::Epoll;
-pub use listener::Listener;
+pub use listener::{Listener, PortUse};
 pub use passed::Passed;
-pub use probe::{Choice, DriverKind, Preference, Probe, Unavailable, probe};
+pub use probe::{Choice, DriverKind, Preference, Probe, Unavailable, probe, refusal_of_ring};
 pub use ring::{Descriptors, Ring, RingOptions};
 pub use token::Token;
 pub use waker::Waker;
@@ -161,6 +162,9 @@ pub trait Driver {
 
     /// Takes connections again.
     fn resume_accept(&mut self) {}
+
+    /// Closes the listener: from now on the kernel refuses connections, and those that it has not handed out yet end.
+    fn close_listener(&mut self) {}
 
     /// The peer's address. Costs a few system calls: ask once, and only if somebody wants to know.
     ///

@@ -85,7 +85,7 @@ pub fn probe() -> Probe {
             probe.is_permitted = true;
             probe.ask(&ring)
         }
-        Err(error) => Some(refusal(&error)),
+        Err(error) => Some(refusal_of_ring(&error)),
     };
     probe
 }
@@ -140,8 +140,9 @@ fn choice(driver: DriverKind, reason: String) -> Choice {
     Choice { driver, reason }
 }
 
-/// The usual refusals in words an operator can act on.
-fn refusal(error: &io::Error) -> String {
+/// Why the kernel refused a ring, in words that an operator can act on.
+#[must_use]
+pub fn refusal_of_ring(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => {
             "io_uring is forbidden here, by the container's seccomp profile or by \
@@ -149,7 +150,9 @@ fn refusal(error: &io::Error) -> String {
                 .into()
         }
         Some(libc::ENOSYS) => "this kernel has no io_uring, or a sandbox hides it".into(),
-        Some(libc::ENOMEM) => "there is not enough lockable memory for a ring (ulimit -l)".into(),
+        Some(libc::ENOMEM) => {
+            "the limit of locked memory is too low for it (`ulimit -l`, LimitMEMLOCK of systemd)".into()
+        }
         Some(libc::EMFILE | libc::ENFILE) => "there are no descriptors left for a ring (ulimit -n)".into(),
         _ => format!("a ring could not be made: {error}"),
     }

@@ -10,9 +10,10 @@ use super::request::Request;
 use super::tag::{Op, Tag};
 use super::transfer::Result32;
 use super::{Descriptors, Ring};
-use crate::Ready;
 use crate::slots::Slot;
+use crate::spare::is_exhaustion;
 use crate::token::Token;
+use crate::{Counters, Ready};
 
 impl Ring {
     /// Handles all completions there are. May be called at any time: what belongs to the next wait is kept for it.
@@ -50,7 +51,10 @@ impl Ring {
                 self.complete_receive(tag, Result32 { result, has_more });
             }
             Op::Alarm => self.complete_alarm(tag),
-            Op::Ask => self.answer = Some(result),
+            Op::Ask if tag.sequence == self.ask_sequence => self.answer = Some(result),
+            Op::Install if tag.sequence == self.ask_sequence => self.answer = Some(result),
+            Op::Ask => debug_assert!(false, "the kernel kept a question beyond its submission"),
+            Op::Install => close_late(result),
             Op::Ignored => {}
         }
     }
@@ -64,9 +68,31 @@ impl Ring {
         if is_last && self.is_accepting && sequence == self.accept_sequence {
             match -result {
                 ..=0 | libc::ECONNABORTED | libc::EINTR | libc::EAGAIN | libc::ECANCELED => self.arm_accept(),
+                errno if self.has_refused(errno) => self.arm_accept(),
                 _ => self.backoff.fail(Instant::now()),
             }
         }
+    }
+
+    /// Whether somebody was refused for want of a place or a descriptor: then the next one is waited for, and refused as well.
+    fn has_refused(&mut self, errno: i32) -> bool {
+        if !is_exhaustion(errno) {
+            return false;
+        }
+        let refused = match (&self.listener, self.files) {
+            // The kernel had accepted the connection before it found no place in the table, and has closed it.
+            (_, Some(files)) => u64::from(self.connections() >= u64::from(files)),
+            (Some(listener), None) => self.spare.refuse(listener),
+            (None, None) => 0,
+        };
+        self.counters.accepts_refused += refused;
+        refused > 0
+    }
+
+    /// Connections that this driver has.
+    fn connections(&self) -> u64 {
+        let Counters { accepted, adopted, passed, closed, .. } = self.counters;
+        (accepted + adopted).saturating_sub(passed + closed)
     }
 
     fn accepted(&mut self, index: u32) {
@@ -175,5 +201,14 @@ impl Ring {
     /// Whether the kernel numbers our connections.
     pub(super) fn is_direct(&self) -> bool {
         self.descriptors == Descriptors::Direct
+    }
+}
+
+/// The answer to a question that nobody waits for any more is a descriptor that nobody would close.
+fn close_late(result: i32) {
+    debug_assert!(false, "the kernel kept a question beyond its submission");
+    if result >= 0 {
+        // SAFETY: the kernel has opened it for a request whose result nobody else has seen.
+        drop(unsafe { OwnedFd::from_raw_fd(result) });
     }
 }

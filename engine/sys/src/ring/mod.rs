@@ -45,6 +45,7 @@ use crate::backoff::Backoff;
 use crate::cores::descriptor_limit;
 use crate::limits::{CQ_ENTRIES, FILES_MAX, RECEIVE_BUFFERS, RECEIVE_BYTES, SQ_ENTRIES};
 use crate::slots::Slots;
+use crate::spare::Spare;
 use crate::{Counters, Driver, Listener, Outgoing, Passed, Ready, Received, Token, Unsent, Waker};
 
 /// The driver over io_uring. Made on the thread that uses it, and never leaves it.
@@ -53,6 +54,8 @@ pub struct Ring {
     slots: Slots,
     counters: Counters,
     descriptors: Descriptors,
+    /// Places of the table of direct descriptors.
+    files: Option<u32>,
     waker: Waker,
     completions: Vec<cqueue::Entry>,
 
@@ -60,6 +63,7 @@ pub struct Ring {
     is_accepting: bool,
     accept_sequence: u32,
     backoff: Backoff,
+    spare: Spare,
     alarm: Alarm,
 
     is_sending: bool,
@@ -73,6 +77,7 @@ pub struct Ring {
 
     /// The result of the one request somebody waits for, and the memory of the one that writes a number.
     answer: Option<i32>,
+    ask_sequence: u32,
     number: Box<i32>,
 
     /// The kernel accepts requests from the thread that made the ring only.
@@ -120,23 +125,23 @@ impl Ring {
         let sq_entries = SQ_ENTRIES.min(options.cq_entries);
         let gate = Gate::new(sq_entries, options.cq_entries)?;
         let descriptors = options.descriptors.unwrap_or_else(|| best_descriptors(&gate));
-        if descriptors == Descriptors::Direct {
-            register_table(&gate, options.files_max)?;
-        }
-        if let Some(listener) = &listener {
-            listener.set_blocking()?;
-        }
+        let files = match descriptors {
+            Descriptors::Direct => Some(register_table(&gate, options.files_max)?),
+            Descriptors::Ordinary => None,
+        };
         let mut ring = Ring {
             gate,
             slots: Slots::with_room(),
             counters: Counters::default(),
             descriptors,
+            files,
             waker: Waker::new()?,
             completions: Vec::new(),
-            is_accepting: listener.is_some(),
-            listener,
+            is_accepting: false,
+            listener: None,
             accept_sequence: 0,
             backoff: Backoff::new(),
+            spare: Spare::new()?,
             alarm: Alarm::default(),
             is_sending: false,
             send_sequence: 0,
@@ -146,12 +151,27 @@ impl Ring {
             receives_out: 0,
             results: [None; RECEIVE_BUFFERS],
             answer: None,
+            ask_sequence: 0,
             number: Box::new(-1),
             _stays_on_its_thread: PhantomData,
         };
         ring.gate.push(&Request::wake(ring.waker.descriptor()));
-        ring.arm_accept();
+        if let Some(listener) = listener {
+            ring.listen_to(listener)?;
+        }
         Ok(ring)
+    }
+
+    /// Accepts from this listener from now on.
+    ///
+    /// # Errors
+    /// The kernel's refusal; none is known.
+    pub fn listen_to(&mut self, listener: Listener) -> io::Result<()> {
+        listener.set_blocking()?;
+        self.listener = Some(listener);
+        self.is_accepting = true;
+        self.arm_accept();
+        Ok(())
     }
 
     /// Which descriptors this ring uses.
@@ -268,6 +288,14 @@ impl Driver for Ring {
         }
     }
 
+    fn close_listener(&mut self) {
+        self.pause_accept();
+        // The request refers to it: it is gone once that is.
+        self.gate.submit();
+        self.reap();
+        self.listener = None;
+    }
+
     fn peer_address(&mut self, token: Token) -> io::Result<SocketAddr> {
         self.address_of(token)
     }
@@ -278,11 +306,14 @@ impl Driver for Ring {
 }
 
 impl Drop for Ring {
-    /// Closes that were asked for are still done gracefully; the rest goes with the ring.
+    /// Closes that were asked for are still done gracefully; the rest goes with the ring. Ordinary descriptors do not: those that the
+    /// kernel has opened for accepts that nobody has read yet are made ours, to be closed.
     fn drop(&mut self) {
+        self.pause_accept();
         if !self.gate.is_broken() {
             self.gate.submit();
         }
+        self.reap();
     }
 }
 
@@ -303,8 +334,10 @@ fn best_descriptors(gate: &Gate) -> Descriptors {
     }
 }
 
-fn register_table(gate: &Gate, files_max: Option<u32>) -> io::Result<()> {
+/// The number of places.
+fn register_table(gate: &Gate, files_max: Option<u32>) -> io::Result<u32> {
     let limit = u32::try_from(descriptor_limit().rlim_cur).unwrap_or(FILES_MAX);
     let files = files_max.unwrap_or(limit).clamp(1, FILES_MAX);
-    gate.io().submitter().register_files_sparse(files)
+    gate.io().submitter().register_files_sparse(files)?;
+    Ok(files)
 }

@@ -9,7 +9,7 @@ use io_uring::opcode::FilesUpdate;
 
 use super::Ring;
 use super::request::Request;
-use super::tag::{Op, Tag};
+use super::tag::{self, Op, Tag};
 use crate::socket::{self, borrowed};
 use crate::{Passed, Token};
 
@@ -67,7 +67,8 @@ impl Ring {
         if !self.slots.is_current(token) {
             return Err(self.not_found());
         }
-        self.gate.push(&Request::install(token));
+        let sequence = self.next_question();
+        self.gate.push(&Request::install(token, sequence));
         let raw = self.ask()?;
         // SAFETY: the kernel has opened `raw` for this request, and nobody else has seen it.
         Ok(unsafe { OwnedFd::from_raw_fd(raw) })
@@ -82,17 +83,28 @@ impl Ring {
     fn allocate(&mut self, file: &OwnedFd) -> io::Result<u32> {
         *self.number = file.as_raw_fd();
         let update = FilesUpdate::new((&raw mut *self.number).cast_const(), 1).offset(ALLOCATE);
-        let entry = update.build().user_data(Tag::new(Op::Ask, 0, 0).pack());
+        let sequence = self.next_question();
+        let entry = update.build().user_data(Tag::new(Op::Ask, sequence, 0).pack());
         // SAFETY: `number` is a box of this ring with room for the one number that is read and replaced; it is not
         // touched before the answer is there.
         unsafe { self.gate.push_entry(&entry) };
-        self.ask()?;
+        if let Err(error) = self.ask() {
+            // Should the answer still come, it may write there: that memory is given up.
+            std::mem::forget(std::mem::replace(&mut self.number, Box::new(-1)));
+            return Err(error);
+        }
         u32::try_from(*self.number).map_err(|_| io::Error::from_raw_os_error(libc::ENFILE))
+    }
+
+    /// The number of a question that is about to be asked. An answer to an earlier one is then no answer to this.
+    fn next_question(&mut self) -> u32 {
+        self.ask_sequence = tag::next(self.ask_sequence);
+        self.answer = None;
+        self.ask_sequence
     }
 
     /// Submits and returns the result of the last request, which is executed during the submission.
     fn ask(&mut self) -> io::Result<i32> {
-        self.answer = None;
         self.gate.submit();
         self.reap();
         self.gate.check()?;

@@ -86,9 +86,9 @@ impl Request {
     }
 
     /// Gives a direct descriptor an ordinary twin.
-    pub(super) fn install(token: Token) -> Request {
+    pub(super) fn install(token: Token, sequence: u32) -> Request {
         let install = FixedFdInstall::new(Fixed(token.index), 0);
-        Request(install.build()).tagged(Tag::new(Op::Ask, 0, 0))
+        Request(install.build()).tagged(Tag::new(Op::Install, sequence, 0))
     }
 
     pub(super) fn entry(&self) -> &Entry {

@@ -8,6 +8,7 @@
 //! accept      number of the arm   0
 //! alarm       number of the arm   0
 //! transfers   number of the call  position in the batch
+//! questions   number of the call  0
 //! ```
 
 use crate::limits::GENERATION_MASK;
@@ -33,11 +34,13 @@ pub(super) enum Op {
     Alarm,
     /// A request whose result the caller is waiting for.
     Ask,
+    /// One whose result is a new descriptor.
+    Install,
     /// A request whose result does not matter.
     Ignored,
 }
 
-const OPS: [Op; 9] = [
+const OPS: [Op; 10] = [
     Op::Accept,
     Op::Wake,
     Op::Readable,
@@ -46,6 +49,7 @@ const OPS: [Op; 9] = [
     Op::Receive,
     Op::Alarm,
     Op::Ask,
+    Op::Install,
     Op::Ignored,
 ];
 

@@ -10,8 +10,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use socketville_sys::{
-    Counters, Descriptors, Driver, Epoll, Listener, Outcome, Outgoing, Passed, Ready, Received, Ring,
-    RingOptions, Token, Unsent, Waker,
+    Counters, Descriptors, Driver, Epoll, Listener, Outcome, Outgoing, Passed, PortUse, Ready, Received,
+    Ring, RingOptions, Token, Unsent, Waker,
 };
 
 /// A way to make a driver.
@@ -90,7 +90,8 @@ impl Guard {
 }
 
 pub(crate) fn listen() -> (Listener, SocketAddr) {
-    let listener = Listener::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let listener =
+        Listener::bind("127.0.0.1:0".parse().expect("an address"), PortUse::Alone).expect("a free port");
     let address = listener.local_addr().expect("it has one");
     (listener, address)
 }

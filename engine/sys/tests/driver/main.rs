@@ -19,6 +19,8 @@ macro_rules! on_every_driver {
 on_every_driver! {
     accepting::nodelay_is_inherited_and_the_peer_is_known,
     accepting::a_pause_keeps_connections_in_the_backlog,
+    accepting::a_closed_listener_refuses,
+    accepting::connections_not_yet_reported_end_with_the_driver,
     accepting::running_out_of_descriptors_is_survived_without_spinning,
     closing::the_last_bytes_arrive_before_the_end,
     closing::unread_bytes_do_not_turn_the_end_into_a_reset,

@@ -1,0 +1,47 @@
+//! One descriptor that is kept back. At the limit of descriptors the kernel hands out no connection, and whoever connects would wait for
+//! ever: with the spare one a connection can at least be taken and closed. It is not a reserve for connections that are kept.
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+
+use crate::limits::ACCEPTS_PER_WAIT;
+use crate::listener::Listener;
+use crate::socket::check;
+
+/// The spare descriptor; empty while others were quicker to take what was free.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    file: Option<OwnedFd>,
+}
+
+impl Spare {
+    pub(crate) fn new() -> io::Result<Spare> {
+        Ok(Spare { file: Some(open()?) })
+    }
+
+    /// Takes a bounded number of connections that wait, and closes them; how many.
+    pub(crate) fn refuse(&mut self, listener: &Listener) -> u64 {
+        if self.file.take().is_none() {
+            self.file = open().ok();
+            if self.file.take().is_none() {
+                return 0;
+            }
+        }
+        let refused = (0..ACCEPTS_PER_WAIT).take_while(|_| listener.refuse_one()).count();
+        self.file = open().ok();
+        refused as u64
+    }
+}
+
+/// The cheapest descriptor: a counter that nobody uses.
+fn open() -> io::Result<OwnedFd> {
+    // SAFETY: eventfd takes two integers and touches no memory.
+    let raw = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) })?;
+    // SAFETY: `raw` was opened by the line above and nobody else has seen it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// Whether an accept failed since the process, or the machine, has no descriptor left.
+pub(crate) fn is_exhaustion(errno: i32) -> bool {
+    matches!(errno, libc::EMFILE | libc::ENFILE)
+}
