@@ -134,11 +134,11 @@ impl<D: Driver> Turn<D> {
         let core = Rc::clone(&self.core);
         core.now_ms.set(now_ms);
         core.enter(|| {
+            core.timers.advance(now_ms);
+            core.hub_mut().handle_time(now_ms);
             if core.town.mailboxes[usize::from(core.index)].is_standing() {
                 core.begin_anew();
             }
-            core.timers.advance(now_ms);
-            core.hub_mut().handle_time(now_ms);
             let look = self.reap(now_ms);
             self.poll_tasks();
             self.collect(now_ms);

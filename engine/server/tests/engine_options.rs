@@ -238,8 +238,7 @@ fn the_clients_files_are_served_with_their_version() {
 
 #[test]
 fn a_directory_without_a_client_is_an_error() {
-    let error =
-        Server::builder().serve_client("/nowhere/dist").listen("127.0.0.1:0").err().expect("no server");
+    let error = Server::builder().serve_client("/nowhere/dist").listen("127.0.0.1:0").expect_err("no server");
     assert!(error.to_string().contains("socket.io-client"), "{error}");
 }
 
