@@ -10,6 +10,7 @@ use socketville_proto::ws;
 use crate::desk::Extra;
 use crate::limits::{HEAD_TIMEOUT_MS, PIPELINED_BYTES_MAX, SLOTS_MAX};
 use crate::pages::Pages;
+use crate::pipelined::Behind;
 use crate::timers::{Alarm, Watched};
 use crate::uploads::Upload;
 use crate::{Hub, Reason, SessionKey};
@@ -40,7 +41,7 @@ pub enum Progress {
     Wait,
     /// Read the rest, asking for the [`Intake`] again.
     Again,
-    /// A POST's body is here: its packets, then [`Hub::finish_post`].
+    /// A POST's body is here: its packets, in this turn or later ones, then [`Hub::finish_post`].
     Payload(SessionKey, Post),
 }
 
@@ -53,12 +54,24 @@ pub struct Post {
     pub form: PayloadForm,
     /// The request's head, for sessions of bare Engine.IO.
     pub head: Option<Box<[u8]>>,
+    /// Bytes of the payload whose packets were handled.
+    at: usize,
 }
 
 impl Post {
-    /// Its packets; an error is the last, and ends the session with [`Hub::reject`].
+    pub(crate) const fn new(body: Vec<u8>, form: PayloadForm, head: Option<Box<[u8]>>) -> Self {
+        Self { body, form, head, at: 0 }
+    }
+
+    /// Its packets that were not handled yet; an error is the last, and ends the session with [`Hub::reject`].
     pub fn items(&self) -> PayloadItems<'_> {
-        self.form.items(&self.body)
+        self.form.items(self.body.get(self.at..).unwrap_or_default())
+    }
+
+    /// Some of its packets were handled, and so many bytes are left, as [`PayloadItems::rest_bytes`] says; whether that was the last.
+    pub fn advance(&mut self, rest_bytes: Option<usize>) -> bool {
+        self.at = self.body.len() - rest_bytes.unwrap_or_default();
+        rest_bytes.is_none()
     }
 }
 
@@ -85,8 +98,8 @@ pub(crate) enum Phase {
     Http,
     /// Reads a request's body.
     Body(Box<Upload>),
-    /// A GET that waits for packets.
-    Parked(SessionKey),
+    /// A GET that waits for packets, and what has come behind it.
+    Parked(SessionKey, Option<Box<Behind>>),
     /// The application has the request, or a payload is being handled.
     Answering,
     /// A session's WebSocket, or one that wants to become that.

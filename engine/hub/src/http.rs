@@ -8,10 +8,10 @@ use socketville_proto::ws;
 use crate::conns::{Content, Phase, Progress, find};
 use crate::limits::{HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL, SLOTS_MAX};
 use crate::poll_buffer::{ContentType, PollAnswer};
-use crate::session::Speech;
+use crate::session::{Link, Speech};
 use crate::uploads::Purpose;
 use crate::verdict::{Fault, Verdict};
-use crate::{ConnId, Effect, Hub, Request};
+use crate::{ConnId, Effect, Hub, Request, SessionKey};
 
 /// An answer of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,8 @@ impl Hub {
                 let read = upload.read(bytes, self.config.message_bytes_max);
                 self.handle_upload(now_ms, conn, read)
             }
-            Phase::Parked(_) | Phase::Answering => {
+            &mut Phase::Parked(session, _) => self.handle_behind(now_ms, conn, session, bytes),
+            Phase::Answering => {
                 self.hold(conn, bytes);
                 (ALL, Progress::Wait)
             }
@@ -192,8 +193,20 @@ impl Hub {
         self.answer(now_ms, conn, 403, &[JSON], body.as_bytes());
     }
 
-    /// All packets of a POST were handled.
-    pub fn finish_post(&mut self, now_ms: u64, conn: ConnId) {
+    /// All packets of a POST of this session were handled.
+    pub fn finish_post(&mut self, now_ms: u64, conn: ConnId, session: SessionKey) {
+        match self.sessions.find_mut(session).map(|session| &mut session.link) {
+            Some(Link::Polling(polling)) if polling.posting == Some(conn) => polling.posting = None,
+            // Whoever has heard this answer finds no session any more.
+            Some(Link::Closing(farewell)) if farewell.is_crossing => return farewell.posting = Some(conn),
+            _ => {}
+        }
+        if !self.finish_behind(conn) {
+            self.answer_post(now_ms, conn);
+        }
+    }
+
+    pub(crate) fn answer_post(&mut self, now_ms: u64, conn: ConnId) {
         self.answer(now_ms, conn, 200, &[HTML, NO_STORE], b"ok");
     }
 
@@ -254,7 +267,7 @@ impl Hub {
         let extra = state.extra.take();
         let lines = extra.as_ref().map_or(&[][..], |extra| &extra.lines);
         let (keep, content) = (state.keep, state.content);
-        state.phase = Phase::Http;
+        let phase = std::mem::replace(&mut state.phase, Phase::Http);
         let has_held = state.held.is_some();
         self.outbox.send(conn, |arena| match content {
             Content::Sent => http::write_response(arena, status, headers, lines, body, keep),
@@ -267,6 +280,9 @@ impl Hub {
                 self.set_conn_deadline(conn, now_ms + KEEP_ALIVE_MS);
                 if has_held {
                     self.effects.push_back(Effect::Resume(conn));
+                }
+                if let Phase::Parked(_, Some(behind)) = phase {
+                    self.settle_behind(now_ms, conn, *behind);
                 }
             }
         }

@@ -39,6 +39,7 @@ mod packed;
 mod packets;
 mod pages;
 mod parting;
+mod pipelined;
 mod poll_buffer;
 mod polling;
 mod record;

@@ -33,6 +33,10 @@ pub const NAMESPACE_NAME_BYTES_MAX: usize = 256;
 /// Bytes of requests held while their connection is busy with an earlier one; past it the connection closes.
 pub const PIPELINED_BYTES_MAX: usize = 64 * 1024;
 
+/// POSTs behind one waiting GET that were handled and are not answered yet; past it the next one waits for the GET. A client waits for each
+/// answer before it posts again; each that is owed is a few bytes here.
+pub const PIPELINED_POSTS_MAX: usize = 16;
+
 /// Milliseconds for a request's head to arrive; then it is answered 408 if it has begun, and the connection closes (slow-loris).
 pub const HEAD_TIMEOUT_MS: u64 = 10_000;
 

@@ -55,7 +55,7 @@ impl Hub {
         match phase {
             Phase::WebSocket { session, role: Role::Transport(_), .. } => self.lose_session(session, reason),
             Phase::WebSocket { session, role: Role::Probe, .. } => self.abandon_probe(session),
-            Phase::Parked(session) => self.lose_session(session, Reason::TransportError),
+            Phase::Parked(session, _) => self.lose_session(session, Reason::TransportError),
             Phase::Body(upload) => {
                 if let Some(session) = upload.session().filter(|&key| self.is_posting(key, conn)) {
                     self.lose_session(session, Reason::TransportError);

@@ -41,10 +41,11 @@ impl Hub {
         let Some(session) = self.sessions.find_mut(key) else { return };
         match &mut session.link {
             Link::Closing(farewell) => {
-                if farewell.buffer.is_empty() {
-                    let answer = farewell.buffer.answer(farewell.last);
+                if farewell.is_last_poll() {
+                    farewell.buffer.push(farewell.last);
+                    let answer = farewell.buffer.take();
                     self.answer_poll(now_ms, conn, answer);
-                    self.drop_session(key);
+                    self.end_farewell(now_ms, key);
                 } else {
                     // The close comes with the next poll: clients look at a close before the packets that came with it.
                     let answer = farewell.buffer.take();
@@ -74,7 +75,7 @@ impl Hub {
 
     fn park(&mut self, conn: ConnId, key: SessionKey) {
         if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::Parked(key);
+            state.phase = Phase::Parked(key, None);
             self.set_conn_deadline(conn, u64::MAX);
         }
     }
@@ -83,13 +84,30 @@ impl Hub {
     fn refuse_second_poll(&mut self, now_ms: u64, conn: ConnId, key: SessionKey) {
         self.counters.protocol_errors += 1;
         self.answer_fault(now_ms, conn);
+        self.close_parked(now_ms, key);
+        self.lose_session(key, Reason::TransportError);
+    }
+
+    /// Tells the waiting GET, if there is one, that the session ends.
+    pub(crate) fn close_parked(&mut self, now_ms: u64, key: SessionKey) {
         if let Some(polling) = self.sessions.find_mut(key).and_then(|s| s.polling_mut())
             && let Some(first) = polling.parked.take()
         {
             let answer = polling.buffer.answer(&[Packet::Close]);
             self.answer_poll(now_ms, first, answer);
         }
-        self.lose_session(key, Reason::TransportError);
+    }
+
+    /// The last of a session that was closed: a POST that waits for it is answered.
+    pub(crate) fn end_farewell(&mut self, now_ms: u64, key: SessionKey) {
+        let posting = match self.sessions.find_mut(key).map(|session| &mut session.link) {
+            Some(Link::Closing(farewell)) => farewell.posting.take(),
+            _ => None,
+        };
+        self.drop_session(key);
+        if let Some(conn) = posting {
+            self.answer_post(now_ms, conn);
+        }
     }
 
     /// Appends frames to a polling session's buffer; a parked poll is answered within so many milliseconds, with 0 at the next flush.
@@ -172,7 +190,9 @@ impl Hub {
         let is_told_later = matches!(
             reason,
             Reason::ForcedClose | Reason::ServerShuttingDown | Reason::ServerNamespaceDisconnect
-        ) || (reason == Reason::TransportClose && self.cores > 1);
+        );
+        // Its poll may have been sent before its close, and still be on its way from another core.
+        let is_crossing = reason == Reason::TransportClose && self.cores > 1;
         let last = if matches!(reason, Reason::TransportClose) { Packet::Noop } else { Packet::Close };
         match polling.parked.take() {
             Some(conn) if is_told_later && !polling.buffer.is_empty() => {
@@ -184,11 +204,12 @@ impl Hub {
                 self.answer_poll(now_ms, conn, polling.buffer.take());
                 self.drop_session(key);
             }
-            None if is_told_later => {
+            None if is_told_later || is_crossing => {
                 if let Some(Link::Closing(farewell)) =
                     self.sessions.find_mut(key).map(|session| &mut session.link)
                 {
                     farewell.buffer = polling.buffer;
+                    farewell.is_crossing = is_crossing;
                 }
                 self.arm_session(key);
             }

@@ -137,6 +137,17 @@ pub(crate) struct Farewell {
     pub(crate) buffer: PollBuffer,
     /// What the last poll gets.
     pub(crate) last: &'static [eio::Packet<'static>],
+    /// Whether its client closed it, and only a poll that was sent before is waited for.
+    pub(crate) is_crossing: bool,
+    /// The POST that closed it, which is answered when nothing is waited for any more.
+    pub(crate) posting: Option<ConnId>,
+}
+
+impl Farewell {
+    /// Whether the next poll gets all that is left and the end; else the end comes with a poll of its own.
+    pub(crate) const fn is_last_poll(&self) -> bool {
+        self.is_crossing || self.buffer.is_empty()
+    }
 }
 
 /// An upgrade under way.
@@ -159,6 +170,11 @@ impl Session {
             Link::WebSocket(_) => u64::MAX,
         };
         self.heartbeat_ms.min(self.connect_ms).min(link)
+    }
+
+    /// Whether its client has closed it: only a poll that was sent before is still answered.
+    pub(crate) fn is_over_but_for_polls(&self) -> bool {
+        matches!(&self.link, Link::Closing(farewell) if farewell.is_crossing)
     }
 
     pub(crate) fn is_v3(&self) -> bool {
@@ -285,7 +301,7 @@ impl Hub {
             session.put_off(now_ms, until_ms);
         }
         match &session.link {
-            Link::Closing(_) => self.drop_session(key),
+            Link::Closing(_) => self.end_farewell(now_ms, key),
             _ if session.connect_ms <= now_ms => self.close_session(now_ms, key, Reason::ForcedClose),
             _ if session.heartbeat_ms <= now_ms => self.beat(now_ms, key),
             Link::Polling(polling) if polling.probe.as_ref().is_some_and(|probe| probe.due_ms <= now_ms) => {
@@ -383,7 +399,7 @@ impl Hub {
             _ => (&[eio::Packet::Noop, eio::Packet::Close], POLL_CLOSE_MS),
         };
         let buffer = PollBuffer::new(session.link.poll_form());
-        let farewell = Farewell { until_ms: now_ms + ms, buffer, last };
+        let farewell = Farewell { until_ms: now_ms + ms, buffer, last, ..Farewell::default() };
         let link = std::mem::replace(&mut session.link, Link::Closing(Box::new(farewell)));
         self.disconnect_sockets_of(key, reason);
         match link {
@@ -401,13 +417,15 @@ impl Hub {
         let Some(session) = self.sessions.find_mut(key) else { return };
         let link = std::mem::replace(&mut session.link, Link::Closing(Box::default()));
         self.disconnect_sockets_of(key, reason);
-        if let Link::Polling(polling) = link {
-            for conn in
-                [polling.parked, polling.posting, polling.probe.map(|probe| probe.conn)].into_iter().flatten()
-            {
-                self.cut(conn);
+        let conns = match link {
+            Link::Polling(polling) => {
+                let posting = polling.posting.filter(|_| polling.posting != polling.parked);
+                [polling.parked, posting, polling.probe.map(|probe| probe.conn)]
             }
-        }
+            Link::Closing(farewell) => [None, farewell.posting, None],
+            Link::WebSocket(_) => [None; 3],
+        };
+        conns.into_iter().flatten().for_each(|conn| self.cut(conn));
         self.drop_session(key);
     }
 

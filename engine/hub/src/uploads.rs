@@ -103,16 +103,20 @@ impl Hub {
         }
     }
 
-    pub(crate) fn begin_upload(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, purpose: Purpose) {
+    /// A body of which nothing has come.
+    pub(crate) fn upload(&self, purpose: Purpose, head: &Head<'_>) -> Upload {
         let framing = match head.body {
             Body::None => Framing::Length(0),
             Body::Length(length) => Framing::Length(length),
             Body::Chunked => Framing::Chunked(Chunked::new()),
         };
-        let is_too_large = matches!(framing, Framing::Length(n) if n > self.config.message_bytes_max as u64);
         let form = self.body_form(&purpose, head);
-        let upload = Box::new(Upload { purpose, framing, body: Vec::new(), form, head: None });
-        if is_too_large {
+        Upload { purpose, framing, body: Vec::new(), form, head: None }
+    }
+
+    pub(crate) fn begin_upload(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, purpose: Purpose) {
+        let upload = Box::new(self.upload(purpose, head));
+        if matches!(upload.framing, Framing::Length(n) if n > self.config.message_bytes_max as u64) {
             return self.refuse_upload(now_ms, conn, &upload, UploadError::TooLarge);
         }
         if head.header("expect").is_some_and(|v| v.eq_ignore_ascii_case("100-continue")) {
@@ -156,11 +160,7 @@ impl Hub {
                 Progress::Again
             }
             Purpose::Packets(session) if self.sessions.find(session).is_some() => {
-                if let Some(polling) = self.sessions.find_mut(session).and_then(|s| s.polling_mut()) {
-                    polling.posting = None;
-                }
-                let (form, body) = upload.form.payload(upload.body);
-                Progress::Payload(session, Post { body, form, head: upload.head })
+                Progress::Payload(session, upload.into_post())
             }
             Purpose::Packets(_) => {
                 self.answer(now_ms, conn, 400, &[JSON], Fault::SessionUnknown.body().as_bytes());
@@ -169,7 +169,7 @@ impl Hub {
         }
     }
 
-    fn refuse_upload(&mut self, now_ms: u64, conn: ConnId, upload: &Upload, error: UploadError) {
+    pub(crate) fn refuse_upload(&mut self, now_ms: u64, conn: ConnId, upload: &Upload, error: UploadError) {
         if let Some(session) = upload.session().filter(|&key| self.is_posting(key, conn)) {
             self.counters.protocol_errors += 1;
             if let Some(polling) = self.sessions.find_mut(session).and_then(|s| s.polling_mut()) {
@@ -191,6 +191,7 @@ impl Hub {
                 };
                 self.refuse_upload(now_ms, conn, &upload, UploadError::TooSlow);
             }
+            &Phase::Parked(session, _) => self.refuse_behind(now_ms, conn, session, UploadError::TooSlow),
             Phase::Http if state.held.is_some() => {
                 self.refuse_and_close(now_ms, conn, UploadError::TooSlow.status(), &[], b"");
             }
@@ -207,6 +208,12 @@ impl Upload {
             Purpose::Packets(session) => Some(session),
             Purpose::Application(_) => None,
         }
+    }
+
+    /// The packets that it carries.
+    pub(crate) fn into_post(self) -> Post {
+        let (form, body) = self.form.payload(self.body);
+        Post::new(body, form, self.head)
     }
 
     pub(crate) fn is_complete(&self) -> bool {

@@ -169,8 +169,11 @@ impl Hub {
         let Some(key) = self.session_of(&id) else { return Verdict::Refuse(Fault::SessionUnknown) };
         let session = self.sessions.find(key);
         let is_polling = session.is_some_and(|session| !matches!(session.link, Link::WebSocket(_)));
+        let is_over = session.is_some_and(|session| session.is_over_but_for_polls());
         let is_its_own = session.is_some_and(|session| revision == Some(session.revision));
         match method {
+            Method::Get if is_over && is_its_own && !is_websocket => Verdict::Poll(key),
+            _ if is_over => Verdict::Refuse(Fault::SessionUnknown),
             Method::Get if is_its_own && is_websocket && is_upgrade && !is_polling => Verdict::TurnAway,
             _ if !is_its_own || !is_polling => Verdict::Refuse(Fault::BadRequest),
             Method::Get if is_websocket && is_upgrade && self.config.allows_upgrades => Verdict::Upgrade(key),

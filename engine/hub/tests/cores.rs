@@ -150,18 +150,34 @@ fn one_core_makes_no_records() {
     assert!(pair.select(&Selector::default(), "[1]").record.is_none());
 }
 
-/// `CROSSING_MS`: a poll that was sent before its client's close may arrive after it, from another core; it gets its noop.
+/// `CROSSING_MS`: a poll that was sent before its client's close may arrive after it, from another core; it gets its noop, with what it has not had
+/// yet. The close is answered when that has happened or cannot any more: whoever has heard the answer finds no session, on any number of cores.
 #[test]
-fn a_poll_that_crosses_a_close_is_answered() {
-    let mut cores = cores(2);
-    let client = cores[0].join_polling();
-    cores[0].post(&client, "1");
-    assert_eq!(cores[0].take_heard(), ["#0 left: transport close []"]);
-    assert_eq!(cores[0].poll(&client).as_deref(), Some("6"));
-    let (_, body) = cores[0].ask_once(poll(&client.sid));
-    assert_eq!(body, UNKNOWN);
-    let client = cores[0].join_polling();
-    cores[0].post(&client, "1");
-    cores[0].pass_ms(100);
-    assert!(!cores[0].knows(&client.sid));
+fn a_poll_that_crosses_a_close_is_answered_before_the_close_is() {
+    for missed in ["", "42[\"missed\"]\u{1e}"] {
+        let mut cores = cores(2);
+        let client = cores[0].join_polling();
+        if !missed.is_empty() {
+            cores[0].emit(client.key, "[\"missed\"]");
+        }
+        assert!(cores[0].ask(client.post, post(&client.sid, "1")).is_none());
+        assert_eq!(cores[0].take_heard(), ["#0 left: transport close []"]);
+        assert_eq!(cores[0].ask_once(post(&client.sid, "42[\"late\"]")), (400, UNKNOWN.into()));
+        assert_eq!(cores[0].poll(&client), Some(format!("{missed}6")));
+        assert_eq!(cores[0].answer(client.post).map(|answer| answer.body).as_deref(), Some("ok"));
+        assert_eq!(cores[0].ask_once(poll(&client.sid)), (400, UNKNOWN.into()));
+    }
+}
+
+/// The same without a poll on its way.
+#[test]
+fn a_session_is_over_when_its_close_is_answered() {
+    for count in [1, 2] {
+        let mut cores = cores(count);
+        let client = cores[0].join_polling();
+        cores[0].say(client.post, post(&client.sid, "1"));
+        cores[0].pass_ms(100);
+        assert_eq!(cores[0].answer(client.post).map(|answer| answer.body).as_deref(), Some("ok"));
+        assert_eq!(cores[0].ask_once(poll(&client.sid)), (400, UNKNOWN.into()), "{count} cores");
+    }
 }

@@ -162,19 +162,21 @@ fn pipelined_requests_are_served_in_order() {
 fn requests_behind_a_waiting_one_are_held() {
     let mut pair = Pair::new();
     let client = pair.join_polling();
-    pair.say(client.conn, [poll(&client.sid), post(&client.sid, "42[\"held\"]")].concat());
-    pair.say(client.conn, &get("/page")[..9]);
-    pair.say(client.conn, &get("/page")[9..]);
+    pair.say(client.conn, [poll(&client.sid), get("/page")].concat());
+    pair.say(client.conn, &post(&client.sid, "42[\"held\"]")[..9]);
+    pair.say(client.conn, &post(&client.sid, "42[\"held\"]")[9..]);
     assert!(pair.heard.is_empty() && pair.requests.is_empty());
     pair.emit(client.key, "[\"a\"]");
     pair.turn();
     pair.turn();
     assert_eq!(pair.payload(&client).as_deref(), Some("42[\"a\"]"));
-    assert_eq!(pair.payload(&client).as_deref(), Some("ok"));
-    assert_eq!((pair.take_heard(), pair.requests.len()), (vec!["#0 event [\"held\"]".into()], 1));
+    assert!(pair.take_heard().is_empty() && pair.requests.len() == 1);
     pair.hub.respond(pair.now_ms, client.conn, &ok("page"));
     pair.turn();
+    pair.turn();
     assert_eq!(pair.payload(&client).as_deref(), Some("page"));
+    assert_eq!(pair.payload(&client).as_deref(), Some("ok"));
+    assert_eq!(pair.take_heard(), ["#0 event [\"held\"]"]);
 }
 
 /// `PIPELINED_BYTES_MAX`: holding has an end, for that connection alone.

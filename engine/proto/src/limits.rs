@@ -60,12 +60,6 @@ pub fn fragments_max(message_max: usize) -> u32 {
 
 // Engine.IO -------------------------------------------------------------------------------------------------
 
-/// Packets in one polling payload. More ends the session with a parse error.
-///
-/// Two bytes make a packet, so a body's size alone would allow half a million units of work in one request; a
-/// client that had this many to say since its last request is no client.
-pub const PAYLOAD_PACKETS_MAX: usize = 16_384;
-
 /// Digits of a packet's length in a payload of Engine.IO 3. More ends the session with a parse error.
 ///
 /// Nine digits are more than any body may have; the reference reads 310 before it gives up.

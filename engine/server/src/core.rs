@@ -21,6 +21,7 @@ use crate::hooks::TownDesk;
 use crate::limits::TASKS_MAX;
 use crate::mailbox::Letter;
 use crate::metrics::{CoreCounters, CoreReport};
+use crate::payloads::Payloads;
 use crate::sleep::{self, Timers};
 use crate::socket::{Shared, Socket};
 use crate::town::Town;
@@ -41,6 +42,8 @@ pub(crate) struct Core {
     pub(crate) asked: RefCell<HashMap<u64, Rc<Asked>>>,
     /// The parents of the dynamic namespaces that this core knows.
     pub(crate) parents: RefCell<HashMap<NspId, usize>>,
+    /// POSTs with more packets than one turn handles.
+    pub(crate) payloads: RefCell<Payloads>,
     /// The head of the POST whose messages are being read, for bare Engine.IO.
     pub(crate) post_head: RefCell<Option<Box<[u8]>>>,
     /// What only the loop can do.
@@ -105,6 +108,7 @@ impl Core {
             outgoing: RefCell::default(),
             asked: RefCell::default(),
             parents: RefCell::default(),
+            payloads: RefCell::default(),
             post_head: RefCell::default(),
             errands: RefCell::default(),
             scratch: Cell::default(),

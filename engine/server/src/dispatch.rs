@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use socketville_hub::{
-    ConnId, Effect, Ending, Id, Incoming, Intake, NspId, Payload, Peer, Post, Progress, Reason, SessionKey,
+    ConnId, Effect, Ending, Id, Incoming, Intake, NspId, Payload, Peer, Progress, Reason, SessionKey,
     SocketKey, Text,
 };
 use socketville_proto::{eio, sio, ws};
@@ -66,11 +66,7 @@ impl Core {
                     match progress {
                         Progress::Wait => return self.run_effects(),
                         Progress::Again => {}
-                        Progress::Payload(session, mut post) => {
-                            self.post_head.replace(post.head.take());
-                            self.read_payload(conn, session, &post);
-                            self.post_head.take();
-                        }
+                        Progress::Payload(session, post) => self.begin_payload(conn, session, post),
                     }
                     self.run_effects();
                     if at == bytes.len() {
@@ -110,25 +106,7 @@ impl Core {
         hub.return_decoder(conn, decoder);
     }
 
-    fn read_payload(self: &Rc<Self>, conn: ConnId, session: SessionKey, post: &Post) {
-        let now_ms = self.now_ms.get();
-        for item in post.items() {
-            let incoming = match item {
-                Ok(eio::PayloadItem::Packet(packet)) => self.hub_mut().handle_packet(now_ms, session, packet),
-                Ok(eio::PayloadItem::Binary(bytes)) => {
-                    self.hub_mut().handle_binary(now_ms, session, bytes.into())
-                }
-                Err(_) => {
-                    self.hub_mut().reject(now_ms, session);
-                    None
-                }
-            };
-            self.dispatch(incoming);
-        }
-        self.hub_mut().finish_post(now_ms, conn);
-    }
-
-    fn dispatch(self: &Rc<Self>, incoming: Option<Incoming<'_>>) {
+    pub(crate) fn dispatch(self: &Rc<Self>, incoming: Option<Incoming<'_>>) {
         match incoming {
             None => {}
             Some(Incoming::Message(peer, message)) => self.handle_message(peer, message),

@@ -63,6 +63,7 @@ mod orders;
 mod outgoing;
 mod packet;
 mod parents;
+mod payloads;
 mod pins;
 mod recovery;
 mod relay;

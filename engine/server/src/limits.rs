@@ -31,6 +31,12 @@ pub const SENDS_PER_BATCH: usize = 256;
 /// Letters collected in one turn, so that a flood from another core does not starve this one's clients.
 pub const LETTERS_PER_TURN_MAX: usize = 1024;
 
+/// Packets of one POST that are handled before others have their turn: some 0.2 ms for small events.
+pub const PAYLOAD_PACKETS_PER_STEP: usize = 512;
+
+/// Packets of all POSTs with more than [`PAYLOAD_PACKETS_PER_STEP`] that are handled in one turn: some 2 ms for small events.
+pub const PAYLOAD_PACKETS_PER_TURN: usize = 4096;
+
 /// Handler tasks polled in one turn.
 pub const TASKS_PER_TURN_MAX: usize = 4096;
 

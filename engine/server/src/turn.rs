@@ -118,6 +118,7 @@ impl<D: Driver> Turn<D> {
             || (mailbox.is_stopping() && !self.is_stopping)
             || !self.crossings[usize::from(core.index)].is_empty()
             || !core.errands.borrow().is_empty()
+            || !core.payloads.borrow().is_empty()
             || !core.outgoing.borrow().is_empty();
         if is_busy {
             return Some(Duration::ZERO);
@@ -140,6 +141,7 @@ impl<D: Driver> Turn<D> {
                 core.begin_anew();
             }
             let look = self.reap(now_ms);
+            core.read_payloads();
             self.poll_tasks();
             self.collect(now_ms);
             core.hub_mut().handle_timers(now_ms, look);

@@ -48,7 +48,7 @@ impl Pair {
             };
             dispatch(self, incoming);
         }
-        self.hub.finish_post(now_ms, conn);
+        self.hub.finish_post(now_ms, conn, session);
     }
 
     /// Does what the hub asked for, but for what only the loop can do.

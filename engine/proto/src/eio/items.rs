@@ -1,9 +1,9 @@
-//! The walk over a payload, whatever its framing: packet by packet, bounded, over after its first error. It is not the
-//! framing, which is a function that takes the first packet off.
+//! The walk over a payload, whatever its framing: packet by packet, over after its first error. It is not the framing, which is a function
+//! that takes the first packet off, and it has no limit of packets: clients divide payloads by bytes alone. Whoever walks may stop at any
+//! packet and go on at the rest later.
 
 use super::packet::Error;
 use super::payload::PayloadItem;
-use crate::limits;
 
 /// The first packet of a payload, and the rest if there is one; of the rest of a packet that is refused nobody hears.
 pub(super) type Taken<'a, B> = (Result<PayloadItem<'a>, Error>, Option<&'a B>);
@@ -13,14 +13,18 @@ pub(super) type Taken<'a, B> = (Result<PayloadItem<'a>, Error>, Option<&'a B>);
 pub struct Items<'a, B: ?Sized> {
     /// `None` once the last packet was taken or one was refused.
     rest: Option<&'a B>,
-    taken: usize,
     take: fn(&'a B) -> Taken<'a, B>,
 }
 
 impl<'a, B: ?Sized> Items<'a, B> {
     /// The packets of `body`, each taken off by `take`.
     pub(super) fn new(body: &'a B, take: fn(&'a B) -> Taken<'a, B>) -> Self {
-        Self { rest: Some(body), taken: 0, take }
+        Self { rest: Some(body), take }
+    }
+
+    /// What is not read yet; `None` if nothing is.
+    pub(super) const fn rest(&self) -> Option<&'a B> {
+        self.rest
     }
 }
 
@@ -29,10 +33,6 @@ impl<'a, B: ?Sized> Iterator for Items<'a, B> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.rest.take()?;
-        if self.taken == limits::PAYLOAD_PACKETS_MAX {
-            return Some(Err(Error::TooManyPackets));
-        }
-        self.taken += 1;
         let (item, tail) = (self.take)(rest);
         if item.is_ok() {
             self.rest = tail;

@@ -40,8 +40,6 @@ pub enum Error {
     },
     /// Expected canonical base64 with padding after `b`, found something else.
     Base64,
-    /// Expected at most [`crate::limits::PAYLOAD_PACKETS_MAX`] packets in one payload, found another.
-    TooManyPackets,
     /// Expected a packet's length in decimal digits, no greater than what follows, found something else (Engine.IO 3).
     Framing,
     /// Expected the type of a message before its bytes, found this one (Engine.IO 3).
@@ -103,10 +101,6 @@ impl fmt::Display for Error {
                 write!(f, "expected packet {kind} to have no data, found {found} bytes")
             }
             Error::Base64 => f.write_str("expected canonical base64 after b, found something else"),
-            Error::TooManyPackets => {
-                let max = crate::limits::PAYLOAD_PACKETS_MAX;
-                write!(f, "expected at most {max} packets in a payload, found more")
-            }
             Error::Framing => f.write_str("expected a packet behind its length, found something else"),
             Error::BinaryType(found) => write!(f, "expected the type 4 of a binary message, found {found}"),
             Error::NotText => f.write_str("expected UTF-8, found other bytes"),

@@ -92,6 +92,17 @@ impl PayloadForm {
     }
 }
 
+impl PayloadItems<'_> {
+    /// Bytes of the body that are not read yet, to be read as a body of the same form later; `None` if the last packet was taken.
+    pub fn rest_bytes(&self) -> Option<usize> {
+        match &self.0 {
+            Form::Text(items) => items.rest().map(str::len),
+            Form::Bytes(items) => items.rest().map(<[u8]>::len),
+            Form::NotText(_) => None,
+        }
+    }
+}
+
 impl<'a> Iterator for PayloadItems<'a> {
     type Item = Result<PayloadItem<'a>, Error>;
 

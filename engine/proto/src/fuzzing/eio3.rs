@@ -61,6 +61,6 @@ fn frames(form: PayloadForm, body: &[u8]) -> Option<Vec<u8>> {
             }
         }
     }
-    assert!((1..=limits::PAYLOAD_PACKETS_MAX).contains(&count), "a payload has a packet, and not too many");
+    assert!(count > 0, "a payload has a packet");
     Some(frames)
 }

@@ -33,7 +33,7 @@ pub fn eio_payload(data: &[u8]) {
             }
         }
     }
-    assert!((1..=limits::PAYLOAD_PACKETS_MAX).contains(&count), "a payload has a packet, and not too many");
+    assert!(count > 0, "a payload has a packet");
     assert_eq!(frames_as_payload(&frames), data, "a payload that was read is written as it was");
 }
 

@@ -73,8 +73,7 @@ impl<'a> Args<'a> {
         self.spans.iter().filter_map(|&span| slice(self.json, span))
     }
 
-    /// The event's name, element 0: a string unescaped, or a number as it is written. `None` for anything else, and
-    /// for a string that is no Unicode text (a lone surrogate).
+    /// The event's name, element 0: a string unescaped, half of a surrogate pair as U+FFFD, or a number as it is written. `None` for anything else.
     #[inline]
     pub fn event_name(&self) -> Option<Cow<'a, str>> {
         match (self.texts, self.spans.first()) {
@@ -91,7 +90,7 @@ impl<'a> Args<'a> {
     fn odd_event_name(&self) -> Option<Cow<'a, str>> {
         let raw = self.raw(0)?;
         match raw.as_bytes().first()? {
-            b'"' => json::unescape(raw),
+            b'"' => json::unescape_or_replace(raw),
             b'-' | b'0'..=b'9' => Some(Cow::Borrowed(raw)),
             _ => None,
         }

@@ -105,7 +105,7 @@ impl Placeholders {
 }
 
 impl Visitor for Placeholders {
-    fn key(&mut self, raw: &str) {
+    fn key(&mut self, _start: usize, raw: &str) {
         self.key = match json::unescape(raw).as_deref() {
             Some("_placeholder") => Key::Placeholder,
             Some("num") => Key::Num,
@@ -117,7 +117,7 @@ impl Visitor for Placeholders {
         self.note(raw);
     }
 
-    fn open(&mut self, _depth: u32, _start: usize) {
+    fn open(&mut self, _kind: json::Kind, _depth: u32, _start: usize) {
         self.note("");
         self.marked <<= 1;
         self.named <<= 1;

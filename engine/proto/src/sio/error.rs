@@ -40,7 +40,7 @@ pub enum Error {
     AuthKind(json::Kind),
     /// Expected an event's name as the first element, found an empty array.
     MissingEventName,
-    /// Expected an event's name that is a string of Unicode characters or a number, found something else.
+    /// Expected an event's name that is a string or a number, found something else.
     EventName,
     /// Expected an event's name of the user, found one that the protocol keeps for itself.
     ReservedEventName,
@@ -106,7 +106,7 @@ impl fmt::Display for Error {
             }
             Error::MissingEventName => f.write_str("expected an event name, found an empty array"),
             Error::EventName => {
-                f.write_str("expected an event name that is Unicode text or a number, found something else")
+                f.write_str("expected an event name that is text or a number, found something else")
             }
             Error::ReservedEventName => {
                 f.write_str("expected an event name of the user, found a reserved one")

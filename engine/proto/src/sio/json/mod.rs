@@ -6,6 +6,7 @@
 
 mod flat;
 mod scanner;
+mod tape;
 mod text;
 
 use std::fmt;
@@ -14,7 +15,8 @@ use super::args::{Spans, Texts};
 use crate::limits;
 
 pub(super) use scanner::Visitor;
-pub use text::{is_plain, unescape, write_string};
+pub use tape::{Part, Tape};
+pub use text::{is_plain, unescape, unescape_or_replace, write_string};
 pub(super) use text::{plain_end, unescape_lossy};
 
 /// What sort of value a text is.
@@ -159,7 +161,7 @@ impl Visitor for Elements {
         }
     }
 
-    fn open(&mut self, depth: u32, start: usize) {
+    fn open(&mut self, _kind: Kind, depth: u32, start: usize) {
         if depth == 1 {
             self.start = start;
         }

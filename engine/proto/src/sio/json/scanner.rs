@@ -17,11 +17,11 @@ use crate::limits;
 /// value. What it saw of a text that turns out to be no JSON is worthless.
 pub(in crate::sio) trait Visitor {
     /// A key of the innermost object, with its quotes and escapes.
-    fn key(&mut self, _raw: &str) {}
+    fn key(&mut self, _start: usize, _raw: &str) {}
     /// A string, number, boolean or null that begins at `start`.
     fn scalar(&mut self, _depth: u32, _start: usize, _raw: &str) {}
     /// An array or object begins at `start`.
-    fn open(&mut self, _depth: u32, _start: usize) {}
+    fn open(&mut self, _kind: Kind, _depth: u32, _start: usize) {}
     /// The array or object that was opened last ends before `end`.
     fn close(&mut self, _depth: u32, _end: usize) {}
 }
@@ -31,9 +31,9 @@ impl Visitor for () {}
 
 /// Two watch.
 impl<A: Visitor, B: Visitor> Visitor for (&mut A, &mut B) {
-    fn key(&mut self, raw: &str) {
-        self.0.key(raw);
-        self.1.key(raw);
+    fn key(&mut self, start: usize, raw: &str) {
+        self.0.key(start, raw);
+        self.1.key(start, raw);
     }
 
     fn scalar(&mut self, depth: u32, start: usize, raw: &str) {
@@ -41,9 +41,9 @@ impl<A: Visitor, B: Visitor> Visitor for (&mut A, &mut B) {
         self.1.scalar(depth, start, raw);
     }
 
-    fn open(&mut self, depth: u32, start: usize) {
-        self.0.open(depth, start);
-        self.1.open(depth, start);
+    fn open(&mut self, kind: Kind, depth: u32, start: usize) {
+        self.0.open(kind, depth, start);
+        self.1.open(kind, depth, start);
     }
 
     fn close(&mut self, depth: u32, end: usize) {
@@ -127,7 +127,8 @@ impl<'a, V: Visitor> Scanner<'a, V> {
         if self.depth == limits::JSON_DEPTH_MAX {
             return Err(Error::Depth(self.at));
         }
-        self.visitor.open(self.depth, self.at);
+        let kind = if is_object { Kind::Object } else { Kind::Array };
+        self.visitor.open(kind, self.depth, self.at);
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(is_object);
         self.at += 1;
@@ -158,7 +159,7 @@ impl<'a, V: Visitor> Scanner<'a, V> {
         }
         let start = self.at;
         self.string()?;
-        self.visitor.key(self.since(start));
+        self.visitor.key(start, self.since(start));
         self.skip_space();
         if self.peek() != Some(b':') {
             return Err(self.expected("a colon"));
@@ -309,13 +310,13 @@ mod tests {
     struct Log(String);
 
     impl Visitor for Log {
-        fn key(&mut self, raw: &str) {
+        fn key(&mut self, _start: usize, raw: &str) {
             self.0 += &format!("key {raw}; ");
         }
         fn scalar(&mut self, depth: u32, start: usize, raw: &str) {
             self.0 += &format!("{depth} scalar {start} {raw}; ");
         }
-        fn open(&mut self, depth: u32, start: usize) {
+        fn open(&mut self, _kind: Kind, depth: u32, start: usize) {
             self.0 += &format!("{depth} open {start}; ");
         }
         fn close(&mut self, depth: u32, end: usize) {

@@ -25,6 +25,18 @@ pub fn unescape(raw_string_literal: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The text of a string literal as Unicode: half of a surrogate pair, which JSON may have and text may not, becomes U+FFFD, as `TextEncoder` of the
+/// clients' language has it. `None` if it is no literal with quotes.
+pub fn unescape_or_replace(raw_string_literal: &str) -> Option<Cow<'_, str>> {
+    let inside = raw_string_literal.strip_prefix('"')?.strip_suffix('"')?;
+    if is_plain(inside) {
+        return Some(Cow::Borrowed(inside));
+    }
+    let mut text = Vec::with_capacity(inside.len());
+    unescape_lossy(&mut text, inside.as_bytes());
+    String::from_utf8(text).ok().map(Cow::Owned)
+}
+
 /// Appends the text of a string literal's inside; what makes no Unicode text, a lone surrogate, becomes the replacement character.
 pub(in crate::sio) fn unescape_lossy(out: &mut Vec<u8>, inside: &[u8]) {
     let mut at = 0;

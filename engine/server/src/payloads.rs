@@ -1,0 +1,85 @@
+//! Packets of POSTs, handled in their order and some in each turn, so that a client that was offline may send all it has to say at once.
+//!
+//! Not a limit: a payload has as many packets as fit into its bytes. Its POST is answered after the last one, and until then its session takes
+//! no other, so that the order holds; other clients' reads, sends and timers come between.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use socketville_hub::{ConnId, Post, SessionKey};
+use socketville_proto::eio;
+
+use crate::core::Core;
+use crate::limits::{PAYLOAD_PACKETS_PER_STEP, PAYLOAD_PACKETS_PER_TURN};
+
+/// POSTs whose packets were not all handled when they came, in turn.
+#[derive(Default)]
+pub(crate) struct Payloads(VecDeque<(ConnId, SessionKey, Post)>);
+
+/// Whether a POST's packets were all handled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Step {
+    Last,
+    More,
+}
+
+impl Payloads {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Core {
+    /// Handles the first packets of a POST; the others have their turn later.
+    pub(crate) fn begin_payload(self: &Rc<Self>, conn: ConnId, session: SessionKey, mut post: Post) {
+        if self.read_payload(conn, session, &mut post) == Step::More {
+            self.payloads.borrow_mut().0.push_back((conn, session, post));
+        }
+    }
+
+    /// Goes on with POSTs that have more packets, each in its turn.
+    pub(crate) fn read_payloads(self: &Rc<Self>) {
+        for _ in 0..PAYLOAD_PACKETS_PER_TURN / PAYLOAD_PACKETS_PER_STEP {
+            if self.is_full() {
+                return;
+            }
+            let next = self.payloads.borrow_mut().0.pop_front();
+            let Some((conn, session, post)) = next else { return };
+            self.begin_payload(conn, session, post);
+        }
+    }
+
+    fn read_payload(self: &Rc<Self>, conn: ConnId, session: SessionKey, post: &mut Post) -> Step {
+        let head = post.head.take();
+        self.post_head.replace(head);
+        let mut items = post.items();
+        for item in items.by_ref().take(PAYLOAD_PACKETS_PER_STEP) {
+            self.handle_item(session, item);
+        }
+        let rest_bytes = items.rest_bytes();
+        post.head = self.post_head.take();
+        match post.advance(rest_bytes) {
+            true => {
+                self.hub_mut().finish_post(self.now_ms.get(), conn, session);
+                self.run_effects();
+                Step::Last
+            }
+            false => Step::More,
+        }
+    }
+
+    fn handle_item(self: &Rc<Self>, session: SessionKey, item: Result<eio::PayloadItem<'_>, eio::Error>) {
+        let now_ms = self.now_ms.get();
+        let incoming = match item {
+            Ok(eio::PayloadItem::Packet(packet)) => self.hub_mut().handle_packet(now_ms, session, packet),
+            Ok(eio::PayloadItem::Binary(bytes)) => {
+                self.hub_mut().handle_binary(now_ms, session, bytes.into())
+            }
+            Err(_) => {
+                self.hub_mut().reject(now_ms, session);
+                None
+            }
+        };
+        self.dispatch(incoming);
+    }
+}
