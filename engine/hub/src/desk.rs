@@ -1,46 +1,55 @@
-//! The reception desk: what is decided about a request of the engine's before it is dealt with, and what its answer will carry besides.
+//! Request hooks: what is decided about a request of the engine's before it is dealt with, and what its answer will carry besides.
 //!
-//! Not routing (that is `verdict`) and not middlewares (those see sockets). Nothing is kept for a request whose answer carries nothing special.
+//! Not the functions that decide: they run outside, while the hub only knows that a request waits. Not routing (that is `verdict`) and not
+//! middlewares (those see sockets). Nothing is kept for a request whose answer carries nothing special.
 
 use socketville_proto::http::{Encoding, Head, parse_head, write_header};
 
 use crate::conns::{Phase, Progress};
 use crate::verdict::Verdict;
-use crate::{ConnId, Hub, Id};
+use crate::{ConnId, Effect, Hub, Id};
 
-/// What the application decides about requests of the engine's; every core asks the same one, in the middle of a turn: it must not wait.
-pub trait Desk: Send + Sync {
-    /// Whether this request may open a session; the message of a refusal goes to the client. Source: `allowRequest`.
-    fn allow(&self, _head: &Head<'_>) -> Permission {
-        Permission::Granted
-    }
-
-    /// Whether [`Desk::name`] is to be asked: requests are not read once more for nothing.
-    fn names_sessions(&self) -> bool {
-        false
-    }
-
-    /// What the id of a session begins with, after the letter of its core. Source: `generateId`.
-    fn name(&self, _head: &Head<'_>) -> Option<String> {
-        None
-    }
-
-    /// A request of the engine's is refused, with this code and message. Source: the event `connection_error`.
-    fn refused(&self, _head: &Head<'_>, _code: usize, _message: &str) {}
-
-    /// Headers that the answer gets. Source: the events `initial_headers`, for the answer that opens a session, and `headers`.
-    fn headers(&self, _head: &Head<'_>, _is_initial: bool, _add: &mut dyn FnMut(&str, &str)) {}
+/// Which requests of the engine's the application decides about. The hub never calls it: it hands out a request as
+/// [`Effect::Consider`], and goes on with it in [`Hub::handle_considered`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consults {
+    /// Those that would open a session. Source: `allowRequest`, `generateId`, the event `initial_headers`.
+    pub openings: bool,
+    /// All of the engine's. Source: the event `headers`.
+    pub all: bool,
+    /// Whether refusals are told, as [`Effect::Refused`]. Source: the event `connection_error`.
+    pub refusals: bool,
 }
 
-/// An answer to a request that would open a session.
+/// Why a request is considered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// It would open a session.
+    Opening,
+    /// It is another one of the engine's.
+    Other,
+}
+
+/// What the application decided about a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// The message of a refusal, which goes to the client; `None` lets the request be what it is. Source: `allowRequest`.
+    pub refusal: Option<String>,
+    /// What the id of the session begins with, after the letter of its core. Source: `generateId`.
+    pub name: Option<String>,
+    /// Names and values that the answer gets.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A request of the engine's that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Permission {
-    /// It may.
-    Granted,
-    /// It may not; the message goes to the client.
-    Refused(String),
-    /// That takes longer: [`Effect::Consider`](crate::Effect::Consider), then [`Hub::handle_considered`].
-    Pending,
+pub struct RefusedRequest {
+    /// Its head, as it came.
+    pub head: Vec<u8>,
+    /// The code that the client is told.
+    pub code: usize,
+    /// The message.
+    pub message: String,
 }
 
 /// The cookie that names the session, on the answer that opens it. Source: `cookie`, default none.
@@ -128,33 +137,41 @@ fn is_old_explorer(head: &Head<'_>) -> bool {
 }
 
 impl Hub {
-    /// From now on requests are shown to this desk.
-    pub fn set_desk(&mut self, desk: std::sync::Arc<dyn Desk>) {
-        self.desk = Some(desk);
+    /// From now on these requests are handed out as [`Effect::Consider`].
+    pub const fn consult(&mut self, consults: Consults) {
+        self.consults = consults;
     }
 
-    /// Whether the request may be what it is, and what its answer carries.
-    pub(crate) fn receive(&mut self, head: &Head<'_>, verdict: Verdict) -> (Verdict, Option<Box<Extra>>) {
-        let considered = self.considered.take();
+    /// Whether the request may be what it is, and what its answer carries; or that it has to be considered first.
+    pub(crate) fn receive(
+        &mut self,
+        head: &Head<'_>,
+        verdict: Verdict,
+        decision: Option<&Decision>,
+    ) -> (Verdict, Option<Box<Extra>>) {
         if matches!(verdict, Verdict::OtherCore(_) | Verdict::Elsewhere | Verdict::OpenBare)
             || (verdict == Verdict::NotOurs && !self.is_client_file(head.path))
         {
             return (verdict, None);
         }
-        let is_initial = matches!(verdict, Verdict::OpenPolling(..) | Verdict::OpenWebSocket(..));
-        let verdict = match self.admit_request(head, &verdict, is_initial, considered) {
-            Permission::Granted => verdict,
-            Permission::Refused(message) => Verdict::Forbid(message),
-            Permission::Pending => return (Verdict::Consider, None),
+        let verdict = match self.is_admitted(head, &verdict) {
+            true => verdict,
+            false => Verdict::Forbid("Forbidden".into()),
+        };
+        let verdict = match (decision, self.occasion(&verdict)) {
+            (None, Some(occasion)) => return (Verdict::Consider(occasion), None),
+            (Some(Decision { refusal: Some(message), .. }), _) if verdict.opens() => {
+                Verdict::Forbid(message.clone())
+            }
+            _ => verdict,
         };
         let mut extra = Extra::default();
         self.config.cors.write(head, &mut extra.lines);
         if self.config.allows_eio3 && is_answered_in_turn(&verdict) && is_old_explorer(head) {
             write_header(&mut extra.lines, "X-XSS-Protection", "0");
         }
-        if let Some(desk) = &self.desk {
-            let is_initial = is_initial && !matches!(verdict, Verdict::Forbid(_));
-            desk.headers(head, is_initial, &mut |name, value| write_header(&mut extra.lines, name, value));
+        for (name, value) in decision.map_or(&[][..], |decision| &decision.headers) {
+            write_header(&mut extra.lines, name, value);
         }
         if matches!(verdict, Verdict::Poll(_)) && self.config.http_compression.is_some() {
             extra.encoding = Encoding::accepted(head);
@@ -163,37 +180,46 @@ impl Hub {
         (verdict, is_special.then(|| Box::new(extra)))
     }
 
-    fn admit_request(
-        &self,
-        head: &Head<'_>,
-        verdict: &Verdict,
-        is_initial: bool,
-        considered: Option<Permission>,
-    ) -> Permission {
-        if (is_initial || matches!(verdict, Verdict::Upgrade(_))) && !self.config.cors.admits(head) {
-            return Permission::Refused("Forbidden".into());
-        }
-        match &self.desk {
-            Some(desk) if is_initial => considered.unwrap_or_else(|| desk.allow(head)),
-            _ => Permission::Granted,
+    /// Whether the page that the request comes from may have it.
+    fn is_admitted(&self, head: &Head<'_>, verdict: &Verdict) -> bool {
+        let is_guarded = verdict.opens() || matches!(verdict, Verdict::Upgrade(_));
+        !is_guarded || self.config.cors.admits(head)
+    }
+
+    /// Why the application has to be asked, if it has.
+    fn occasion(&self, verdict: &Verdict) -> Option<Occasion> {
+        match verdict.opens() {
+            true if self.consults.openings || self.consults.all => Some(Occasion::Opening),
+            false if self.consults.all => Some(Occasion::Other),
+            _ => None,
         }
     }
 
-    /// Reads bytes that were handed out as [`Effect::Consider`](crate::Effect::Consider) once more, now that it is decided; as
+    /// Reads bytes that were handed out as [`Effect::Consider`] once more, now that it is decided; as
     /// [`Hub::handle_http`]. Nothing if the connection has ended meanwhile.
     pub fn handle_considered(
         &mut self,
         now_ms: u64,
         conn: ConnId,
         bytes: &[u8],
-        permission: Permission,
+        decision: &Decision,
     ) -> (usize, Progress) {
+        if let Some(session) = self.take_considered_behind(conn) {
+            let (taken, progress) = self.handle_head_behind(now_ms, conn, session, bytes, Some(decision));
+            return (taken.min(bytes.len()), progress);
+        }
         let Some(state) = self.conn_mut(conn).filter(|state| matches!(state.phase, Phase::Answering)) else {
             return (bytes.len(), Progress::Wait);
         };
         state.phase = Phase::Http;
-        self.considered = Some(permission);
-        self.handle_http(now_ms, conn, bytes)
+        match parse_head(bytes) {
+            Ok(Some((head, length))) => {
+                let (taken, progress) =
+                    self.handle_request(now_ms, conn, &head, length, bytes, Some(decision));
+                (taken.min(bytes.len()), progress)
+            }
+            _ => (bytes.len(), Progress::Wait), // it was a whole head when it was handed out
+        }
     }
 
     /// Whether a path is a file of the client's, served below the engine's own path.
@@ -209,23 +235,20 @@ impl Hub {
         }
     }
 
-    /// The id of a session that this request opens: as the application wants it, if it does and that is possible.
-    pub(crate) fn new_session_id(&mut self, head: &[u8]) -> Id {
-        let Some(desk) = self.desk.as_ref().filter(|desk| desk.names_sessions()) else {
-            return self.new_id();
-        };
-        let parsed = parse_head(head).ok().flatten();
-        let Some(letters) = parsed.and_then(|(head, _)| desk.name(&head)) else { return self.new_id() };
-        let named = self.ids.named(&letters).filter(|id| self.session_of(id).is_none());
+    /// The id of a session that a request opens: with the application's letters, if it chose some and that is possible.
+    pub(crate) fn new_session_id(&mut self, letters: Option<&str>) -> Id {
+        let Some(letters) = letters else { return self.new_id() };
+        let named = self.ids.named(letters).filter(|id| self.session_of(id).is_none());
         named.unwrap_or_else(|| {
             self.counters.ids_refused += 1;
             self.new_id()
         })
     }
 
-    pub(crate) fn tell_refusal(&self, head: &Head<'_>, code: usize, message: &str) {
-        if let Some(desk) = &self.desk {
-            desk.refused(head, code, message);
+    pub(crate) fn tell_refusal(&mut self, head: &[u8], code: usize, message: &str) {
+        if self.consults.refusals {
+            let refused = RefusedRequest { head: head.to_vec(), code, message: message.to_owned() };
+            self.effects.push_back(Effect::Refused(Box::new(refused)));
         }
     }
 

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use socketville_proto::http::Method;
 use socketville_proto::sio::{Args, Spans};
 
-use crate::{ConnId, NspId, SessionKey, SocketKey};
+use crate::desk::{Occasion, RefusedRequest};
+use crate::{ConnId, Id, NspId, SessionKey, SocketKey};
 
 /// Something the server has to do, in order.
 #[derive(Debug)]
@@ -16,8 +17,12 @@ pub enum Effect {
     Close(ConnId),
     /// Take the connection to the core of its session, with the bytes that were read already.
     Pass(ConnId, u16, Vec<u8>),
-    /// Think about whether this request may open a session, then `Hub::handle_considered` with the same bytes.
-    Consider(ConnId, Vec<u8>),
+    /// Have the application decide about this request, then `Hub::handle_considered` with the same bytes; only if `Hub::consult` asks for it.
+    Consider(ConnId, Occasion, Vec<u8>),
+    /// A request was refused; only if `Hub::consult` asks for it.
+    Refused(Box<RefusedRequest>),
+    /// A lost client's time is over: what is kept for its return under this id is not needed any more.
+    Lapsed(Id),
     /// Take the connection out of the engine, with the bytes that were read already: its request is for another server of this process.
     HandOver(ConnId, Vec<u8>),
     /// Bytes that were held while the connection was busy can be read now.

@@ -6,6 +6,7 @@ use socketville_proto::http::{self, Body, Head, KeepAlive, Method};
 use socketville_proto::ws;
 
 use crate::conns::{Content, Phase, Progress, find};
+use crate::desk::Decision;
 use crate::limits::{HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL, SLOTS_MAX};
 use crate::poll_buffer::{ContentType, PollAnswer};
 use crate::session::{Link, Speech};
@@ -69,7 +70,7 @@ impl Hub {
                 self.hold(conn, bytes);
                 (ALL, Progress::Wait)
             }
-            Ok(Some((head, length))) => self.handle_request(now_ms, conn, &head, length, bytes),
+            Ok(Some((head, length))) => self.handle_request(now_ms, conn, &head, length, bytes, None),
             Err(error) => {
                 self.refuse_and_close(now_ms, conn, error.status(), &[], b"");
                 (ALL, Progress::Wait)
@@ -77,22 +78,26 @@ impl Hub {
         }
     }
 
-    fn handle_request(
+    /// Deals with a request whose head is whole; `decision` is the application's, if it was asked.
+    pub(crate) fn handle_request(
         &mut self,
         now_ms: u64,
         conn: ConnId,
         head: &Head<'_>,
         length: usize,
         bytes: &[u8],
+        decision: Option<&Decision>,
     ) -> (usize, Progress) {
-        self.counters.requests += 1;
+        self.counters.requests += u64::from(decision.is_none());
+        let raw = &bytes[..length];
+        let letters = decision.and_then(|decision| decision.name.as_deref());
         let mut has_body = !matches!(head.body, Body::None | Body::Length(0));
         let mut taken = length;
         let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
         let is_kept = head.keep_alive && !state.has_ended;
         state.keep = if is_kept { KeepAlive::Keep } else { KeepAlive::Close };
         state.content = if head.method == Method::Head { Content::Withheld } else { Content::Sent };
-        let (verdict, extra) = self.receive(head, self.verdict(head));
+        let (verdict, extra) = self.receive(head, self.verdict(head), decision);
         let is_read = matches!(
             verdict,
             Verdict::Post(_) | Verdict::NotOurs | Verdict::OtherCore(_) | Verdict::Elsewhere
@@ -113,34 +118,32 @@ impl Hub {
             Verdict::Elsewhere => {
                 return self.send_away(now_ms, conn, Effect::HandOver(conn, bytes.to_vec()));
             }
-            Verdict::Consider => {
-                self.effects.push_back(Effect::Consider(conn, bytes.to_vec()));
-                if let Some(state) = self.conn_mut(conn) {
-                    state.phase = Phase::Answering;
-                }
-                return (ALL, Progress::Wait);
+            Verdict::Consider(occasion) => {
+                return self.hand_out(conn, Effect::Consider(conn, occasion, bytes.to_vec()));
             }
-            Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, head, fault),
-            Verdict::Forbid(message) => self.forbid_request(now_ms, conn, head, &message),
+            Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, (head, raw), fault),
+            Verdict::Forbid(message) => self.forbid_request(now_ms, conn, (head, raw), &message),
             Verdict::Preflight => self.answer(now_ms, conn, 204, &[], b""),
             Verdict::OpenPolling(..) | Verdict::OpenWebSocket(..) if self.sessions.len() >= SLOTS_MAX => {
                 self.counters.connections_refused += 1;
                 self.refuse_and_close(now_ms, conn, 503, &[HTML], b"");
             }
             Verdict::OpenPolling(layer, form) => {
-                self.open_polling(now_ms, conn, layer, form, &bytes[..length]);
+                let id = self.new_session_id(letters);
+                self.open_polling(now_ms, conn, id, layer, form, raw);
             }
             Verdict::Poll(session) => self.handle_poll(now_ms, conn, session),
             Verdict::OpenWebSocket(layer, framing) => {
                 let speech = Speech { layer, revision: framing.revision() };
-                self.open_websocket(now_ms, conn, head, speech, &bytes[..length]);
+                let id = self.new_session_id(letters);
+                self.open_websocket(now_ms, conn, id, (head, raw), speech);
             }
             Verdict::OpenBare => self.open_bare(now_ms, conn, head),
             Verdict::TurnAway => self.turn_away(now_ms, conn, head),
             Verdict::Upgrade(session) => self.open_probe(now_ms, conn, session, head),
             Verdict::Post(session) => {
                 self.begin_post(now_ms, conn, session, head);
-                self.keep_post_head(conn, session, &bytes[..length]);
+                self.keep_post_head(conn, session, raw);
             }
             Verdict::NotOurs => self.begin_upload(now_ms, conn, head, Purpose::Application(owned(head))),
         }
@@ -161,20 +164,25 @@ impl Hub {
     /// To where its request belongs, with everything read; only if nothing is under way on the connection.
     fn send_away(&mut self, now_ms: u64, conn: ConnId, effect: Effect) -> (usize, Progress) {
         if self.outbox.is_idle(conn) {
-            self.effects.push_back(effect);
-            if let Some(state) = self.conn_mut(conn) {
-                state.phase = Phase::Answering;
-            }
-        } else {
-            self.refuse_and_close(now_ms, conn, 400, &[JSON], Fault::BadRequest.body().as_bytes());
+            return self.hand_out(conn, effect);
+        }
+        self.refuse_and_close(now_ms, conn, 400, &[JSON], Fault::BadRequest.body().as_bytes());
+        (ALL, Progress::Wait)
+    }
+
+    /// To the server, with everything read.
+    fn hand_out(&mut self, conn: ConnId, effect: Effect) -> (usize, Progress) {
+        self.effects.push_back(effect);
+        if let Some(state) = self.conn_mut(conn) {
+            state.phase = Phase::Answering;
         }
         (ALL, Progress::Wait)
     }
 
-    fn refuse_request(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, fault: Fault) {
+    fn refuse_request(&mut self, now_ms: u64, conn: ConnId, (head, raw): (&Head<'_>, &[u8]), fault: Fault) {
         self.counters.protocol_errors += 1;
         self.counters.requests_refused[fault.code()] += 1;
-        self.tell_refusal(head, fault.code(), fault.message());
+        self.tell_refusal(raw, fault.code(), fault.message());
         if ws::is_upgrade(head) {
             // Source: engine.io `abortUpgrade` answers in plain words.
             self.refuse_and_close(now_ms, conn, 400, &[HTML], fault.message().as_bytes());
@@ -183,9 +191,9 @@ impl Hub {
         }
     }
 
-    fn forbid_request(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, message: &str) {
+    fn forbid_request(&mut self, now_ms: u64, conn: ConnId, (head, raw): (&Head<'_>, &[u8]), message: &str) {
         self.counters.requests_refused[FORBIDDEN] += 1;
-        self.tell_refusal(head, FORBIDDEN, message);
+        self.tell_refusal(raw, FORBIDDEN, message);
         if ws::is_upgrade(head) {
             return self.refuse_and_close(now_ms, conn, 403, &[HTML], message.as_bytes());
         }

@@ -68,7 +68,7 @@ pub use cors::{Cors, Origins};
 pub use counters::{Counters, Gauges};
 pub use deadlines::Look;
 pub use delivery::{Delivery, Manner, Selector};
-pub use desk::{Cookie, Desk, Permission, SameSite};
+pub use desk::{Consults, Cookie, Decision, Occasion, RefusedRequest, SameSite};
 pub use effects::{Effect, Incoming, Payload, Peer, Reason, Request, RoomChange, RoomEvent, Text};
 pub use history::{Audience, Position};
 pub use http::Response;
@@ -80,7 +80,7 @@ pub use packets::INVALID_NAMESPACE;
 pub use pages::Pages;
 pub use parting::Parting;
 pub use record::Record;
-pub use recovery::{Keepsake, Recovery, Returning};
+pub use recovery::{Recovery, Returning};
 pub use session::Greeting;
 pub use sockets::{Ending, JoinError};
 pub use table::Key;
@@ -138,9 +138,8 @@ pub struct Hub {
     /// Paths that the application answers here, if all others are for another server.
     served_paths: Option<Box<[Box<str>]>>,
     watches_rooms: bool,
-    desk: Option<std::sync::Arc<dyn Desk>>,
-    /// What was decided about the request that is read next.
-    considered: Option<Permission>,
+    /// Which requests the application decides about.
+    consults: Consults,
     recoveries: Option<Box<recovery::Recoveries>>,
 }
 
@@ -189,8 +188,7 @@ impl Hub {
             bundle: bundle::Bundle::default(),
             served_paths: None,
             watches_rooms: false,
-            desk: None,
-            considered: None,
+            consults: Consults::default(),
             recoveries: None,
         }
     }

@@ -12,12 +12,12 @@
 use socketville_proto::http::{Body, Head, KeepAlive, parse_head};
 
 use crate::conns::{Content, Phase, Progress, find};
-use crate::desk::Extra;
+use crate::desk::{Decision, Extra};
 use crate::http::ALL;
 use crate::limits::{BODY_TIMEOUT_MS, PIPELINED_POSTS_MAX};
 use crate::uploads::{Purpose, Upload, UploadError};
 use crate::verdict::Verdict;
-use crate::{ConnId, Hub, SessionKey};
+use crate::{ConnId, Effect, Hub, SessionKey};
 
 /// What has come behind a waiting GET.
 #[derive(Default)]
@@ -31,6 +31,8 @@ pub(crate) struct Behind {
 enum Reading {
     /// Its body comes.
     Body(Box<Upload>),
+    /// The application decides about it.
+    Considered,
     /// Its packets are being handled.
     Packets,
 }
@@ -60,8 +62,8 @@ impl Hub {
                 let read = upload.read(bytes, max);
                 self.handle_body_behind(now_ms, conn, session, read)
             }
-            None if may_begin && !is_full => self.handle_head_behind(now_ms, conn, session, bytes),
-            Some((_, Reading::Packets)) | None => self.wait_behind(conn, bytes),
+            None if may_begin && !is_full => self.handle_head_behind(now_ms, conn, session, bytes, None),
+            Some((_, Reading::Packets | Reading::Considered)) | None => self.wait_behind(conn, bytes),
         }
     }
 
@@ -70,35 +72,52 @@ impl Hub {
         (ALL, Progress::Wait)
     }
 
-    fn handle_head_behind(
+    pub(crate) fn handle_head_behind(
         &mut self,
         now_ms: u64,
         conn: ConnId,
         session: SessionKey,
         bytes: &[u8],
+        decision: Option<&Decision>,
     ) -> (usize, Progress) {
         let Ok(Some((head, length))) = parse_head(bytes) else { return self.wait_behind(conn, bytes) };
         let verdict = self.verdict(&head);
         if verdict != Verdict::Post(session) || !self.will_take_post(session, &head) {
             return self.wait_behind(conn, bytes);
         }
-        self.counters.requests += 1;
-        let (_, extra) = self.receive(&head, verdict);
+        self.counters.requests += u64::from(decision.is_none());
         let keep = if head.keep_alive { KeepAlive::Keep } else { KeepAlive::Close };
+        let (verdict, extra) = self.receive(&head, verdict, decision);
+        if let Verdict::Consider(occasion) = verdict {
+            self.set_behind(conn, Owed { keep, extra }, Reading::Considered);
+            self.effects.push_back(Effect::Consider(conn, occasion, bytes.to_vec()));
+            return (ALL, Progress::Wait);
+        }
         let upload = Box::new(self.upload(Purpose::Packets(session), &head));
         let is_complete = upload.is_complete();
         if let Some(polling) = self.sessions.find_mut(session).and_then(|s| s.polling_mut()) {
             polling.posting = Some(conn);
         }
-        if let Some(Phase::Parked(_, behind)) = self.conn_mut(conn).map(|state| &mut state.phase) {
-            behind.get_or_insert_default().current = Some((Owed { keep, extra }, Reading::Body(upload)));
-        }
+        self.set_behind(conn, Owed { keep, extra }, Reading::Body(upload));
         self.set_conn_deadline(conn, now_ms + BODY_TIMEOUT_MS);
         let progress = match is_complete {
             true => self.handle_body_behind(now_ms, conn, session, Ok((0, true))).1,
             false => Progress::Again,
         };
         (length, progress)
+    }
+
+    fn set_behind(&mut self, conn: ConnId, owed: Owed, reading: Reading) {
+        if let Some(Phase::Parked(_, behind)) = self.conn_mut(conn).map(|state| &mut state.phase) {
+            behind.get_or_insert_default().current = Some((owed, reading));
+        }
+    }
+
+    /// The session whose GET waits before a request that the application has decided about just now.
+    pub(crate) fn take_considered_behind(&mut self, conn: ConnId) -> Option<SessionKey> {
+        let Phase::Parked(session, Some(behind)) = &mut self.conn_mut(conn)?.phase else { return None };
+        let considered = behind.current.take_if(|(_, reading)| matches!(reading, Reading::Considered));
+        considered.map(|_| *session)
     }
 
     /// Whether a POST would not be refused for what its head says.
@@ -130,7 +149,7 @@ impl Hub {
                 let reading = behind.current.as_mut().map(|(_, reading)| reading);
                 match reading.map(|reading| std::mem::replace(reading, Reading::Packets)) {
                     Some(Reading::Body(upload)) => (taken, Progress::Payload(session, upload.into_post())),
-                    Some(Reading::Packets) | None => (taken, Progress::Again),
+                    Some(Reading::Packets | Reading::Considered) | None => (taken, Progress::Again),
                 }
             }
             Err(error) => {
@@ -164,7 +183,7 @@ impl Hub {
         let Some((owed, _)) = behind.current.take() else { return false };
         behind.owed.push(owed);
         if has_held {
-            self.effects.push_back(crate::Effect::Resume(conn));
+            self.effects.push_back(Effect::Resume(conn));
         }
         true
     }
@@ -183,7 +202,7 @@ impl Hub {
                 self.turn_to(conn, owed, Phase::Body(upload));
                 self.set_conn_deadline(conn, now_ms + BODY_TIMEOUT_MS);
             }
-            Some((owed, Reading::Packets)) => {
+            Some((owed, Reading::Packets | Reading::Considered)) => {
                 self.turn_to(conn, owed, Phase::Answering);
                 self.set_conn_deadline(conn, u64::MAX);
             }

@@ -9,18 +9,18 @@ use crate::conns::Phase;
 use crate::delivery::Route;
 use crate::poll_buffer::{PollBuffer, PollForm};
 use crate::session::{Layer, Link, Polling, Speech};
-use crate::{ConnId, Hub, Reason, SessionKey};
+use crate::{ConnId, Hub, Id, Reason, SessionKey};
 
 impl Hub {
     pub(crate) fn open_polling(
         &mut self,
         now_ms: u64,
         conn: ConnId,
+        id: Id,
         layer: Layer,
         form: PollForm,
         head: &[u8],
     ) {
-        let id = self.new_session_id(head);
         self.add_cookie(conn, &id);
         let link = Link::Polling(Box::new(Polling { buffer: PollBuffer::new(form), ..Polling::default() }));
         let speech = Speech { layer, revision: form.revision() };

@@ -3,7 +3,6 @@
 //! Not the history itself. A socket costs nothing while it is connected: its private id is its id with a keyed mark, and where it began and what it
 //! surely has lie in two tables that exist only if recovery is on. A pong proves that all that was sent before its ping has arrived.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use crate::delivery::Route;
 use crate::history::{Audience, Bounds, History, Seen};
 use crate::ids::ID_LEN;
 use crate::limits::SAVED_MAX;
-use crate::{Hub, Id, NspId, Position, Record, SessionKey, SocketKey};
+use crate::{Effect, Hub, Id, NspId, Position, Record, SessionKey, SocketKey};
 
 /// How lost clients come back. Source: `connectionStateRecovery`, default off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,11 +66,7 @@ struct Saved {
     audience: Audience,
     sure: u64,
     until_ms: u64,
-    keepsake: Option<Keepsake>,
 }
-
-/// What the application kept with a socket, whatever it is.
-pub type Keepsake = Arc<dyn Any + Send + Sync>;
 
 /// A lost socket on its way back, wherever it was saved.
 pub struct Returning {
@@ -79,8 +74,6 @@ pub struct Returning {
     pub id: Id,
     /// Its namespace and rooms.
     pub audience: Audience,
-    /// What the application kept with it.
-    pub keepsake: Option<Keepsake>,
     seen: Seen,
     alone: Vec<Arc<Record>>,
 }
@@ -104,12 +97,21 @@ impl Recoveries {
         (self.pid(&id) == pid).then_some(id)
     }
 
-    fn forget_old(&mut self, now_ms: u64) {
+    fn returning(&self, id: Id, saved: Saved, offset: Option<Position>) -> Option<Returning> {
+        let (history, audience) = (&self.history, saved.audience);
+        let start = history.start(offset, saved.sure, &audience)?;
+        let alone = history.alone_since(start, &audience);
+        Some(Returning { id, seen: history.seen_before(start), alone, audience })
+    }
+
+    /// Forgets those whose time is over, and names them.
+    fn forget_old(&mut self, now_ms: u64, mut lapse: impl FnMut(Id)) {
         while let Some(&(until_ms, id)) = self.deadlines.front().filter(|(until_ms, _)| *until_ms <= now_ms) {
             self.deadlines.pop_front();
             // The same socket may have been saved again since, with a later deadline.
             if self.saved.get(&id).is_some_and(|saved| saved.until_ms == until_ms) {
                 self.saved.remove(&id);
+                lapse(id);
             }
         }
     }
@@ -150,7 +152,7 @@ impl Hub {
         if self.deadlines.grace(now_ms).is_none()
             && let Some(recoveries) = &mut self.recoveries
         {
-            recoveries.forget_old(now_ms);
+            recoveries.forget_old(now_ms, |id| self.effects.push_back(Effect::Lapsed(id)));
         }
     }
 
@@ -189,7 +191,7 @@ impl Hub {
 
     /// Keeps the state of a socket whose transport was lost, until it comes back or is away for too long; before [`Hub::forget_socket`].
     /// False if nothing is kept, as for clients of Engine.IO 3, which could not say what they were.
-    pub fn save(&mut self, now_ms: u64, key: SocketKey, keepsake: Option<Keepsake>) -> bool {
+    pub fn save(&mut self, now_ms: u64, key: SocketKey) -> bool {
         let rooms = self.rooms_of(key);
         let Some(socket) = self.sockets.find(key) else { return false };
         let (id, nsp, session) = (socket.id, socket.nsp, socket.session);
@@ -206,7 +208,7 @@ impl Hub {
         let until_ms = now_ms + recoveries.max_disconnection_ms;
         let rooms = rooms.into_iter().skip(1).map(String::into_boxed_str).collect();
         let audience = Audience { nsp, id: id.as_str().into(), rooms };
-        recoveries.saved.insert(id, Saved { audience, sure, until_ms, keepsake });
+        recoveries.saved.insert(id, Saved { audience, sure, until_ms });
         recoveries.deadlines.push_back((until_ms, id));
         true
     }
@@ -242,14 +244,14 @@ impl Hub {
         let recoveries = self.recoveries.as_mut()?;
         let id = recoveries.id_of(pid)?;
         let saved = recoveries.saved.remove(&id)?;
-        if (saved.until_ms <= now_ms && !has_grace) || saved.audience.nsp != nsp {
-            return None;
+        let is_in_time = saved.until_ms > now_ms || has_grace;
+        let returning = (is_in_time && saved.audience.nsp == nsp)
+            .then(|| recoveries.returning(id, saved, offset))
+            .flatten();
+        if returning.is_none() {
+            self.effects.push_back(Effect::Lapsed(id));
         }
-        let (history, audience) = (&recoveries.history, saved.audience);
-        let start = history.start(offset, saved.sure, &audience)?;
-        let alone = history.alone_since(start, &audience);
-        let keepsake = saved.keepsake;
-        Some(Returning { id, seen: history.seen_before(start), alone, audience, keepsake })
+        returning
     }
 
     /// Gives a waiting socket the id it had.

@@ -82,6 +82,11 @@ impl Hub {
         self.sockets.find(key).map(|socket| socket.revision)
     }
 
+    /// The revision of Engine.IO that a session speaks.
+    pub fn revision_of_session(&self, key: SessionKey) -> Option<Revision> {
+        self.sessions.find(key).map(|session| session.revision)
+    }
+
     /// What the application and the client call a socket: its id, but for clients of Engine.IO 3 in namespaces other than `/`.
     pub fn name_of(&self, key: SocketKey) -> Option<&str> {
         self.sockets.find(key).map(|socket| self.socket_ids.name(key.index, &socket.id))

@@ -320,6 +320,11 @@ impl Hub {
         }
     }
 
+    /// A socket's id.
+    pub fn id_of(&self, key: SocketKey) -> Option<Id> {
+        self.sockets.find(key).map(|socket| socket.id)
+    }
+
     /// The Engine.IO id of a socket's session.
     pub fn session_id_of(&self, key: SocketKey) -> Option<Id> {
         let socket = self.sockets.find(key)?;

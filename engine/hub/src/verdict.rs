@@ -6,6 +6,7 @@ use socketville_proto::eio::Revision;
 use socketville_proto::http::{Head, Method};
 use socketville_proto::ws;
 
+use crate::desk::Occasion;
 use crate::forms::Framing;
 use crate::poll_buffer::PollForm;
 use crate::session::{Layer, Link};
@@ -40,8 +41,15 @@ pub(crate) enum Verdict {
     NotOurs,
     /// For another server of this process.
     Elsewhere,
-    /// The application has to think about it.
-    Consider,
+    /// The application decides about it first.
+    Consider(Occasion),
+}
+
+impl Verdict {
+    /// Whether it begins a session.
+    pub(crate) const fn opens(&self) -> bool {
+        matches!(self, Self::OpenPolling(..) | Self::OpenWebSocket(..))
+    }
 }
 
 /// Errors of Engine.IO. Source: the reference's `Server.errors`.

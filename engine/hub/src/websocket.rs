@@ -24,11 +24,10 @@ impl Hub {
         &mut self,
         now_ms: u64,
         conn: ConnId,
-        head: &Head<'_>,
+        id: Id,
+        (head, raw): (&Head<'_>, &[u8]),
         speech: Speech,
-        raw: &[u8],
     ) {
-        let id = self.new_session_id(raw);
         self.add_cookie(conn, &id);
         let framing = Framing::of(speech.revision, head);
         if !self.switch_protocols(now_ms, conn, head, self.config.per_message_deflate, framing) {

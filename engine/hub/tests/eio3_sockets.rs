@@ -141,8 +141,8 @@ fn no_client_of_the_third_revision_recovers() {
     pair.say(four, pair::client::upgrade("/socket.io/?EIO=4&transport=websocket"));
     pair.tell(four, "40");
     let four_key = newest(&pair).0;
-    assert!(!pair.hub.save(pair.now_ms, three.key, None));
-    assert!(pair.hub.save(pair.now_ms, four_key, None));
+    assert!(!pair.hub.save(pair.now_ms, three.key));
+    assert!(pair.hub.save(pair.now_ms, four_key));
     pair.tell(three.conn, "40/a,");
     assert_eq!(pair.frames(three.conn), ["40/a,"], "and none is told a private id");
 }

@@ -3,12 +3,9 @@
 
 mod pair;
 
-use std::sync::Arc;
-
 use pair::Pair;
 use pair::client::{binary, frame, get, text};
-use socketville_hub::{ConnId, Desk, Gauges, Permission, Response};
-use socketville_proto::http::Head;
+use socketville_hub::{ConnId, Consults, Decision, Gauges, Response};
 
 const CLOSE: u8 = 0x88;
 
@@ -119,26 +116,18 @@ fn a_client_that_has_ended_is_not_waited_for() {
     assert!(!pair.is_held(conn));
 }
 
-/// Thinks about every request.
-struct Slow;
-
-impl Desk for Slow {
-    fn allow(&self, _head: &Head<'_>) -> Permission {
-        Permission::Pending
-    }
-}
-
 /// The bug: a client that ended while its request was being thought about was answered, and then kept as if it could ask again.
 #[test]
 fn a_client_that_ends_while_it_is_considered_is_answered_and_closed() {
-    for (permission, status) in [(Permission::Granted, "200"), (Permission::Refused("no".into()), "403")] {
+    for (refusal, status) in [(None, "200"), (Some("no".to_owned()), "403")] {
         let mut pair = Pair::new();
-        pair.hub.set_desk(Arc::new(Slow));
+        pair.hub.consult(Consults { openings: true, ..Consults::default() });
         let (conn, request) = (pair.open(), get("/socket.io/?EIO=4&transport=polling"));
         pair.say(conn, &request);
         pair.end(conn);
         assert!(pair.is_open(conn), "its answer is being made");
-        pair.hub.handle_considered(pair.now_ms, conn, request.as_bytes(), permission);
+        let decision = Decision { refusal, ..Decision::default() };
+        pair.hub.handle_considered(pair.now_ms, conn, request.as_bytes(), &decision);
         pair.turn();
         assert!(pair.take(conn).starts_with(format!("HTTP/1.1 {status}").as_bytes()));
         assert!(!pair.is_held(conn));

@@ -33,7 +33,7 @@ fn joined(pair: &mut Pair) -> (Client, String) {
 
 /// The transport is lost, and the state kept.
 fn lose(pair: &mut Pair, client: &Client) {
-    pair.hub.save(pair.now_ms, client.key, None);
+    pair.hub.save(pair.now_ms, client.key);
     pair.end(client.conn);
     pair.turn();
 }
@@ -242,5 +242,5 @@ fn without_recovery_nothing_is_added() {
     pair.broadcast(&[], "[\"plain\"]");
     pair.turn();
     assert_eq!(pair.frames(client.conn), ["42[\"plain\"]"]);
-    assert!(!pair.hub.save(pair.now_ms, client.key, None));
+    assert!(!pair.hub.save(pair.now_ms, client.key));
 }

@@ -107,11 +107,14 @@ struct SlotState {
 impl AckSlot {
     pub(crate) fn fill(&self, answer: Result<Arguments, AckError>) {
         let mut state = self.state.borrow_mut();
-        if state.answer.is_none() {
-            state.answer = Some(answer);
-            if let Some(waker) = state.waker.take() {
-                waker.wake();
-            }
+        if state.answer.is_some() {
+            return;
+        }
+        state.answer = Some(answer);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 
@@ -122,8 +125,9 @@ impl AckSlot {
             if let Some(answer) = state.answer.take() {
                 return Poll::Ready(answer);
             }
-            state.waker = Some(context.waker().clone());
+            let before = state.waker.replace(context.waker().clone());
             drop(state);
+            drop(before);
             sleep.as_mut().poll(context).map(|()| Err(AckError::Timeout))
         })
         .await

@@ -6,11 +6,10 @@
 //! What only answers can tell stays within a server for now: `fetch_sockets`, `emit_with_ack` to many, `server_side_emit_with_ack`,
 //! the counts; and so does the history of connection state recovery.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use socketville_hub::{NspId, Selector};
 
 use crate::builder::Builder;
+use crate::calls;
 use crate::relay::Relay;
 use crate::town::Town;
 
@@ -116,7 +115,7 @@ impl Town {
         except.extend(selector.skip.map(|id| id.as_str().to_owned()));
         let nsp = self.name_of(nsp);
         let message = ClusterMessage { nsp, rooms: names(selector.to), except, content: content() };
-        if catch_unwind(AssertUnwindSafe(|| adapter.send(message))).is_err() {
+        if calls::run(|| adapter.send(message)).is_err() {
             tracing::error!("an adapter panicked; other servers were not told something");
         }
     }

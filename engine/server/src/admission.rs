@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
+use socketville_hub::SocketKey;
 use socketville_proto::eio::Revision;
 
 use crate::core::Core;
@@ -28,10 +29,10 @@ pub struct Refusal {
     data: Option<Value>,
 }
 
-pub(crate) type Admitting = Pin<Box<dyn Future<Output = Result<(), Refusal>>>>;
+type Deciding = Pin<Box<dyn Future<Output = Result<(), Refusal>>>>;
 
 /// Decides on one client.
-pub(crate) type BoxedAdmission = Box<dyn Fn(Socket) -> Admitting + Send + Sync>;
+pub(crate) type BoxedAdmission = Box<dyn Fn(Socket) -> Deciding + Send + Sync>;
 
 /// Forgets a middleware's type.
 pub(crate) fn boxed_admission<F>(middleware: F) -> BoxedAdmission
@@ -83,23 +84,63 @@ impl<T: Into<String>> From<T> for Refusal {
     }
 }
 
+/// A client's way into a namespace, while something waits for it: whatever becomes of that, the client is answered. What ends in a
+/// panic is an internal error, what never began has met a busy server.
+pub(crate) struct Admitting {
+    core: Rc<Core>,
+    key: SocketKey,
+    /// What is said if this is dropped; `None` once somebody else answers.
+    message: Option<&'static str>,
+}
+
+impl Admitting {
+    pub(crate) fn new(core: &Rc<Core>, key: SocketKey) -> Self {
+        Self { core: Rc::clone(core), key, message: Some(BUSY) }
+    }
+
+    /// The application has the word.
+    pub(crate) const fn begin(&mut self) {
+        self.message = Some(INTERNAL_ERROR);
+    }
+
+    /// The client is in, or was turned down, or goes on elsewhere.
+    pub(crate) fn end(mut self) {
+        self.message = None;
+    }
+}
+
+impl Drop for Admitting {
+    fn drop(&mut self) {
+        let Some(message) = self.message else { return };
+        let mut hub = self.core.hub_mut();
+        if let Some(revision) = hub.revision_of(self.key) {
+            hub.turn_down(self.key, &Refusal::from(message).to_json(revision));
+        }
+    }
+}
+
+/// What a client is told when no task could be started for it.
+pub(crate) const BUSY: &str = "the server is busy";
+/// What a client is told when the application panicked over it.
+pub(crate) const INTERNAL_ERROR: &str = "internal error";
+
 impl Core {
     /// Runs the namespace's middlewares, then lets the socket in or turns it down.
     pub(crate) fn examine(self: &Rc<Self>, socket: Socket) {
         let core = Rc::clone(self);
+        let mut admitting = Admitting::new(self, socket.key());
         let waiting = socket.clone();
         let task = async move {
+            admitting.begin();
             let verdict = core.ask_middlewares(&waiting).await;
             match verdict {
                 Ok(()) => core.let_in(&waiting),
                 Err(refusal) => core.hub_mut().turn_down(waiting.key(), &refusal.to_json(waiting.revision())),
             }
+            admitting.end();
             core.run_effects();
         };
-        if !self.start(socket.clone(), Box::pin(task)) {
-            let refusal = Refusal::from("the server is busy").to_json(socket.revision());
-            self.hub_mut().turn_down(socket.key(), &refusal);
-        }
+        self.start(socket, Box::pin(task));
     }
 
     pub(crate) async fn ask_middlewares(&self, socket: &Socket) -> Result<(), Refusal> {

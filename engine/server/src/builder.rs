@@ -95,7 +95,7 @@ impl Builder {
         self
     }
 
-    /// Calls this once, when all cores listen, on the first core's thread.
+    /// Calls this once, when all cores listen, on the first core's thread. A panic is logged and counted, and the server goes on.
     pub fn on_start(&self, start: impl Fn(Emitter) + Send + Sync + 'static) -> &Self {
         self.app().on_start.push(Box::new(start));
         self

@@ -8,6 +8,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use socketville_hub::{NspId, SessionKey};
 
+use crate::admission::{INTERNAL_ERROR, Refusal};
 use crate::core::Core;
 use crate::limits::DYNAMIC_NAMESPACES_MAX;
 use crate::town::Town;
@@ -19,6 +20,13 @@ pub(crate) struct Children {
     /// Places that were used before, with their next generation.
     free: Vec<NspId>,
     next: usize,
+}
+
+/// What becomes of a child without clients.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Empty {
+    Goes,
+    Stays,
 }
 
 struct Child {
@@ -58,11 +66,11 @@ impl Children {
         Some((nsp, true))
     }
 
-    /// One client less; true if the child is gone with it.
-    fn leave(&mut self, nsp: NspId, cleans_up: bool) -> bool {
+    /// One client less; true if the child is gone with it, which an empty one is if it shall be cleaned up or never came to be.
+    fn leave(&mut self, nsp: NspId, empty: Empty) -> bool {
         let Some(child) = self.by_id.get_mut(&nsp) else { return false };
         child.clients = child.clients.saturating_sub(1);
-        if child.clients > 0 || !cleans_up {
+        if child.clients > 0 || empty == Empty::Stays {
             return false;
         }
         if let Some(child) = self.by_id.remove(&nsp) {
@@ -105,14 +113,18 @@ impl Town {
 }
 
 impl Core {
-    /// A client is about to join the child of this name; `None` if there are too many.
-    pub(crate) fn make_child(self: &Rc<Self>, name: &str, parent: usize) -> Option<NspId> {
-        let (nsp, is_new) = self.town.children().enter(name, parent)?;
+    /// A client is about to join the child of this name. If there are too many, or who hears of a new one panics, why not: nothing is left then.
+    pub(crate) fn make_child(self: &Rc<Self>, name: &str, parent: usize) -> Result<NspId, Refusal> {
+        let entered = self.town.children().enter(name, parent);
+        let (nsp, is_new) = entered.ok_or_else(|| Refusal::from("Invalid namespace"))?;
         self.know_child(name, nsp, parent);
-        if is_new {
-            self.town.app.on_new_namespace.iter().for_each(|see| see(name));
+        for see in self.town.app.on_new_namespace.iter().filter(|_| is_new) {
+            if self.call_out("a function for new namespaces", || see(name)).is_err() {
+                self.remove_client(nsp, Empty::Goes);
+                return Err(INTERNAL_ERROR.into());
+            }
         }
-        Some(nsp)
+        Ok(nsp)
     }
 
     /// A client is about to join a namespace that this core knows. False if it is gone and this core has not heard of that yet.
@@ -162,7 +174,11 @@ impl Core {
 
     /// A client has left a namespace, or was not let in.
     pub(crate) fn leave_child(self: &Rc<Self>, nsp: NspId) {
-        if nsp.generation == 0 || !self.town.children().leave(nsp, self.town.app.cleans_up) {
+        self.remove_client(nsp, if self.town.app.cleans_up { Empty::Goes } else { Empty::Stays });
+    }
+
+    fn remove_client(self: &Rc<Self>, nsp: NspId, empty: Empty) {
+        if nsp.generation == 0 || !self.town.children().leave(nsp, empty) {
             return;
         }
         self.town.order(Arc::new(move |core: &Rc<Self>| {

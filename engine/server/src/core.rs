@@ -14,11 +14,11 @@ use socketville_proto::encode;
 
 use crate::adapter::Reach;
 use crate::args::{write_args, write_event};
+use crate::calls::{Dropped, Keep};
 use crate::error::EmitError;
 use crate::executor::Executor;
 use crate::gather::Asked;
-use crate::hooks::TownDesk;
-use crate::limits::TASKS_MAX;
+use crate::limits::{DROPS_AT_END_MAX, TASKS_MAX};
 use crate::mailbox::Letter;
 use crate::metrics::{CoreCounters, CoreReport};
 use crate::payloads::Payloads;
@@ -48,6 +48,16 @@ pub(crate) struct Core {
     pub(crate) post_head: RefCell<Option<Box<[u8]>>>,
     /// What only the loop can do.
     pub(crate) errands: RefCell<VecDeque<Effect>>,
+    /// Reading that an effect asked for while others were being done.
+    pub(crate) readings: RefCell<VecDeque<Effect>>,
+    /// How many times over effects are being done.
+    pub(crate) effects_depth: Cell<u32>,
+    /// Values of the application's that are to be dropped.
+    pub(crate) dropped: Dropped,
+    /// What was kept with lost sockets, by their ids.
+    pub(crate) kept_data: RefCell<HashMap<Id, Keep>>,
+    /// Whether watchers of outgoing events are being called.
+    pub(crate) is_showing: Cell<bool>,
     /// JSON and attachments of the packet being written; kept, so that an emit does not allocate.
     scratch: Cell<Option<Box<Scratch>>>,
 }
@@ -90,9 +100,7 @@ impl Core {
         if let Some(recovery) = &town.app.recovery {
             hub.set_recovery(recovery.for_hub(), town.secret);
         }
-        if !town.app.hooks.is_empty() {
-            hub.set_desk(Arc::new(TownDesk(Arc::clone(&town))));
-        }
+        hub.consult(town.app.hooks.consults());
         let bell = Arc::clone(&town);
         let ring: Arc<dyn Fn() + Send + Sync> =
             Arc::new(move || bell.mailboxes[usize::from(index)].bell().ring());
@@ -111,13 +119,18 @@ impl Core {
             payloads: RefCell::default(),
             post_head: RefCell::default(),
             errands: RefCell::default(),
+            readings: RefCell::default(),
+            effects_depth: Cell::default(),
+            dropped: Dropped::default(),
+            kept_data: RefCell::default(),
+            is_showing: Cell::default(),
             scratch: Cell::default(),
         })
     }
 
     /// The core whose thread this is, if it is one.
     pub(crate) fn current() -> Option<Rc<Self>> {
-        CURRENT.with_borrow(Option::clone)
+        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
     }
 
     /// Makes this the current core while `run` runs; a simulation has several on one thread.
@@ -142,6 +155,11 @@ impl Core {
         let mut hub = self.hub.borrow_mut();
         hub.release();
         hub
+    }
+
+    /// Whether anything of the hub is borrowed, so that the application must not be called.
+    pub(crate) fn is_borrowed(&self) -> bool {
+        self.hub.try_borrow_mut().is_err() || self.sockets.try_borrow_mut().is_err()
     }
 
     /// Whether the arena is full, which does not depend on the bundle.
@@ -184,18 +202,18 @@ impl Core {
         let mut sockets = self.sockets.borrow_mut();
         let index = key.index as usize;
         sockets.reach(index);
-        sockets[index] = Some(Rc::clone(&shared));
+        let before = sockets[index].replace(Rc::clone(&shared));
+        drop(sockets);
+        drop(before);
         Socket::of(shared)
     }
 
     pub(crate) fn remove_socket(self: &Rc<Self>, key: SocketKey) {
         let mut sockets = self.sockets.borrow_mut();
-        if let Some(slot) = sockets.get_mut(key.index as usize)
-            && slot.as_ref().is_some_and(|shared| shared.key == key)
-        {
-            *slot = None;
-        }
+        let slot = sockets.get_mut(key.index as usize);
+        let gone = slot.and_then(|slot| slot.take_if(|shared| shared.key == key));
         drop(sockets);
+        drop(gone);
         self.excuse(key);
         let nsp = self.hub_mut().forget_socket(key);
         if let Some(nsp) = nsp {
@@ -225,6 +243,10 @@ impl Core {
             self.executor.close();
             drop(self.asked.take());
             drop(self.sockets.take());
+            drop(self.kept_data.take());
+            for _ in 0..DROPS_AT_END_MAX {
+                self.drop_values();
+            }
         });
     }
 
@@ -317,14 +339,15 @@ impl Core {
         json: &[u8],
         attachments: &[Vec<u8>],
     ) -> bool {
-        if kind == encode::Kind::Event {
+        if kind == encode::Kind::Event && !self.is_showing.get() {
             self.watch(&recipients, json);
         }
         match recipients {
             Recipients::Socket(key, manner) => self.hub_mut().send(key, kind, id, json, attachments, manner),
             Recipients::Rooms(nsp, selector, reach) => {
                 let record = self.hub.borrow_mut().bundle(nsp, selector, kind, json, attachments);
-                self.outgoing.borrow_mut().extend(record.map(Letter::Record));
+                let letter = if self.is_showing.get() { Letter::Unshown } else { Letter::Record };
+                self.outgoing.borrow_mut().extend(record.map(letter));
                 if reach == Reach::Everywhere {
                     self.town.tell_others_event(nsp, selector, json, attachments);
                 }

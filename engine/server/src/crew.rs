@@ -162,7 +162,11 @@ fn serve<D: Hosted>(index: u16, mut driver: D, word: Word) -> Result<()> {
     }
     if index == 0 {
         let emitter = || Emitter::new(Arc::clone(&town));
-        core.enter(|| town.app.on_start.iter().for_each(|start| start(emitter())));
+        core.enter(|| {
+            for start in &town.app.on_start {
+                let _ = core.call_out("a function for the start", || start(emitter()));
+            }
+        });
     }
     let clock = Clock::new();
     core.timers.follow(clock);

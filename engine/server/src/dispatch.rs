@@ -3,17 +3,16 @@
 //! Not the hub's rules, which have been checked when something arrives here. A handler's panic closes its socket, not the core.
 
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use socketville_hub::{
-    ConnId, Effect, Ending, Id, Incoming, Intake, NspId, Payload, Peer, Progress, Reason, SessionKey,
-    SocketKey, Text,
+    ConnId, Decision, Effect, Ending, Id, Incoming, Intake, NspId, Payload, Peer, Progress, Reason,
+    SessionKey, SocketKey, Text,
 };
 use socketville_proto::{eio, sio, ws};
 
-use crate::admission::Refusal;
+use crate::admission::{INTERNAL_ERROR, Refusal};
 use crate::app::{BoxedRelay, NamespaceApp};
 use crate::arguments::Arguments;
 use crate::bare::BarePeer;
@@ -39,15 +38,29 @@ impl Core {
         }
     }
 
-    /// What came behind a request that had to be thought about, and what came since.
-    pub(crate) fn read_rest(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
-        if !bytes.is_empty() {
-            self.read(conn, bytes);
+    /// A request that the application has decided about, and what came behind it.
+    pub(crate) fn read_considered(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8], decision: &Decision) {
+        let (taken, progress) = self.hub_mut().handle_considered(self.now_ms.get(), conn, bytes, decision);
+        let is_over = matches!(progress, Progress::Wait);
+        self.go_on(conn, progress);
+        if is_over {
+            return;
+        }
+        if let Some(rest) = bytes.get_mut(taken..).filter(|rest| !rest.is_empty()) {
+            self.read(conn, rest);
         }
         let held = self.hub_mut().take_held(conn);
         if let Some(mut held) = held {
             self.read(conn, &mut held);
         }
+    }
+
+    /// After a step over HTTP bytes: the packets of a POST, what the hub asks for.
+    fn go_on(self: &Rc<Self>, conn: ConnId, progress: Progress) {
+        if let Progress::Payload(session, post) = progress {
+            self.begin_payload(conn, session, post);
+        }
+        self.run_effects();
     }
 
     fn read(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
@@ -63,13 +76,9 @@ impl Core {
                 Intake::Http => {
                     let (taken, progress) = self.hub_mut().handle_http(self.now_ms.get(), conn, &bytes[at..]);
                     at += taken;
-                    match progress {
-                        Progress::Wait => return self.run_effects(),
-                        Progress::Again => {}
-                        Progress::Payload(session, post) => self.begin_payload(conn, session, post),
-                    }
-                    self.run_effects();
-                    if at == bytes.len() {
+                    let is_over = matches!(progress, Progress::Wait);
+                    self.go_on(conn, progress);
+                    if is_over || at == bytes.len() {
                         return;
                     }
                 }
@@ -142,9 +151,8 @@ impl Core {
             Peer::Conn(_) => app.on_websocket_message.as_ref(),
         };
         let Some(handler) = handler else { return };
-        if catch_unwind(AssertUnwindSafe(|| handler(&BarePeer::new(self, peer), message))).is_err() {
-            self.counters.borrow_mut().handler_panics += 1;
-            tracing::error!("a handler of messages below Socket.IO panicked; its peer is disconnected");
+        let called = || handler(&BarePeer::new(self, peer), message);
+        if self.call_out("a handler of messages below Socket.IO", called).is_err() {
             let mut hub = self.hub_mut();
             match peer {
                 Peer::Session(session) => hub.close_session(self.now_ms.get(), session, Reason::ForcedClose),
@@ -213,7 +221,7 @@ impl Core {
     /// To a handler that takes the event as it lies in the input.
     fn relay(self: &Rc<Self>, relay: &BoxedRelay, socket: &Socket, packet: &mut Packet<'_>) {
         self.counters.borrow_mut().handlers_called += 1;
-        if catch_unwind(AssertUnwindSafe(|| relay(socket, packet))).is_err() {
+        if self.call_out("a relay", || relay(socket, packet)).is_err() {
             self.close_after_panic(socket);
         }
     }
@@ -230,7 +238,7 @@ impl Core {
             namespace.on_any.iter().for_each(|see| see(socket, packet.event(), array));
             self.filter(namespace, socket, packet)
         };
-        catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| {
+        self.call_out("a watcher or middleware of packets", look).unwrap_or_else(|_| {
             self.close_after_panic(socket);
             ControlFlow::Break(())
         })
@@ -284,7 +292,7 @@ impl Core {
     fn call(self: &Rc<Self>, handler: &BoxedHandler, context: &mut EventContext<'_>) {
         let socket = context.socket;
         self.counters.borrow_mut().handlers_called += 1;
-        match catch_unwind(AssertUnwindSafe(|| handler(context))) {
+        match self.call_out("a handler", || handler(context)) {
             Ok(Outcome::Done) => {}
             Ok(Outcome::Failed(error)) => {
                 self.counters.borrow_mut().arguments_refused += 1;
@@ -297,22 +305,24 @@ impl Core {
         }
     }
 
-    /// Starts a socket's task; false if there are too many.
-    pub(crate) fn start(&self, socket: Socket, task: std::pin::Pin<Box<dyn Future<Output = ()>>>) -> bool {
-        let is_started = self.executor.start(Guarded { socket, task }).is_ok();
-        if !is_started {
+    /// Starts a socket's task.
+    pub(crate) fn start(&self, socket: Socket, task: std::pin::Pin<Box<dyn Future<Output = ()>>>) {
+        self.start_task(Guarded { socket, task });
+    }
+
+    /// Starts a task of the engine's; one that finds no room is counted, and dropped, which is answered where it was made.
+    pub(crate) fn start_task(&self, task: impl Future<Output = ()> + 'static) {
+        if self.executor.start(task).is_err() {
             self.counters.borrow_mut().tasks_refused += 1;
-            tracing::error!("too many handlers are waiting; an event was dropped");
+            tracing::debug!("too many tasks are waiting; one was not started");
         }
-        is_started
     }
 
     fn close_after_panic(&self, socket: &Socket) {
-        self.counters.borrow_mut().handler_panics += 1;
-        tracing::error!(socket = socket.id(), "a handler panicked; its client is disconnected");
+        tracing::debug!(socket = socket.id(), "its client is disconnected");
         let mut hub = self.hub_mut();
         if hub.is_waiting(socket.key()) {
-            hub.turn_down(socket.key(), &Refusal::from("internal error").to_json(socket.revision()));
+            hub.turn_down(socket.key(), &Refusal::from(INTERNAL_ERROR).to_json(socket.revision()));
         } else {
             hub.disconnect_socket(self.now_ms.get(), socket.key(), Ending::Connection);
         }
@@ -326,7 +336,28 @@ impl Core {
         }
     }
 
+    /// What comes of one effect is done with the others. To read on is done last and by the outermost alone: a connection may
+    /// have hundreds of requests in a row, each of which waits for the one before.
     fn run_all_effects(self: &Rc<Self>) {
+        let depth = self.effects_depth.replace(self.effects_depth.get() + 1);
+        loop {
+            self.run_queued_effects();
+            let reading = if depth == 0 { self.readings.borrow_mut().pop_front() } else { None };
+            match reading {
+                Some(Effect::Consider(conn, occasion, bytes)) => self.consider(conn, occasion, bytes),
+                Some(Effect::Resume(conn)) => {
+                    let held = self.hub_mut().take_held(conn);
+                    if let Some(mut held) = held {
+                        self.read(conn, &mut held);
+                    }
+                }
+                Some(_) | None => break,
+            }
+        }
+        self.effects_depth.set(depth);
+    }
+
+    fn run_queued_effects(self: &Rc<Self>) {
         loop {
             let effect = self.hub_mut().take_effect();
             match effect {
@@ -334,13 +365,11 @@ impl Core {
                 Some(Effect::Disconnecting(key, reason)) => self.disconnect(key, reason),
                 Some(Effect::Abandoned(key)) => self.remove_socket(key),
                 Some(Effect::Room(event)) => self.tell_room(&event),
-                Some(Effect::Consider(conn, bytes)) => self.consider(conn, bytes),
+                Some(Effect::Refused(refused)) => self.tell_refused(&refused),
+                Some(Effect::Lapsed(id)) => self.forget_lost(&id),
                 Some(Effect::Request(conn, request)) => http::serve(self, conn, *request),
-                Some(Effect::Resume(conn)) => {
-                    let held = self.hub_mut().take_held(conn);
-                    if let Some(mut held) = held {
-                        self.read(conn, &mut held);
-                    }
+                Some(effect @ (Effect::Consider(..) | Effect::Resume(_))) => {
+                    self.readings.borrow_mut().push_back(effect);
                 }
                 Some(
                     effect @ (Effect::Close(_)
@@ -361,7 +390,7 @@ impl Core {
         let namespace = self.namespace(socket.nsp_id());
         self.call_each(namespace.map_or(&[][..], |n| &n.on_disconnecting), &socket, &words);
         if reason.is_recoverable() && self.town.app.recovery.is_some() {
-            self.hub_mut().save(self.now_ms.get(), key, socket.keepsake());
+            self.keep_lost(&socket);
         }
         self.remove_socket(key);
         self.call_each(namespace.map_or(&[][..], |n| &n.on_disconnect), &socket, &words);
@@ -378,10 +407,11 @@ impl Future for Guarded {
     type Output = ();
 
     fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<()> {
-        match catch_unwind(AssertUnwindSafe(|| self.task.as_mut().poll(context))) {
+        let core = Rc::clone(self.socket.core_rc());
+        match core.call_out("a task of a handler", || self.task.as_mut().poll(context)) {
             Ok(poll) => poll,
             Err(_) => {
-                self.socket.core_rc().close_after_panic(&self.socket);
+                core.close_after_panic(&self.socket);
                 std::task::Poll::Ready(())
             }
         }

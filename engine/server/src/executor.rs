@@ -26,6 +26,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crossbeam_queue::SegQueue;
 
+use crate::calls::drop_panic;
+
 /// A future that runs on one core.
 type LocalFuture = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -80,7 +82,7 @@ impl Executor {
     /// # Errors
     /// [`Full`] at the limit.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Result<TaskId, Full> {
-        let id = self.tasks.borrow_mut().insert(Box::pin(future), &self.woken)?;
+        let id = self.insert(Box::pin(future))?;
         self.woken.queue.push(id);
         Ok(id)
     }
@@ -90,9 +92,17 @@ impl Executor {
     /// # Errors
     /// [`Full`] at the limit.
     pub(crate) fn start(&self, future: impl Future<Output = ()> + 'static) -> Result<TaskId, Full> {
-        let id = self.tasks.borrow_mut().insert(Box::pin(future), &self.woken)?;
+        let id = self.insert(Box::pin(future))?;
         self.run_task(id);
         Ok(id)
+    }
+
+    fn insert(&self, future: LocalFuture) -> Result<TaskId, Full> {
+        let inserted = self.tasks.borrow_mut().insert(future, &self.woken);
+        inserted.map_err(|(full, future)| {
+            self.drop_future(NOBODY, future);
+            full
+        })
     }
 
     /// Wakes that wait for a poll; the budget of a turn that leaves to the next one what is woken meanwhile.
@@ -160,7 +170,7 @@ impl Executor {
                 return true;
             }
             Ok(Poll::Ready(())) => None,
-            Err(panic) => Some(message_of(&*panic)),
+            Err(panic) => Some(read_panic(panic)),
         };
         self.panics.borrow_mut().extend(panicked.map(|message| (id, message)));
         self.tasks.borrow_mut().free(id);
@@ -171,7 +181,8 @@ impl Executor {
     /// Drops a future outside every borrow: what it owns may spawn, wake or panic.
     fn drop_future(&self, id: TaskId, future: LocalFuture) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
-            self.panics.borrow_mut().push((id, message_of(&*panic)));
+            let message = read_panic(panic);
+            self.panics.borrow_mut().push((id, message));
         }
     }
 }
@@ -196,15 +207,16 @@ enum State {
 }
 
 impl Tasks {
-    fn insert(&mut self, future: LocalFuture, woken: &Arc<Woken>) -> Result<TaskId, Full> {
+    /// Gives the future back if there is no room: it is dropped outside.
+    fn insert(&mut self, future: LocalFuture, woken: &Arc<Woken>) -> Result<TaskId, (Full, LocalFuture)> {
         let tasks_max = self.tasks_max;
         if self.len() >= tasks_max {
-            return Err(Full { tasks_max });
+            return Err((Full { tasks_max }, future));
         }
         if let Some(slot) = self.free.pop() {
             return Ok(self.reuse(slot, future));
         }
-        let slot = u32::try_from(self.slots.len()).map_err(|_| Full { tasks_max })?;
+        let Ok(slot) = u32::try_from(self.slots.len()) else { return Err((Full { tasks_max }, future)) };
         let id = TaskId { slot, generation: 0 };
         self.slots.push(Slot { waker: TaskWaker::queued(id, Arc::clone(woken)), state: State::Idle(future) });
         Ok(id)
@@ -305,12 +317,17 @@ impl Wake for TaskWaker {
     }
 }
 
-/// The text of a panic, if it has one.
-fn message_of(panic: &(dyn Any + Send)) -> String {
+/// The text of a panic, if it has one; what it brought is dropped.
+fn read_panic(panic: Box<dyn Any + Send>) -> String {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a message").to_owned()
+    let text = text.unwrap_or("a panic without a message").to_owned();
+    drop_panic(panic);
+    text
 }
+
+/// Stands for a task that never was.
+const NOBODY: TaskId = TaskId { slot: u32::MAX, generation: 0 };
 
 #[cfg(test)]
 #[path = "executor_tests.rs"]

@@ -235,3 +235,28 @@ fn wakes_of_other_threads_are_never_lost() {
     });
     assert!(executor.take_panics().is_empty());
 }
+
+/// The bug: a refused future was dropped while the tasks were borrowed.
+#[test]
+fn a_refused_task_is_dropped_outside_every_borrow() {
+    struct Spawns(Rc<Executor>, Rc<Cell<usize>>);
+
+    impl Drop for Spawns {
+        fn drop(&mut self) {
+            self.1.set(self.1.get() + 1);
+            assert!(self.0.spawn(ready(())).is_err(), "there is no room for this one either");
+            panic!("and it panics");
+        }
+    }
+
+    let (executor, drops) = (executor(0), Rc::new(Cell::new(0)));
+    for times in 1..=2 {
+        let guard = Spawns(Rc::clone(&executor), Rc::clone(&drops));
+        let refused = match times {
+            1 => executor.spawn(async move { drop(guard) }),
+            _ => executor.start(async move { drop(guard) }),
+        };
+        assert_eq!((refused, drops.get()), (Err(Full { tasks_max: 0 }), times));
+    }
+    assert_eq!(executor.take_panics().len(), 2);
+}

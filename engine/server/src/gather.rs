@@ -316,11 +316,13 @@ impl Core {
             asked.settled_within(timeout).await;
             // After 2^30 broadcasts the id may be another's, which took this one's place.
             if core.asked.borrow().get(&id).is_some_and(|current| Rc::ptr_eq(current, &asked)) {
-                core.asked.borrow_mut().remove(&id);
+                let asked = core.asked.borrow_mut().remove(&id);
+                drop(asked); // which may wake who waits, whatever that does
             }
         };
         if self.executor.spawn(waiting).is_err() {
-            self.asked.borrow_mut().remove(&id);
+            let asked = self.asked.borrow_mut().remove(&id);
+            drop(asked);
             self.counters.borrow_mut().tasks_refused += 1;
         }
     }

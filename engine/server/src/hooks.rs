@@ -1,19 +1,17 @@
 //! What an application decides about the engine's HTTP requests: who may open a session, and headers of answers.
 //!
-//! Not middlewares: those see sockets, and may wait. These run within a turn, for polling and WebSocket alike.
+//! Not middlewares: those see sockets, and may wait. These run within a turn, for polling and WebSocket alike, while the request waits and nothing of
+//! the engine is borrowed: an emitter works in each.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use socketville_hub::{ConnId, Desk, Permission, Progress};
-use socketville_proto::http::{Head, Method};
+use socketville_hub::{ConnId, Consults, Decision, Occasion, Reason, RefusedRequest};
+use socketville_proto::http::{Head, Method, parse_head};
 
 use crate::core::Core;
 use crate::handshake::Handshake;
-use crate::town::Town;
 
 /// A request of the engine's, as it came.
 pub struct EngineRequest<'r, 'b>(&'r Head<'b>);
@@ -73,84 +71,89 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.allow.is_empty()
-            && self.consider.is_empty()
-            && self.initial_headers.is_empty()
-            && self.headers.is_empty()
-            && self.name.is_none()
-            && self.refused.is_empty()
-    }
-}
-
-/// The hooks as a core's hub sees them.
-pub(crate) struct TownDesk(pub(crate) Arc<Town>);
-
-impl Desk for TownDesk {
-    fn allow(&self, head: &Head<'_>) -> Permission {
-        let ask = || self.0.app.hooks.allow.iter().try_for_each(|allow| allow(&EngineRequest(head)));
-        let allowed = catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
-            tracing::error!("an `allow_request` function panicked; its client was refused");
-            Err("Forbidden".into())
-        });
-        match allowed {
-            Err(message) => Permission::Refused(message),
-            Ok(()) if self.0.app.hooks.consider.is_empty() => Permission::Granted,
-            Ok(()) => Permission::Pending,
+    /// What a core's hub asks for.
+    pub(crate) fn consults(&self) -> Consults {
+        let allows = !self.allow.is_empty() || !self.consider.is_empty();
+        Consults {
+            openings: allows || self.name.is_some() || !self.initial_headers.is_empty(),
+            all: !self.headers.is_empty(),
+            refusals: !self.refused.is_empty(),
         }
-    }
-
-    fn names_sessions(&self) -> bool {
-        self.0.app.hooks.name.is_some()
-    }
-
-    fn name(&self, head: &Head<'_>) -> Option<String> {
-        let name = self.0.app.hooks.name.as_ref()?;
-        let named = catch_unwind(AssertUnwindSafe(|| name(&EngineRequest(head))));
-        named
-            .inspect_err(|_| tracing::error!("a `generate_id` function panicked; the id is one of ours"))
-            .ok()
-    }
-
-    fn refused(&self, head: &Head<'_>, code: usize, message: &str) {
-        let hooks = &self.0.app.hooks.refused;
-        let tell = || hooks.iter().for_each(|hook| hook(&EngineRequest(head), code, message));
-        if catch_unwind(AssertUnwindSafe(tell)).is_err() {
-            tracing::error!("a function for refused requests panicked");
-        }
-    }
-
-    fn headers(&self, head: &Head<'_>, is_initial: bool, add: &mut dyn FnMut(&str, &str)) {
-        let hooks = &self.0.app.hooks;
-        let initial = hooks.initial_headers.iter().filter(|_| is_initial);
-        let mut headers = Vec::new();
-        let collect =
-            || initial.chain(&hooks.headers).for_each(|hook| hook(&EngineRequest(head), &mut headers));
-        if catch_unwind(AssertUnwindSafe(collect)).is_err() {
-            tracing::error!("a function for headers panicked; the headers it had added are sent");
-        }
-        headers.iter().for_each(|(name, value)| add(name, value));
     }
 }
 
 impl Core {
-    /// Asks the functions that may wait whether a request may open a session, then goes on with it.
-    pub(crate) fn consider(self: &Rc<Self>, conn: ConnId, mut bytes: Vec<u8>) {
-        let mut decided = Decided { core: Rc::clone(self), conn, permission: None };
+    /// Has the application decide about a request, then goes on with it.
+    pub(crate) fn consider(self: &Rc<Self>, conn: ConnId, occasion: Occasion, bytes: Vec<u8>) {
+        let hooks = &self.town.app.hooks;
+        if occasion == Occasion::Other {
+            return self.decide(conn, occasion, bytes, None);
+        }
+        let refusal = self.is_allowed(&bytes).err();
+        if refusal.is_some() || hooks.consider.is_empty() {
+            return self.decide(conn, occasion, bytes, refusal);
+        }
+        let mut decided = Decided { core: Rc::clone(self), conn, answer: None };
         let task = async move {
             let handshake = Handshake::of_request(&bytes);
-            let mut permission = Permission::Granted;
+            let mut refusal = None;
             for ask in &decided.core.town.app.hooks.consider {
                 if let Err(message) = ask(handshake.clone()).await {
-                    permission = Permission::Refused(message);
+                    refusal = Some(message);
                     break;
                 }
             }
-            decided.is(permission, std::mem::take(&mut bytes));
+            decided.is(refusal, bytes);
         };
         if self.executor.start(task).is_err() {
             self.counters.borrow_mut().tasks_refused += 1;
         }
+    }
+
+    fn is_allowed(&self, bytes: &[u8]) -> Result<(), String> {
+        let allow = &self.town.app.hooks.allow;
+        let ask = |head: &Head<'_>| allow.iter().try_for_each(|allow| allow(&EngineRequest(head)));
+        self.with_head(bytes, "an `allow_request` function", ask).unwrap_or_else(|| Err("Forbidden".into()))
+    }
+
+    /// Goes on with a request whose permission is known: what its session is called, what its answer carries.
+    fn decide(
+        self: &Rc<Self>,
+        conn: ConnId,
+        occasion: Occasion,
+        mut bytes: Vec<u8>,
+        refusal: Option<String>,
+    ) {
+        let hooks = &self.town.app.hooks;
+        let is_initial = occasion == Occasion::Opening && refusal.is_none();
+        let name = hooks.name.as_ref().filter(|_| is_initial).and_then(|name| {
+            self.with_head(&bytes, "a `generate_id` function", |head| name(&EngineRequest(head)))
+        });
+        let mut headers = Vec::new();
+        let initial = hooks.initial_headers.iter().filter(|_| is_initial);
+        let mut add = initial.chain(&hooks.headers).peekable();
+        if add.peek().is_some() {
+            self.with_head(&bytes, "a function for headers", |head| {
+                add.for_each(|add| add(&EngineRequest(head), &mut headers));
+            });
+        }
+        self.read_considered(conn, &mut bytes, &Decision { refusal, name, headers });
+    }
+
+    /// Tells the application of a request that was refused.
+    pub(crate) fn tell_refused(&self, refused: &RefusedRequest) {
+        let RefusedRequest { head, code, message } = refused;
+        for hook in &self.town.app.hooks.refused {
+            self.with_head(head, "a function for refused requests", |head| {
+                hook(&EngineRequest(head), *code, message);
+            });
+        }
+    }
+
+    /// Calls a function of the application with a request; `None` if it panicked.
+    fn with_head<R>(&self, bytes: &[u8], what: &'static str, call: impl FnOnce(&Head<'_>) -> R) -> Option<R> {
+        let (head, _) = parse_head(bytes).ok().flatten()?;
+        self.call_out(what, || call(&head)).ok()
     }
 }
 
@@ -158,31 +161,24 @@ impl Core {
 struct Decided {
     core: Rc<Core>,
     conn: ConnId,
-    permission: Option<(Permission, Vec<u8>)>,
+    answer: Option<(Option<String>, Vec<u8>)>,
 }
 
 impl Decided {
-    fn is(&mut self, permission: Permission, bytes: Vec<u8>) {
-        self.permission = Some((permission, bytes));
+    fn is(&mut self, refusal: Option<String>, bytes: Vec<u8>) {
+        self.answer = Some((refusal, bytes));
     }
 }
 
 impl Drop for Decided {
     fn drop(&mut self) {
-        let (core, conn) = (Rc::clone(&self.core), self.conn);
-        match self.permission.take() {
-            Some((permission, mut bytes)) => {
-                let now_ms = core.now_ms.get();
-                let (taken, progress) = core.hub_mut().handle_considered(now_ms, conn, &bytes, permission);
-                core.run_effects();
-                if matches!(progress, Progress::Again) {
-                    core.read_rest(conn, bytes.get_mut(taken..).unwrap_or_default());
-                }
-            }
-            None => {
-                core.hub_mut().handle_end(conn, socketville_hub::Reason::ForcedClose);
+        let core = Rc::clone(&self.core);
+        match self.answer.take() {
+            Some((refusal, bytes)) => {
+                core.decide(self.conn, Occasion::Opening, bytes, refusal);
                 core.run_effects();
             }
+            None => core.hub_mut().handle_end(self.conn, Reason::ForcedClose),
         }
     }
 }

@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -137,9 +136,7 @@ pub(crate) fn serve(core: &Rc<Core>, conn: ConnId, request: Request) {
         };
         return respond(core, conn, &response);
     };
-    let Ok(answering) = catch_unwind(AssertUnwindSafe(|| (route.handler)(request))) else {
-        core.counters.borrow_mut().handler_panics += 1;
-        tracing::error!(path = route.path, "a route's handler panicked");
+    let Ok(answering) = core.call_out("a route's handler", || (route.handler)(request)) else {
         return respond(core, conn, &failed());
     };
     let crowded = HttpResponse::text(503, "too many requests are being handled\n");

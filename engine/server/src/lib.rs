@@ -31,6 +31,7 @@ mod arguments;
 mod bare;
 mod binary;
 mod builder;
+mod calls;
 mod children;
 mod client_files;
 mod core;

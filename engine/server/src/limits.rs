@@ -43,6 +43,10 @@ pub const TASKS_PER_TURN_MAX: usize = 4096;
 /// Handler tasks of one core; past it the event is dropped and counted. 64 K tasks that wait are a backend that does not answer.
 pub const TASKS_MAX: usize = 1 << 16;
 
+/// How deep values that were kept with sockets are dropped when a core ends: what such a `Drop` lets go of is the next layer. Past it they are
+/// dropped with the core.
+pub const DROPS_AT_END_MAX: usize = 8;
+
 /// Acknowledgements that one socket may owe; past it `emit_with_ack` fails. A client that answers none must not fill memory.
 pub const ACKS_PER_SOCKET_MAX: usize = 256;
 

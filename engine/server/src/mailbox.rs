@@ -31,6 +31,8 @@ use crate::limits::{MAILBOX_LETTERS_MAX, ORDERS_WAITING_MAX, STANDSTILL};
 pub(crate) enum Letter {
     /// A broadcast of another core or thread.
     Record(Arc<Record>),
+    /// A broadcast that a watcher of outgoing events made: it is shown to none.
+    Unshown(Arc<Record>),
     /// Something to be done there.
     Order(Order),
 }

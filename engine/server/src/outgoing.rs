@@ -3,7 +3,6 @@
 //! Not part of sending: a namespace without watchers pays one look at an empty list per emit. With them it pays for each recipient, so they
 //! are for development, audits and tests.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,7 +14,8 @@ use crate::socket::Socket;
 
 impl Namespace<'_> {
     /// Calls the function for every event that is sent to a socket: the socket, the name, and the packet's JSON array, binary as placeholders.
-    /// Acknowledgements are not among them. Source: `socket.onAnyOutgoing`.
+    /// Acknowledgements are not among them, nor is what such a function emits itself, to whomever: that is sent and shown to none, so that a function
+    /// which emits ends. Source: `socket.onAnyOutgoing`, which would be called again there.
     ///
     /// ```
     /// use socketville::Server;
@@ -41,7 +41,8 @@ impl Core {
     }
 
     fn show_record(&self, record: &Record) {
-        if self.is_watched(record.nsp)
+        if !self.is_showing.get()
+            && self.is_watched(record.nsp)
             && let Some(array) = record.array()
         {
             record.with_selector(|selector| self.show_all(record.nsp, selector, &array));
@@ -57,7 +58,7 @@ impl Core {
         self.select(nsp, selector).iter().for_each(|socket| self.show(socket, array));
     }
 
-    /// Shows an event to the watchers.
+    /// Shows an event to the watchers. What they emit meanwhile is shown to none.
     pub(crate) fn show(&self, socket: &Socket, array: &str) {
         let Some(namespace) = self.namespace(socket.nsp_id()) else { return };
         let Ok(name) = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(array)
@@ -67,10 +68,9 @@ impl Core {
         };
         let name = serde_json::from_str::<String>(&name).unwrap_or(name);
         for see in &namespace.on_any_outgoing {
-            if catch_unwind(AssertUnwindSafe(|| see(socket, &name, array))).is_err() {
-                self.counters.borrow_mut().handler_panics += 1;
-                tracing::error!(event = name, "a watcher of outgoing events panicked");
-            }
+            self.is_showing.set(true);
+            let _ = self.call_out("a watcher of outgoing events", || see(socket, &name, array));
+            self.is_showing.set(false);
         }
     }
 }

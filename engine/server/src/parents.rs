@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use socketville_hub::{INVALID_NAMESPACE, SessionKey};
 
+use crate::admission::{BUSY, INTERNAL_ERROR, Refusal};
 use crate::app::NamespaceApp;
 use crate::builder::{Builder, Namespace};
 use crate::core::Core;
@@ -111,26 +112,60 @@ impl Emitter {
     }
 }
 
+/// A client's question for a namespace that does not exist yet: whatever becomes of it, the client is answered.
+struct Asking {
+    core: Rc<Core>,
+    session: SessionKey,
+    name: String,
+    /// What is said if this is dropped; nothing once somebody else answers.
+    error: &'static str,
+}
+
+impl Asking {
+    fn end(mut self) {
+        self.error = "";
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if !self.error.is_empty() {
+            self.core.refuse(self.session, &self.name, &self.error.into());
+        }
+    }
+}
+
 impl Core {
     /// A client wants a namespace that this core does not know.
     pub(crate) fn ask_for(self: &Rc<Self>, session: SessionKey, name: &str, auth: Option<&str>) {
         let (core, name, auth) = (Rc::clone(self), name.to_owned(), auth.map(str::to_owned));
+        let mut asking = Asking { core: Rc::clone(self), session, name: name.clone(), error: BUSY };
         let task = async move {
+            asking.error = INTERNAL_ERROR;
             let parent = core.parent_of(&name, auth.as_deref()).await;
-            match parent.and_then(|parent| core.make_child(&name, parent)) {
-                Some(nsp) => {
+            let made = parent.map(|parent| core.make_child(&name, parent));
+            asking.end();
+            match made {
+                Some(Ok(nsp)) => {
                     let may = core.hub_mut().connect(core.now_ms.get(), session, nsp);
                     match may {
                         true => core.connect(session, nsp, auth.as_deref()),
                         false => core.leave_child(nsp),
                     }
                 }
+                Some(Err(refusal)) => core.refuse(session, &name, &refusal),
                 None => core.hub_mut().refuse(session, &name, INVALID_NAMESPACE),
             }
             core.run_effects();
         };
-        if self.executor.start(task).is_err() {
-            self.counters.borrow_mut().tasks_refused += 1;
+        self.start_task(task);
+    }
+
+    /// Refuses a client that has no socket yet.
+    fn refuse(&self, session: SessionKey, name: &str, refusal: &Refusal) {
+        let mut hub = self.hub_mut();
+        if let Some(revision) = hub.revision_of_session(session) {
+            hub.refuse(session, name, &refusal.to_json(revision));
         }
     }
 

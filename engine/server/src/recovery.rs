@@ -11,8 +11,11 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use socketville_hub::{Id, NspId, Returning, SocketKey};
 
+use crate::admission::Admitting;
 use crate::builder::Builder;
+use crate::calls::Keep;
 use crate::core::Core;
+use crate::socket::Socket;
 use crate::survey::survey;
 
 /// How lost clients come back. Source: `connectionStateRecovery`.
@@ -74,6 +77,12 @@ impl Builder {
     }
 }
 
+/// A lost socket on its way back, with what the application kept with it.
+struct Lost {
+    returning: Returning,
+    data: Option<Keep>,
+}
+
 /// What a client says that it was.
 #[derive(Deserialize)]
 pub(crate) struct Claim {
@@ -112,32 +121,51 @@ impl Core {
         claim: Claim,
     ) {
         let (core, auth) = (Rc::clone(self), auth.map(|auth| Arc::new(auth.to_owned())));
+        let mut admitting = Admitting::new(self, key);
         let task = async move {
+            admitting.begin();
             let look = move |core: &Rc<Self>| core.take_lost(nsp, &claim);
             let found = survey(&core.town, look).await.into_iter().flatten().next();
             if !core.hub().is_waiting(key) {
-                return; // it has left again
+                return admitting.end(); // it has left again
             }
             match found {
-                Some(returning) => core.come_back(key, id, nsp, auth, returning).await,
+                Some(lost) => core.come_back(key, id, nsp, auth, lost).await,
                 None => core.begin(key, id, nsp, auth),
             }
+            admitting.end();
             core.run_effects();
         };
-        if self.executor.start(task).is_err() {
-            self.counters.borrow_mut().tasks_refused += 1;
-            self.hub_mut().turn_down(key, r#"{"message":"the server is busy"}"#);
-        }
+        self.start_task(task);
     }
 
     /// Gives a lost socket away, if it is this core's. One that still seems connected ends first: its client knows better.
-    fn take_lost(self: &Rc<Self>, nsp: NspId, claim: &Claim) -> Option<Returning> {
+    fn take_lost(self: &Rc<Self>, nsp: NspId, claim: &Claim) -> Option<Lost> {
         let connected = self.hub().connected(&claim.pid);
         if let Some(key) = connected {
             self.hub_mut().supersede(key);
             self.run_effects();
         }
-        self.hub_mut().take_returning(self.now_ms.get(), nsp, &claim.pid, claim.offset())
+        let returning = self.hub_mut().take_returning(self.now_ms.get(), nsp, &claim.pid, claim.offset())?;
+        let data = self.kept_data.borrow_mut().remove(&returning.id);
+        Some(Lost { returning, data })
+    }
+
+    /// Keeps what a lost socket was, until it comes back or its time is over.
+    pub(crate) fn keep_lost(&self, socket: &Socket) {
+        let key = socket.key();
+        let Some(id) = self.hub().id_of(key) else { return };
+        let is_saved = self.hub_mut().save(self.now_ms.get(), key);
+        if let Some(data) = socket.kept_data().filter(|_| is_saved) {
+            let before = self.kept_data.borrow_mut().insert(id, data);
+            drop(before);
+        }
+    }
+
+    /// A lost socket has not come back.
+    pub(crate) fn forget_lost(&self, id: &Id) {
+        let data = self.kept_data.borrow_mut().remove(id);
+        drop(data);
     }
 
     async fn come_back(
@@ -146,11 +174,11 @@ impl Core {
         id: Id,
         nsp: NspId,
         auth: Option<Arc<String>>,
-        returning: Returning,
+        Lost { returning, data }: Lost,
     ) {
         self.hub_mut().rename(key, returning.id);
         let socket = self.add_socket(key, returning.id, nsp, auth.clone());
-        socket.recover(returning.keepsake.as_ref());
+        socket.recover(data);
         if !self.town.app.recovery.is_some_and(|recovery| recovery.skip_middlewares)
             && let Err(refusal) = self.ask_middlewares(&socket).await
         {

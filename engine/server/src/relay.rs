@@ -3,7 +3,6 @@
 //! Not trusted: whatever comes is checked as if a client had sent it, and what is malformed is refused and touches nothing.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
@@ -149,9 +148,6 @@ impl Core {
             return;
         };
         let emitter = Emitter::new(Arc::clone(&self.town));
-        if catch_unwind(AssertUnwindSafe(|| hear(&emitter, arguments.clone()))).is_err() {
-            self.counters.borrow_mut().handler_panics += 1;
-            tracing::error!(event, "a handler of an event to servers panicked");
-        }
+        let _ = self.call_out("a handler of an event to servers", || hear(&emitter, arguments.clone()));
     }
 }

@@ -3,7 +3,6 @@
 //! Not a registry: rooms are the hub's. Each core has rooms of its own, as each node of a cluster has, and tells of those: a room with members on
 //! two cores is created, and deleted, once on each. Watchers run on the core where it happened, after the call that caused it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use socketville_hub::{RoomChange, RoomEvent};
@@ -66,10 +65,7 @@ impl Core {
     pub(crate) fn tell_room(self: &Rc<Self>, event: &RoomEvent) {
         let Some(namespace) = self.namespace(event.nsp) else { return };
         for see in &namespace.room_watchers {
-            if catch_unwind(AssertUnwindSafe(|| see(&event.room, &event.change))).is_err() {
-                self.counters.borrow_mut().handler_panics += 1;
-                tracing::error!(room = &*event.room, "a watcher of rooms panicked");
-            }
+            let _ = self.call_out("a watcher of rooms", || see(&event.room, &event.change));
         }
     }
 }

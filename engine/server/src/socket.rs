@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use socketville_hub::{Ending, Id, JoinError, Keepsake, Manner, NspId, SocketKey};
+use socketville_hub::{Ending, Id, JoinError, Manner, NspId, SocketKey};
 use socketville_proto::eio::Revision;
 
 use crate::ack::{AckError, AckSlot};
 use crate::ack_ids;
 use crate::arguments::{Arguments, FromAnswer};
+use crate::calls::Keep;
 use crate::core::{Core, Recipients};
-use crate::data::Data;
 use crate::direct::Direct;
 use crate::emitter::Emitter;
 use crate::error::{EmitError, report};
@@ -56,7 +56,7 @@ pub(crate) struct Shared {
 struct Kept {
     acks: RefCell<Vec<(u64, Rc<AckSlot>)>>,
     next_ack: Cell<u64>,
-    data: RefCell<Option<Arc<dyn Data>>>,
+    data: RefCell<Option<Keep>>,
     /// What its client calls it if that is not the id.
     name: OnceCell<Box<str>>,
 }
@@ -74,7 +74,7 @@ impl Shared {
         self.kept.get_or_init(Box::default)
     }
 
-    fn data(&self) -> Option<Arc<dyn Data>> {
+    fn data(&self) -> Option<Keep> {
         self.kept.get()?.data.borrow().clone()
     }
 
@@ -126,15 +126,15 @@ impl Socket {
     }
 
     /// What is kept for its client's return.
-    pub(crate) fn keepsake(&self) -> Option<Keepsake> {
-        self.0.data().map(|data| Arc::new(data) as Keepsake)
+    pub(crate) fn kept_data(&self) -> Option<Keep> {
+        self.0.data()
     }
 
     /// Its client has come back.
-    pub(crate) fn recover(&self, keepsake: Option<&Keepsake>) {
+    pub(crate) fn recover(&self, data: Option<Keep>) {
         self.0.is_recovered.set(true);
-        if let Some(data) = keepsake.and_then(|kept| kept.downcast_ref::<Arc<dyn Data>>()) {
-            self.0.kept().data.replace(Some(Arc::clone(data)));
+        if data.is_some() {
+            self.0.kept().data.replace(data);
         }
     }
 
@@ -341,19 +341,22 @@ impl Socket {
         self.0.core.acknowledge(self.0.key, id, args).map(drop)
     }
 
-    /// Keeps a value with the client; others see it as JSON in [`RemoteSocket::data`](crate::RemoteSocket::data). Source: `socket.data`.
+    /// Keeps a value with the client; others see it as JSON in [`RemoteSocket::data`](crate::RemoteSocket::data). It is dropped on its core, in the
+    /// turn in which the last of the engine lets go of it: its `Drop` may do what a handler may. Source: `socket.data`.
     pub fn set_data<T: Serialize + Send + Sync + 'static>(&self, data: T) {
-        self.0.kept().data.replace(Some(Arc::new(data)));
+        self.0.kept().data.replace(Some(Keep::new(Arc::new(data))));
     }
 
     /// The value kept with the client, if it is a `T`.
     pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.0.data()?.into_any().downcast().ok()
+        self.0.data()?.to_data()?.into_any().downcast().ok()
     }
 
     /// The value kept with the client as JSON; `{}` if there is none.
     pub(crate) fn data_json(&self) -> serde_json::Value {
-        self.0.data().map_or_else(|| serde_json::json!({}), |data| data.to_json())
+        let data = self.0.data().and_then(|kept| kept.to_data());
+        let Some(data) = data else { return serde_json::json!({}) };
+        self.0.core.call_out("writing the data of a socket", || data.to_json()).unwrap_or_default()
     }
 
     /// Makes the client leave the namespace. Source: `socket.disconnect()`.

@@ -119,6 +119,8 @@ impl<D: Driver> Turn<D> {
             || !self.crossings[usize::from(core.index)].is_empty()
             || !core.errands.borrow().is_empty()
             || !core.payloads.borrow().is_empty()
+            || !core.dropped.is_empty()
+            || hub.has_effects()
             || !core.outgoing.borrow().is_empty();
         if is_busy {
             return Some(Duration::ZERO);
@@ -145,6 +147,8 @@ impl<D: Driver> Turn<D> {
             self.poll_tasks();
             self.collect(now_ms);
             core.hub_mut().handle_timers(now_ms, look);
+            core.run_effects();
+            core.drop_values();
             core.run_effects();
             self.publish();
             self.ask_addresses();
@@ -216,6 +220,7 @@ impl<D: Driver> Turn<D> {
             match core.town.mailboxes[index].take() {
                 None => break,
                 Some(Letter::Record(record)) => core.collect(&record),
+                Some(Letter::Unshown(record)) => core.bundle(&record),
                 Some(Letter::Order(order)) => order(&core),
             }
         }
@@ -336,6 +341,8 @@ impl<D: Driver> Turn<D> {
                 | Effect::Resume(_)
                 | Effect::Room(_)
                 | Effect::Consider(..)
+                | Effect::Refused(_)
+                | Effect::Lapsed(_)
                 | Effect::Disconnecting(..)
                 | Effect::Abandoned(_) => {}
             }

@@ -29,6 +29,10 @@ const RULES: &[Rule] = &[
     Rule { says: "every Rust file opens by saying what it is", faults: source::unopened },
     Rule { says: "a file is a chapter: 500 lines at most", faults: source::giants },
     Rule { says: "`unsafe` stands in engine/sys only", faults: source::unsafe_elsewhere },
+    Rule {
+        says: "the server catches panics where it calls the application",
+        faults: source::catching_elsewhere,
+    },
     Rule { says: "every dependency of the workspace has its reason beside it", faults: manifest::unreasoned },
     Rule { says: "crates take their dependencies from the workspace", faults: manifest::uninherited },
     Rule { says: "every crate but engine/sys has the workspace's lints", faults: manifest::unlinted },

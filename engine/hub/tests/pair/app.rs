@@ -66,7 +66,11 @@ impl Pair {
                         self.read(conn, &mut held);
                     }
                 }
-                Effect::Room(_) | Effect::AskAddress(..) | Effect::Consider(..) => {}
+                Effect::Room(_)
+                | Effect::AskAddress(..)
+                | Effect::Consider(..)
+                | Effect::Refused(_)
+                | Effect::Lapsed(_) => {}
                 effect @ (Effect::Close(_) | Effect::Pass(..) | Effect::HandOver(..) | Effect::Join(..)) => {
                     self.errands.push_back(effect)
                 }

@@ -33,6 +33,24 @@ pub(super) fn giants(files: &[Tracked]) -> Vec<String> {
     .collect()
 }
 
+/// The application is called through one door, which knows that nothing is borrowed; its tasks are polled by the executor.
+pub(super) fn catching_elsewhere(files: &[Tracked]) -> Vec<String> {
+    let is_door = |file: &Tracked| DOORS.iter().any(|door| file.path.ends_with(door));
+    let servers = files.iter().filter(|file| file.is_rust() && file.path.starts_with("engine/server/src/"));
+    let others = servers.filter(|file| !is_door(file));
+    others
+        .filter(|file| {
+            let code = rust_text::code_only(&file.text);
+            let code = code.split("mod tests").next().unwrap_or_default();
+            rust_text::words(code).any(|(_, word)| word == "catch_unwind")
+        })
+        .map(|file| format!("{}: `catch_unwind` belongs into calls.rs", file.path))
+        .collect()
+}
+
+/// Where panics of the application are caught.
+const DOORS: &[&str] = &["/calls.rs", "/executor.rs"];
+
 /// `unsafe` in code outside its one place; comments and strings may speak of it.
 pub(super) fn unsafe_elsewhere(files: &[Tracked]) -> Vec<String> {
     let elsewhere = files.iter().filter(|file| file.is_rust() && !file.path.starts_with(UNSAFE_HOME));
