@@ -12,7 +12,8 @@ use socketville_proto::encode;
 use crate::limits::BUNDLE_BYTES_MAX;
 use crate::{Hub, NspId, Range, Record, Selector};
 
-/// Packets that lie side by side. The room's name keeps its memory, so that bundling does not allocate.
+/// For whom the packets are that the outbox has staged, side by side. The room's name keeps its memory, so that bundling does not
+/// allocate.
 #[derive(Default)]
 pub(crate) struct Bundle {
     packets: Option<Packets>,
@@ -24,33 +25,29 @@ pub(crate) struct Bundle {
 struct Packets {
     nsp: NspId,
     is_for_room: bool,
-    range: Range,
     frames: u32,
 }
 
 impl Bundle {
-    /// Adds packets that lie right behind, and are for the same recipients.
-    fn join(&mut self, nsp: NspId, room: Option<&str>, range: Range, frames: u32) -> bool {
-        let Some(packets) = &mut self.packets else { return false };
-        if packets.nsp != nsp
-            || packets.is_for_room != room.is_some()
-            || room.is_some_and(|room| room != self.room)
-        {
-            return false;
-        }
-        let Some(joined) = packets.range.joined(range).filter(|joined| joined.len() <= BUNDLE_BYTES_MAX)
-        else {
-            return false;
-        };
-        packets.range = joined;
-        packets.frames += frames;
-        true
+    /// Whether the packets are for these recipients.
+    fn is_for(&self, nsp: NspId, room: Option<&str>) -> bool {
+        self.packets.is_some_and(|packets| {
+            packets.nsp == nsp
+                && packets.is_for_room == room.is_some()
+                && room.is_none_or(|room| room == self.room)
+        })
     }
 
-    fn start(&mut self, nsp: NspId, room: Option<&str>, range: Range, frames: u32) {
+    fn add(&mut self, frames: u32) {
+        if let Some(packets) = &mut self.packets {
+            packets.frames += frames;
+        }
+    }
+
+    fn start(&mut self, nsp: NspId, room: Option<&str>, frames: u32) {
         self.room.clear();
         self.room.push_str(room.unwrap_or_default());
-        self.packets = Some(Packets { nsp, is_for_room: room.is_some(), range, frames });
+        self.packets = Some(Packets { nsp, is_for_room: room.is_some(), frames });
     }
 }
 
@@ -103,15 +100,19 @@ impl Hub {
             return;
         }
         let room = selector.to.first().map(|room| &**room);
-        if !self.bundle.join(nsp, room, range, frames) {
+        if self.bundle.is_for(nsp, room) && self.outbox.extend_staged(range, BUNDLE_BYTES_MAX) {
+            self.bundle.add(frames);
+        } else {
             self.release();
-            self.bundle.start(nsp, room, range, frames);
+            self.bundle.start(nsp, room, frames);
+            self.outbox.stage(range);
         }
     }
 
     #[inline(never)]
     fn deliver_bundle(&mut self) {
-        let Some(Packets { nsp, is_for_room, range, frames }) = self.bundle.packets.take() else { return };
+        let Some(Packets { nsp, is_for_room, frames }) = self.bundle.packets.take() else { return };
+        let Some(range) = self.outbox.take_staged() else { return };
         let room = std::mem::take(&mut self.bundle.room);
         let name = [Cow::Borrowed(room.as_str())];
         let to = if is_for_room { &name[..] } else { &[] };

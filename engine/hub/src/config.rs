@@ -4,9 +4,11 @@
 
 use socketville_proto::sio::Parser;
 
+use crate::account::Budget;
 use crate::cors::Cors;
 use crate::desk::Cookie;
 use crate::limits::NAMESPACES_PER_SESSION_MAX;
+use crate::outbox::BacklogLimits;
 
 /// Options of the engine; every core has the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +31,14 @@ pub struct Config {
     pub connect_timeout_ms: u64,
     /// Bytes of a message or a request body from a client. Source: `maxHttpBufferSize`, default 1 000 000.
     pub message_bytes_max: usize,
-    /// Bytes that a connection may owe before it is cut as too slow; one packet may exceed it. No such option in the reference; default 1 MiB.
+    /// Bytes that a connection may owe for any time before it is cut as too slow; one packet may exceed it. No such option in the
+    /// reference; default 1 MiB.
     pub backlog_bytes_max: usize,
+    /// Bytes beyond those that a connection may owe while its reader makes progress (see [`STALL_MS`](crate::limits::STALL_MS)). All
+    /// connections of a core together may owe a quarter of its budget so. No such option in the reference; default 16 MiB.
+    pub burst_bytes_max: usize,
+    /// What the core may hold for its peers. No such option in the reference; default no limit.
+    pub budget: Budget,
     /// Compression on WebSockets of Engine.IO, with clients that ask for it. Source: `perMessageDeflate`, default off.
     pub per_message_deflate: Option<Deflate>,
     /// The same on bare WebSockets. Default off.
@@ -104,6 +112,8 @@ impl Default for Config {
             connect_timeout_ms: 45_000,
             message_bytes_max: 1_000_000,
             backlog_bytes_max: 1 << 20,
+            burst_bytes_max: 16 << 20,
+            budget: Budget::UNLIMITED,
             per_message_deflate: None,
             websocket_deflate: None,
             transports: Transports::Both,
@@ -119,6 +129,17 @@ impl Default for Config {
             keeps_handshakes: true,
             namespaces_per_session_max: NAMESPACES_PER_SESSION_MAX,
             connections_max: usize::MAX,
+        }
+    }
+}
+
+impl Config {
+    /// What connections may owe.
+    pub(crate) const fn backlog_limits(&self) -> BacklogLimits {
+        BacklogLimits {
+            bytes_max: self.backlog_bytes_max,
+            burst_bytes_max: self.burst_bytes_max,
+            bursts_bytes_max: self.budget.bursts_bytes(),
         }
     }
 }

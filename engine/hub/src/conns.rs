@@ -8,12 +8,13 @@ use socketville_proto::http::KeepAlive;
 use socketville_proto::ws;
 
 use crate::desk::Extra;
-use crate::limits::{HEAD_TIMEOUT_MS, PIPELINED_BYTES_MAX, SLOTS_MAX};
+use crate::limits::{HEAD_TIMEOUT_MS, SLOTS_MAX};
 use crate::pages::Pages;
 use crate::pipelined::Behind;
+use crate::reading::{Held, Reading};
 use crate::timers::{Alarm, Watched};
 use crate::uploads::Upload;
-use crate::{Hub, Reason, SessionKey};
+use crate::{Hub, SessionKey};
 
 /// A TCP connection: its slot, and how often the slot was used before.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -80,8 +81,9 @@ pub(crate) struct Conn {
     pub(crate) keep: KeepAlive,
     pub(crate) content: Content,
     pub(crate) phase: Phase,
-    #[expect(clippy::box_collection, reason = "held bytes are rare; the box is a third of a vector's size")]
-    pub(crate) held: Option<Box<Vec<u8>>>,
+    /// Bytes that wait here.
+    pub(crate) held: Option<Box<Held>>,
+    pub(crate) reading: Reading,
     /// When it has taken too long over what it is in the middle of; `u64::MAX` if it may.
     pub(crate) due_ms: u64,
     pub(crate) alarm: Alarm,
@@ -184,22 +186,6 @@ impl Hub {
         self.inflater = lent.or(self.inflater.take());
     }
 
-    /// Bytes that were held while the connection was busy or a head was incomplete; they come before new ones.
-    pub fn take_held(&mut self, conn: ConnId) -> Option<Vec<u8>> {
-        self.conn_mut(conn)?.held.take().map(|held| *held)
-    }
-
-    /// Keeps bytes for later; too many of them close the connection.
-    pub(crate) fn hold(&mut self, conn: ConnId, bytes: &[u8]) {
-        let Some(state) = self.conn_mut(conn) else { return };
-        let held = state.held.get_or_insert_default();
-        held.extend_from_slice(bytes);
-        if held.len() > PIPELINED_BYTES_MAX {
-            self.handle_end(conn, Reason::TransportError);
-            self.cut(conn);
-        }
-    }
-
     pub(crate) fn set_conn_deadline(&mut self, conn: ConnId, due_ms: u64) {
         let Some(state) = find(&mut self.conns, conn) else { return };
         state.due_ms = due_ms;
@@ -221,6 +207,12 @@ impl Hub {
         }
     }
 
+    pub(crate) fn conn(&self, conn: ConnId) -> Option<&Conn> {
+        self.conns
+            .get(conn.index as usize)
+            .filter(|state| state.generation == conn.generation && !matches!(state.phase, Phase::Vacant))
+    }
+
     pub(crate) fn conn_mut(&mut self, conn: ConnId) -> Option<&mut Conn> {
         find(&mut self.conns, conn)
     }
@@ -240,6 +232,7 @@ impl Conn {
             content: Content::Sent,
             phase: Phase::Vacant,
             held: None,
+            reading: Reading::FREE,
             due_ms: u64::MAX,
             alarm: Alarm::NONE,
             has_ended: false,

@@ -80,4 +80,6 @@ pub struct Gauges {
     pub rooms: usize,
     /// Bytes in the arena.
     pub arena_bytes: usize,
+    /// Bytes held for peers, the arena not included.
+    pub held_bytes: usize,
 }

@@ -27,6 +27,8 @@ pub enum Effect {
     HandOver(ConnId, Vec<u8>),
     /// Bytes that were held while the connection was busy can be read now.
     Resume(ConnId),
+    /// The connection may be received from again: its driver said that bytes wait, and nobody has read them.
+    Read(ConnId),
     /// A request that is not for the engine; answer with `Hub::respond`.
     Request(ConnId, Box<Request>),
     /// A socket that was not let in yet is gone; nobody need be told, but what is kept with it must go.
@@ -185,6 +187,8 @@ pub enum Reason {
     ForcedClose,
     /// The server stops.
     ServerShuttingDown,
+    /// The client did not read what was due to it: it owes more than it may. The reference has no such limit.
+    SlowReader,
 }
 
 impl Reason {
@@ -204,6 +208,7 @@ impl Reason {
             Self::ParseError => "parse error",
             Self::ForcedClose => "forced close",
             Self::ServerShuttingDown => "server shutting down",
+            Self::SlowReader => "slow reader",
         }
     }
 }

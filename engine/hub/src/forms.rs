@@ -185,7 +185,7 @@ mod tests {
     /// A packet of text has the same range in both revisions, so that it merges with its neighbours in every lane.
     #[test]
     fn text_is_one_form() {
-        let (mut outbox, mut counters) = (Outbox::new(0), Counters::default());
+        let (mut outbox, mut counters) = (Outbox::with_backlogs(0), Counters::default());
         let range = outbox.write(|arena| arena.extend_from_slice(b"\x81\x014"));
         let mut forms = Forms::new(range);
         for (_, _, form) in FORMS {
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn each_form_is_made_once() {
-        let (mut outbox, mut counters) = (Outbox::new(0), Counters::default());
+        let (mut outbox, mut counters) = (Outbox::with_backlogs(0), Counters::default());
         let range = outbox.write(|arena| arena.extend_from_slice(b"\x82\x01\x09"));
         let mut forms = Forms::new(range);
         for _ in 0..3 {

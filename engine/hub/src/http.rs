@@ -45,6 +45,11 @@ impl Hub {
     }
 
     fn handle_http_step(&mut self, now_ms: u64, conn: ConnId, bytes: &[u8]) -> (usize, Progress) {
+        // What a peer does not take is not made.
+        if self.owes_answers(conn) {
+            self.hold(conn, bytes);
+            return (ALL, Progress::Wait);
+        }
         let Some(state) = find(&mut self.conns, conn) else { return (ALL, Progress::Wait) };
         match &mut state.phase {
             Phase::Http => self.handle_head(now_ms, conn, bytes),
@@ -94,7 +99,7 @@ impl Hub {
         let mut has_body = !matches!(head.body, Body::None | Body::Length(0));
         let mut taken = length;
         let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
-        let is_kept = head.keep_alive && !state.has_ended;
+        let is_kept = head.keep_alive && (!state.has_ended || length < bytes.len());
         state.keep = if is_kept { KeepAlive::Keep } else { KeepAlive::Close };
         state.content = if head.method == Method::Head { Content::Withheld } else { Content::Sent };
         let (verdict, extra) = self.receive(head, self.verdict(head), decision);

@@ -14,7 +14,7 @@
 //!          socket in a namespace --> Incoming --> handler --> emit --> encode once --> selector --> lanes
 //! ```
 
-mod batch;
+mod account;
 mod bundle;
 mod config;
 mod conns;
@@ -42,6 +42,7 @@ mod parting;
 mod pipelined;
 mod poll_buffer;
 mod polling;
+mod reading;
 mod record;
 mod recovery;
 mod register;
@@ -61,7 +62,7 @@ use std::collections::VecDeque;
 use hashbrown::HashMap;
 use socketville_proto::ws;
 
-pub use batch::{Batch, Refusal, Settled};
+pub use account::{Account, Budget, Charge, Kind};
 pub use config::{Config, Deflate, Transports};
 pub use conns::{ConnId, Intake, Post, Progress};
 pub use cors::{Cors, Origins};
@@ -75,10 +76,11 @@ pub use http::Response;
 pub use ids::{ID_LEN, Id};
 pub use members::Bitset;
 pub use namespaces::NspId;
-pub use outbox::{Outbox, Range};
+pub use outbox::{BacklogLimits, Batch, Outbox, Range, Refusal, Settled};
 pub use packets::INVALID_NAMESPACE;
 pub use pages::Pages;
 pub use parting::Parting;
+pub use reading::Pause;
 pub use record::Record;
 pub use recovery::{Recovery, Returning};
 pub use session::Greeting;
@@ -98,6 +100,8 @@ pub struct Hub {
     config: Config,
     core: u16,
     cores: u16,
+    /// What is held for peers.
+    account: Account,
     /// All outgoing bytes.
     pub outbox: Outbox,
     /// Compression on Engine.IO's WebSockets and on bare ones.
@@ -150,10 +154,12 @@ impl Hub {
     /// If `cores` is over [`limits::CORES_MAX`] or `core` is not below `cores`.
     pub fn new(config: Config, core: u16, cores: u16, seed: [u8; 32]) -> Self {
         assert!(core < cores && cores <= limits::CORES_MAX, "core {core} of {cores}");
+        let account = Account::default();
         let mut ids = ids::Ids::new(core, seed);
         let hasher = ahash::RandomState::with_seeds(ids.number(), ids.number(), ids.number(), ids.number());
         Self {
-            outbox: Outbox::new(config.backlog_bytes_max),
+            outbox: Outbox::new(config.backlog_limits(), account.clone()),
+            account,
             press: config.per_message_deflate.map(deflate::Press::new),
             bare_press: config.websocket_deflate.map(deflate::Press::new),
             inflater: None,
@@ -231,6 +237,7 @@ impl Hub {
             sockets: self.sockets.len(),
             rooms: self.rooms_open,
             arena_bytes: self.outbox.arena_bytes(),
+            held_bytes: self.account.held(),
         }
     }
 
@@ -268,6 +275,16 @@ impl Hub {
         if let Some(opening) = self.sessions.find_mut(key).and_then(|session| session.opening.as_mut()) {
             opening.address = Some(address);
         }
+    }
+
+    /// Bytes held for peers, those included that are no connection's alone.
+    pub fn held_bytes(&self) -> usize {
+        self.account.held() + self.outbox.shared_bytes()
+    }
+
+    /// What is held for peers; the server charges what it holds too.
+    pub const fn account(&self) -> &Account {
+        &self.account
     }
 
     /// The options.

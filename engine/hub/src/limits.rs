@@ -30,8 +30,13 @@ pub const NAMESPACES_PER_SESSION_MAX: usize = 64;
 /// Bytes of a name that a client may ask a dynamic namespace by; past it the namespace is invalid. Names are keys in maps on every core.
 pub const NAMESPACE_NAME_BYTES_MAX: usize = 256;
 
-/// Bytes of requests held while their connection is busy with an earlier one; past it the connection closes.
-pub const PIPELINED_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a connection that are held while it is busy with an earlier request or paused; past it the connection is not read on, and its
+/// peer waits. One receive may exceed it, by 64 KiB.
+pub const HELD_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of answers that a connection may owe when its next request is looked at; past it the request waits until all of them have
+/// left. A pipeline of small answers never gets here, and one answer may exceed it.
+pub const ANSWERS_BYTES_MAX: usize = 64 * 1024;
 
 /// POSTs behind one waiting GET that were handled and are not answered yet; past it the next one waits for the GET. A client waits for each
 /// answer before it posts again; each that is owed is a few bytes here.
@@ -109,9 +114,18 @@ pub const LINE_TRACES: usize = 1 << 12;
 /// Bytes of the arena above which a core stops collecting records of others until all is sent.
 pub const ARENA_SOFT_BYTES_MAX: usize = 32 << 20;
 
-/// Bytes of the arena above which pending bytes are moved to the connections' own backlogs.
-/// Ranges are 32 bits wide, so this is far below 4 GiB.
-pub const ARENA_HARD_BYTES_MAX: usize = 512 << 20;
+/// Bytes of the arena above which pending bytes are moved to the connections' own backlogs. A handler gets here that emits as much
+/// without yielding; a connection that would be owed so much alone is past its limit long before. Ranges are 32 bits wide, so
+/// this is far below 4 GiB.
+pub const ARENA_HARD_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes that one batch of sends gathers from scattered ranges; past it the rest goes with later batches. It stays in the second-level
+/// cache, and a send of so many bytes costs as little a byte as a larger one.
+pub const GATHER_BYTES_MAX: usize = 1 << 20;
+
+/// Milliseconds in which the kernel must take some bytes of a connection that owes more than its limit; then the connection is
+/// cut. The kernel asks for more when a third of its buffer is free, which a reader of 2 MB/s reaches in 400 ms.
+pub const STALL_MS: u64 = 750;
 
 /// Milliseconds that a broadcast may be allowed to wait for others; a longer allowance is taken as this. A lane keeps its moment in
 /// one byte, and a quarter of a second is where people notice.

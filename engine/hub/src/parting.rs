@@ -10,9 +10,11 @@
 //! ```
 
 use socketville_proto::http::KeepAlive;
+use socketville_proto::ws::{self, CloseCode};
 
 use crate::conns::{Conn, Phase, Role};
 use crate::limits::{LINGER_BYTES_MAX, LINGER_MS};
+use crate::outbox::Overflow;
 use crate::session::Link;
 use crate::{ConnId, Effect, Hub, Reason};
 
@@ -38,9 +40,13 @@ impl Hub {
         let Some(state) = self.conn_mut(conn) else { return };
         match state.phase {
             Phase::Answering => {
-                state.keep = KeepAlive::Close;
+                // Requests that are held are still answered; the last of them closes.
+                if state.held.is_none() {
+                    state.keep = KeepAlive::Close;
+                }
                 state.has_ended = true;
             }
+            Phase::Http if !is_idle && state.held.is_some() => state.has_ended = true,
             Phase::Http if !is_idle => self.close_conn(now_ms, conn),
             Phase::Closing | Phase::Lingering { .. } if !is_idle => self.set_phase(conn, Phase::Closing),
             _ => self.handle_end(conn, Reason::TransportClose),
@@ -160,11 +166,12 @@ impl Hub {
         }
     }
 
-    /// Cuts those who owe too much: no peer makes us keep more than its share.
-    pub fn cut_slow(&mut self) {
-        while let Some(conn) = self.outbox.take_overflowed() {
+    /// Cuts connections that owe too much: no peer makes us keep more than its share.
+    pub fn cut_slow(&mut self, now_ms: u64) {
+        self.outbox.judge_stalled(now_ms);
+        while let Some(overflow) = self.outbox.take_overflowed() {
             self.counters.slow_cut += 1;
-            self.handle_end(conn, Reason::TransportError);
+            self.end_slow(now_ms, overflow);
         }
         while let Some(session) = self.slow_sessions.pop() {
             // It stands here once per packet that did not fit.
@@ -176,8 +183,24 @@ impl Hub {
                     let conn = *conn;
                     self.cut(conn);
                 }
-                self.lose_session(session, Reason::TransportError);
+                self.lose_session(session, Reason::SlowReader);
             }
         }
+    }
+
+    /// A WebSocket is told why it ends, behind the frame that its peer has begun to read.
+    fn end_slow(&mut self, now_ms: u64, overflow: Overflow) {
+        let conn = overflow.conn;
+        let Some(Phase::WebSocket { session, role, .. }) =
+            self.conn(conn).map(|state| &state.phase).filter(|_| overflow.is_at_frame)
+        else {
+            return self.handle_end(conn, Reason::SlowReader);
+        };
+        let (session, role) = (*session, *role);
+        let mut frame = Vec::new();
+        ws::write_close(&mut frame, Some(CloseCode::Policy.code()), Reason::SlowReader.as_str());
+        self.outbox.finish(conn, &frame);
+        self.end_websocket(session, role, Reason::SlowReader);
+        self.linger(now_ms, conn);
     }
 }

@@ -163,6 +163,8 @@ impl Hub {
             polling.is_due = false;
             self.release_poll(now_ms, key, &[]);
         }
+        // Before anything is sent: a connection that was cut may have nothing to send, and its session must end first.
+        self.cut_slow(now_ms);
     }
 
     /// Answers the parked poll, if there is one, with the buffer and `last`.

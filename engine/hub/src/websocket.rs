@@ -214,7 +214,7 @@ impl Hub {
         self.close_websocket(now_ms, conn, Some(error.close_code().code()));
     }
 
-    fn end_websocket(&mut self, session: SessionKey, role: Role, reason: Reason) {
+    pub(crate) fn end_websocket(&mut self, session: SessionKey, role: Role, reason: Reason) {
         match role {
             Role::Transport(_) => self.lose_session(session, reason),
             Role::Probe => self.forget_probe(session),

@@ -179,19 +179,6 @@ fn requests_behind_a_waiting_one_are_held() {
     assert_eq!(pair.take_heard(), ["#0 event [\"held\"]"]);
 }
 
-/// `PIPELINED_BYTES_MAX`: holding has an end, for that connection alone.
-#[test]
-fn too_much_behind_a_waiting_request_closes() {
-    let mut pair = Pair::new();
-    let (client, other) = (pair.join_polling(), pair.join_websocket());
-    assert_eq!(pair.poll(&client), None);
-    pair.say(client.conn, vec![b'x'; 65_536]);
-    assert!(pair.is_open(client.conn));
-    pair.say(client.conn, b"x");
-    assert!(!pair.is_open(client.conn) && !pair.knows(&client.sid) && pair.is_open(other.conn));
-    assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
-}
-
 /// `HEAD_TIMEOUT_MS`: a head has ten seconds from its first byte, however slowly it drips (slow-loris).
 #[test]
 fn a_head_has_a_deadline() {

@@ -111,7 +111,11 @@ fn a_client_that_has_ended_is_not_waited_for() {
     pair.say(conn, get("/app") + &get("/second"));
     pair.end(conn);
     assert!(pair.is_open(conn), "its answer is being made");
-    pair.hub.respond(pair.now_ms, conn, &Response { status: 200, headers: Vec::new(), body: b"ok".to_vec() });
+    let ok = Response { status: 200, headers: Vec::new(), body: b"ok".to_vec() };
+    pair.hub.respond(pair.now_ms, conn, &ok);
+    pair.turn();
+    assert!(pair.is_open(conn), "the second one came before the end");
+    pair.hub.respond(pair.now_ms, conn, &ok);
     pair.turn();
     assert!(!pair.is_held(conn));
 }

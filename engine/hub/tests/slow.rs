@@ -4,6 +4,7 @@ mod pair;
 
 use pair::client::{frame, frames};
 use pair::{Client, Pair};
+use socketville_hub::limits::{LINGER_MS, STALL_MS};
 use socketville_hub::{Config, Ending, Selector};
 
 const BACKLOG: usize = 1_000;
@@ -16,7 +17,7 @@ fn scene(pair: &mut Pair, slow: &Client) -> [Client; 2] {
 }
 
 fn small_backlog() -> Pair {
-    Pair::with(Config { backlog_bytes_max: BACKLOG, ..Config::default() })
+    Pair::with(Config { backlog_bytes_max: BACKLOG, burst_bytes_max: 0, ..Config::default() })
 }
 
 /// Invariant 8: cut at its own limit; its neighbours lose nothing and see no delay.
@@ -27,7 +28,7 @@ fn a_reader_that_takes_nothing_is_cut_at_its_limit() {
     let [ws, polling] = scene(&mut pair, &slow);
     let json = format!("[\"{}\"]", "x".repeat(92));
     let mut turns = 0;
-    while pair.is_open(slow.conn) {
+    while pair.hub.counters.slow_cut == 0 {
         turns += 1;
         pair.broadcast(&[], &json);
         pair.turn();
@@ -37,11 +38,64 @@ fn a_reader_that_takes_nothing_is_cut_at_its_limit() {
     }
     assert_eq!(turns, 11, "ten frames of 100 bytes fill a thousand");
     assert_eq!(pair.take(slow.conn), b"");
-    assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
+    assert_eq!(pair.take_heard(), ["#0 left: slow reader []"]);
+    assert!(pair.is_held(slow.conn), "it may read why it ends");
+    pair.pass_ms(LINGER_MS);
     assert_eq!((pair.hub.counters.slow_cut, pair.hub.gauges().connections), (1, 3));
     pair.broadcast(&[], &json);
     pair.turn();
     assert_eq!((pair.frames(ws.conn).len(), pair.hub.gauges().arena_bytes), (1, 0));
+}
+
+/// RFC 6455 section 7.4: the reason comes behind the frame that was begun, and nothing of those that were dropped.
+#[test]
+fn a_reader_that_is_cut_reads_why() {
+    let mut pair = small_backlog();
+    let slow = pair.join_websocket();
+    pair.limit(slow.conn, 150);
+    let json = format!("[\"{}\"]", "x".repeat(92));
+    while pair.hub.counters.slow_cut == 0 {
+        pair.broadcast(&[], &json);
+        pair.turn();
+    }
+    pair.limit(slow.conn, usize::MAX);
+    pair.turn();
+    let whole = format!("42{json}");
+    assert_eq!(pair.frames(slow.conn), [whole.as_str(), whole.as_str(), "close 1008 slow reader"]);
+    assert!(!pair.is_open(slow.conn));
+}
+
+/// All in one turn: the limit is looked at before the rest is copied, not when something is added to it.
+#[test]
+fn a_rest_over_the_limit_is_not_kept() {
+    let mut pair = small_backlog();
+    let (slow, ws) = (pair.join_websocket(), pair.join_websocket());
+    pair.limit(slow.conn, 0);
+    (0..20).for_each(|_| _ = pair.broadcast(&[], &format!("[\"{}\"]", "x".repeat(92))));
+    pair.turn();
+    assert_eq!((pair.hub.counters.slow_cut, pair.frames(ws.conn).len()), (1, 20));
+    assert_eq!(pair.take_heard(), ["#0 left: slow reader []"]);
+}
+
+/// A burst beyond the limit is served to a reader that makes progress, and not kept for one that makes none.
+#[test]
+fn a_burst_is_served_to_a_reader_that_makes_progress() {
+    let mut pair =
+        Pair::with(Config { backlog_bytes_max: BACKLOG, burst_bytes_max: 100_000, ..Config::default() });
+    let (steady, stopped) = (pair.join_websocket(), pair.join_websocket());
+    for client in [&steady, &stopped] {
+        pair.limit(client.conn, 0);
+    }
+    (0..200).for_each(|_| _ = pair.broadcast(&[], &format!("[\"{}\"]", "x".repeat(92))));
+    pair.turn();
+    for _ in 0..25 {
+        pair.pass_ms(STALL_MS - 1);
+        pair.limit(steady.conn, 1_000);
+        pair.turn();
+    }
+    assert_eq!(pair.take_heard(), ["#1 left: slow reader []"]);
+    assert_eq!(pair.frames(steady.conn).len(), 200);
+    assert!(pair.hub.outbox.is_idle(steady.conn));
 }
 
 /// One packet may exceed the limit (the limit is for what piles up).
@@ -160,7 +214,7 @@ fn a_client_that_does_not_poll_is_cut() {
     }
     assert!(pair.heard.is_empty(), "not inside a delivery");
     pair.turn();
-    assert_eq!(pair.take_heard(), ["#0 left: transport error []"]);
+    assert_eq!(pair.take_heard(), ["#0 left: slow reader []"]);
     assert_eq!((pair.hub.counters.slow_cut, pair.knows(&slow.sid)), (1, false));
     assert_eq!(pair.frames(healthy.conn).len(), 30);
 }

@@ -176,9 +176,17 @@ impl Builder {
         self.with(|config| config.websocket_deflate = Some(deflate))
     }
 
-    /// Bytes that a slow client may owe before it is cut; default 1 MiB. The reference has no such limit.
+    /// Bytes that a slow client may owe for any time; default 1 MiB, and one packet may exceed it. Past it the client is cut with the reason
+    /// `slow reader`, over WebSocket with the close code 1008, unless it is served as a [burst](Builder::backlog_burst_max). The reference
+    /// has no such limit.
     pub fn backlog_max(&self, bytes: usize) -> &Self {
         self.with(|config| config.backlog_bytes_max = bytes)
+    }
+
+    /// Bytes beyond [`Builder::backlog_max`] that a client may owe while it reads on; default 16 MiB, none with 0. It is cut when the kernel
+    /// could send it nothing for [`STALL_MS`](crate::limits::STALL_MS). The reference has no such limit.
+    pub fn backlog_burst_max(&self, bytes: usize) -> &Self {
+        self.with(|config| config.burst_bytes_max = bytes)
     }
 
     /// Whether the request that opened a session is kept for [`Socket::handshake`]; default yes. It costs some 500 bytes a client.

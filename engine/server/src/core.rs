@@ -58,6 +58,8 @@ pub(crate) struct Core {
     pub(crate) kept_data: RefCell<HashMap<Id, Keep>>,
     /// Whether watchers of outgoing events are being called.
     pub(crate) is_showing: Cell<bool>,
+    /// How often a connection was paused: a loop over messages looks whether it was its own only when this has changed.
+    pub(crate) pauses: Cell<u64>,
     /// JSON and attachments of the packet being written; kept, so that an emit does not allocate.
     scratch: Cell<Option<Box<Scratch>>>,
 }
@@ -124,6 +126,7 @@ impl Core {
             dropped: Dropped::default(),
             kept_data: RefCell::default(),
             is_showing: Cell::default(),
+            pauses: Cell::default(),
             scratch: Cell::default(),
         })
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use socketville_hub::{
-    ConnId, Decision, Effect, Ending, Id, Incoming, Intake, NspId, Payload, Peer, Progress, Reason,
+    ConnId, Decision, Effect, Ending, Id, Incoming, Intake, NspId, Pause, Payload, Peer, Progress, Reason,
     SessionKey, SocketKey, Text,
 };
 use socketville_proto::{eio, sio, ws};
@@ -96,10 +96,15 @@ impl Core {
                 Ok((taken, Some(message))) => {
                     at += taken;
                     let is_last = matches!(message, ws::Message::Close(_));
+                    let pauses = self.pauses.get();
                     let incoming = self.hub_mut().handle_message(self.now_ms.get(), conn, message);
                     self.dispatch(incoming);
                     if is_last {
                         self.hub_mut().ignore(conn, bytes.len() - at);
+                        break;
+                    }
+                    if pauses != self.pauses.get() && self.hub().is_paused(conn) {
+                        self.hub_mut().hold(conn, &bytes[at..]);
                         break;
                     }
                 }
@@ -113,6 +118,13 @@ impl Core {
         let mut hub = self.hub_mut();
         hub.return_inflater(inflater);
         hub.return_decoder(conn, decoder);
+    }
+
+    /// The connection is not read from until it is resumed.
+    #[expect(dead_code, reason = "handlers that wait will pause their connection")]
+    pub(crate) fn pause(&self, conn: ConnId, why: Pause) {
+        self.pauses.set(self.pauses.get() + 1);
+        self.hub_mut().pause(conn, why);
     }
 
     pub(crate) fn dispatch(self: &Rc<Self>, incoming: Option<Incoming<'_>>) {
@@ -376,6 +388,7 @@ impl Core {
                     | Effect::Pass(..)
                     | Effect::HandOver(..)
                     | Effect::AskAddress(..)
+                    | Effect::Read(_)
                     | Effect::Join(..)),
                 ) => self.errands.borrow_mut().push_back(effect),
             }

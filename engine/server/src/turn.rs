@@ -117,6 +117,7 @@ impl<D: Driver> Turn<D> {
             || !mailbox.is_empty()
             || (mailbox.is_stopping() && !self.is_stopping)
             || !self.crossings[usize::from(core.index)].is_empty()
+            || !self.readable.is_empty()
             || !core.errands.borrow().is_empty()
             || !core.payloads.borrow().is_empty()
             || !core.dropped.is_empty()
@@ -180,6 +181,7 @@ impl<D: Driver> Turn<D> {
             look = Look::Busy;
         }
         let core = &self.core;
+        self.readable.retain(|token| core.hub_mut().may_read(conn_of(*token)));
         self.driver.receive(&self.readable, &mut |token, received| match received {
             Received::Bytes(bytes) => core.handle_bytes(conn_of(token), bytes),
             Received::Empty => {}
@@ -273,7 +275,7 @@ impl<D: Driver> Turn<D> {
                 break;
             }
         }
-        self.core.hub_mut().cut_slow();
+        self.core.hub_mut().cut_slow(now_ms);
         self.core.run_effects();
     }
 
@@ -302,6 +304,7 @@ impl<D: Driver> Turn<D> {
         hub.outbox.settle(&self.batch, &self.refusals, &mut self.settled);
         self.settled.blocked.iter().for_each(|conn| self.driver.watch_writable(token_of(*conn)));
         self.settled.broken.iter().for_each(|conn| hub.handle_end(*conn, Reason::TransportClose));
+        self.settled.idle.iter().for_each(|conn| hub.handle_idle(*conn));
         for conn in &self.settled.drained {
             match hub.part(*conn) {
                 Parting::HalfClose => self.driver.shutdown(token_of(*conn)),
@@ -336,6 +339,7 @@ impl<D: Driver> Turn<D> {
                 Effect::Pass(conn, to, bytes) => self.pass(now_ms, conn, to, bytes),
                 Effect::HandOver(conn, bytes) => self.hand_over(now_ms, conn, bytes),
                 Effect::Join(session, nsp) => core.join_unasked(session, nsp),
+                Effect::Read(conn) => self.readable.push(token_of(conn)),
                 Effect::Request(..)
                 | Effect::AskAddress(..)
                 | Effect::Resume(_)

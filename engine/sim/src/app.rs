@@ -50,7 +50,8 @@ pub fn app(scene: &Scene, book: &Book) -> Builder {
     let io = Server::builder();
     io.ping_interval(Duration::from_millis(PING_INTERVAL_MS))
         .ping_timeout(Duration::from_millis(PING_TIMEOUT_MS))
-        .backlog_max(scene.backlog_bytes_max);
+        .backlog_max(scene.backlog_bytes_max)
+        .backlog_burst_max(scene.burst_bytes_max);
     io.of("/").flush_interval(Duration::from_millis(scene.flush_interval_ms));
     presence(&io, book);
     rooms(&io, book);

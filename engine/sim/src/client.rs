@@ -4,6 +4,7 @@
 //! comes again is another client.
 
 use socketville_proto::eio;
+use socketville_proto::ws::CloseCode;
 
 use crate::app::Book;
 use crate::dice::Dice;
@@ -222,7 +223,8 @@ impl Client {
                     Err(error) => self.speaker.fault(&format!("got {text:.80?}: {error:?}")),
                 },
                 Heard::Frame(Frame::Binary(bytes)) => self.speaker.hear_binary(&bytes),
-                Heard::Frame(Frame::Close(_)) => self.was_told = true,
+                // A reader that is cut as too slow is told so as well, and has not all that it must have.
+                Heard::Frame(Frame::Close(code)) => self.was_told = code != Some(CloseCode::Policy.code()),
                 Heard::Refused(status) => self.speaker.fault(&format!("its WebSocket was refused: {status}")),
                 Heard::Rubbish(rubbish) => self.speaker.fault(&format!("got {rubbish}")),
                 Heard::End => self.end(world),

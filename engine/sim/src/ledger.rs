@@ -211,7 +211,8 @@ impl Ledger {
             "client namespace disconnect" => has(Excuse::Left),
             "server namespace disconnect" => has(Excuse::Kicked),
             "transport close" => has(Excuse::Ended),
-            "transport error" => has(Excuse::Ended) || is_slow,
+            "transport error" => has(Excuse::Ended),
+            "slow reader" => is_slow,
             "ping timeout" => has(Excuse::Vanished),
             _ => false,
         };

@@ -31,6 +31,8 @@ pub struct Scene {
     pub refuses_moves: bool,
     /// The engine's limit on what a slow reader may owe.
     pub backlog_bytes_max: usize,
+    /// What it may owe beyond that while it reads on.
+    pub burst_bytes_max: usize,
     /// Largest text of a message, but for the huge ones.
     pub text_bytes_max: usize,
     /// Whether a few texts are huge; through the narrowest connections they would take for ever.
@@ -61,6 +63,7 @@ impl Scene {
             action_percent: dice.pick(&[3, 8, 15]),
             refuses_moves: dice.percent(25),
             backlog_bytes_max: dice.pick(&[4_000, 16_000, 64_000, 1 << 20]),
+            burst_bytes_max: dice.pick(&[0, 0, 16_000, 1 << 20]),
             text_bytes_max: if room_bytes.1 < 1_000 { text_bytes_max.min(120) } else { text_bytes_max },
             has_huge_texts: room_bytes.0 >= 200,
             flush_interval_ms: dice.pick(&[0, 0, 0, 5, 20, 250]),

@@ -50,6 +50,12 @@ impl Dirty {
         self.rest.drain(..count)
     }
 
+    /// Adds all of another one, behind.
+    pub(super) fn append(&mut self, other: &mut Self) {
+        self.ahead.append(&mut other.ahead);
+        self.rest.append(&mut other.rest);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.rest.is_empty() && self.ahead.is_empty()
     }

@@ -18,7 +18,9 @@
 //! The arena cannot start anew while somebody waits. When it and the links between scattered ranges hold more than `ARENA_WAITING_BYTES_MAX`, all
 //! allowances end at the next flush, which is counted.
 
-use super::{Lane, NONE, Node, Outbox, Range, State};
+use super::Outbox;
+use super::arena::{Range, Span};
+use super::lane::{Lane, NONE, Node, State};
 use crate::ConnId;
 use crate::limits::{ARENA_WAITING_BYTES_MAX, FLUSH_INTERVAL_MS_MAX};
 
@@ -27,19 +29,20 @@ impl Outbox {
     pub(crate) fn append_within(&mut self, index: u32, range: Range, allowance_ms: u8) {
         debug_assert!((1..=FLUSH_INTERVAL_MS_MAX).contains(&allowance_ms));
         let Some(lane) = self.lanes.get_mut(index as usize) else { return };
-        if lane.closing || range.start == range.end {
+        if lane.is_closing() || range.is_empty() {
             return;
         }
+        let span = self.arena.check(range);
         match lane.state {
             State::Idle => {
-                lane.first = range;
+                lane.first = span;
                 lane.next = NONE;
                 lane.state = State::Waiting;
                 self.wait(index, allowance_ms);
             }
             State::Waiting => {
                 let is_earlier = allowance_ms < lane.left_ms(self.now_ms);
-                self.extend(index, range);
+                self.extend(index, span);
                 if is_earlier {
                     self.wait(index, allowance_ms);
                 }
@@ -56,18 +59,18 @@ impl Outbox {
 
     /// Something that does not wait takes along what does.
     #[cold]
-    pub(super) fn append_hurried(&mut self, index: u32, range: Range) {
+    pub(super) fn append_hurried(&mut self, index: u32, span: Span) {
         self.lanes[index as usize].state = State::Dirty;
         self.dirty.push(index);
-        self.extend(index, range);
+        self.extend(index, span);
     }
 
-    fn extend(&mut self, index: u32, range: Range) {
+    fn extend(&mut self, index: u32, span: Span) {
         let lane = &mut self.lanes[index as usize];
-        if lane.next == NONE && lane.first.end == range.start {
-            lane.first.end = range.end;
+        if lane.next == NONE && lane.first.end == span.start {
+            lane.first.end = span.end;
         } else {
-            self.append_scattered(index, range);
+            self.append_scattered(index, span);
         }
     }
 
@@ -110,7 +113,8 @@ impl Outbox {
 
     /// When [`Outbox::release`] has something to do.
     pub(crate) fn next_release_ms(&self) -> Option<u64> {
-        self.waves.next_ms()
+        let moments = [self.waves.next_ms(), self.backlogs.next_ms()];
+        moments.into_iter().flatten().min()
     }
 
     /// Whether those who wait keep too much in the arena.

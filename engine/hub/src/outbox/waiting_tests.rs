@@ -20,7 +20,7 @@ struct Line {
 
 impl Line {
     fn new() -> Self {
-        let mut outbox = Outbox::new(usize::MAX);
+        let mut outbox = Outbox::with_backlogs(usize::MAX);
         (0..CONNS).for_each(|index| outbox.open(conn(index)));
         Self { outbox, got: vec![Vec::new(); CONNS as usize], sends: 0 }
     }

@@ -71,9 +71,11 @@ impl Pair {
                 | Effect::Consider(..)
                 | Effect::Refused(_)
                 | Effect::Lapsed(_) => {}
-                effect @ (Effect::Close(_) | Effect::Pass(..) | Effect::HandOver(..) | Effect::Join(..)) => {
-                    self.errands.push_back(effect)
-                }
+                effect @ (Effect::Close(_)
+                | Effect::Pass(..)
+                | Effect::HandOver(..)
+                | Effect::Read(_)
+                | Effect::Join(..)) => self.errands.push_back(effect),
             }
         }
     }

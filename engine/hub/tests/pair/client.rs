@@ -105,9 +105,10 @@ pub(crate) fn frames(bytes: &[u8]) -> Vec<String> {
         .map(|(opcode, payload)| match opcode {
             ws::Opcode::Text => String::from_utf8(payload.to_vec()).expect("text is UTF-8"),
             ws::Opcode::Binary => format!("{payload:?}"),
-            ws::Opcode::Close => payload
-                .first_chunk()
-                .map_or("close".into(), |code| format!("close {}", u16::from_be_bytes(*code))),
+            ws::Opcode::Close => payload.first_chunk().map_or("close".into(), |code| {
+                let reason = String::from_utf8_lossy(&payload[2..]);
+                format!("close {} {reason}", u16::from_be_bytes(*code)).trim_end().to_owned()
+            }),
             other => format!("{other:?} {}", String::from_utf8_lossy(payload)),
         })
         .collect()

@@ -49,6 +49,8 @@ struct Line {
     /// Bytes that the kernel still takes.
     room: usize,
     is_watched: bool,
+    /// The hub wants what waits in the kernel.
+    is_unread: bool,
 }
 
 /// The generation of all connections; any number will do.
@@ -98,6 +100,7 @@ impl Pair {
             is_severed: false,
             room: usize::MAX,
             is_watched: false,
+            is_unread: false,
         });
         self.hub.open(self.now_ms, conn);
         self.run_effects();
@@ -165,7 +168,7 @@ impl Pair {
         self.run_effects();
         self.hub.settle_polls(self.now_ms);
         while self.flush_batch() {}
-        self.hub.cut_slow();
+        self.hub.cut_slow(self.now_ms);
         self.run_effects();
         while let Some(errand) = self.errands.pop_front() {
             match errand {
@@ -179,6 +182,7 @@ impl Pair {
                     self.run_effects();
                     while self.flush_batch() {}
                 }
+                Effect::Read(conn) => self.lines[conn.index as usize].is_unread = true,
                 other => panic!("not for the loop: {other:?}"),
             }
         }
@@ -216,6 +220,7 @@ impl Pair {
         }
         self.hub.outbox.settle(&batch, &refusals, &mut settled);
         settled.blocked.iter().for_each(|conn| self.lines[conn.index as usize].is_watched = true);
+        settled.idle.iter().for_each(|conn| self.hub.handle_idle(*conn));
         settled.broken.iter().for_each(|conn| self.hub.handle_end(*conn, Reason::TransportClose));
         for conn in settled.drained {
             match self.hub.part(conn) {
@@ -248,6 +253,11 @@ impl Pair {
     /// Whether the client has not seen the end of the connection.
     pub(crate) fn is_open(&self, conn: ConnId) -> bool {
         self.is_held(conn) && !self.lines[conn.index as usize].is_half_closed
+    }
+
+    /// Whether the hub has said that bytes in the kernel can be read now.
+    pub(crate) fn is_unread(&self, conn: ConnId) -> bool {
+        self.lines[conn.index as usize].is_unread
     }
 
     /// Whether the server still holds the connection.

@@ -4,6 +4,7 @@
 //! that we wrote ourselves and that polling must carry without their headers.
 
 use super::Opcode;
+use super::deflate::RSV1;
 use crate::limits;
 
 /// Bytes of the header of a frame with a payload of this many bytes: 2, 4 or 10.
@@ -98,16 +99,32 @@ impl<'a> Iterator for ServerFrames<'a> {
 
 /// The first of our frames, and what follows it.
 pub(super) fn split_frame(bytes: &[u8]) -> Option<(Opcode, &[u8], &[u8])> {
-    let (&[first, second], rest) = bytes.split_first_chunk()?;
-    let opcode = Opcode::parse(first & 0x7f).filter(|_| first & 0x80 != 0)?;
+    let opcode = Opcode::parse(bytes.first()? & 0x7f).filter(|_| bytes[0] & 0x80 != 0)?;
+    let (len, rest) = split_len(bytes)?;
+    let (payload, rest) = rest.split_at_checked(len)?;
+    Some((opcode, payload, rest))
+}
+
+/// Bytes of the frame of ours that these begin with, its header included; the payload need not be there. `None` for bytes that cannot
+/// begin one of our frames, compressed or not, and where the header is incomplete.
+pub fn server_frame_len(bytes: &[u8]) -> Option<usize> {
+    const FINAL: u8 = 0x80;
+    let first = *bytes.first()?;
+    Opcode::parse(first & !(FINAL | RSV1)).filter(|_| first & FINAL != 0)?;
+    let (len, rest) = split_len(bytes)?;
+    (bytes.len() - rest.len()).checked_add(len)
+}
+
+/// The payload's length behind an unmasked frame's first byte, and what follows the header.
+fn split_len(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (&[_, second], rest) = bytes.split_first_chunk()?;
     let (len, rest) = match second {
         0..=125 => (u64::from(second), rest),
         126 => rest.split_first_chunk().map(|(len, rest)| (u64::from(u16::from_be_bytes(*len)), rest))?,
         127 => rest.split_first_chunk().map(|(len, rest)| (u64::from_be_bytes(*len), rest))?,
         _ => return None,
     };
-    let (payload, rest) = rest.split_at_checked(usize::try_from(len).ok()?)?;
-    Some((opcode, payload, rest))
+    Some((usize::try_from(len).ok()?, rest))
 }
 
 #[cfg(test)]
@@ -125,6 +142,23 @@ mod tests {
             write_close(&mut out, None, "unsaid");
             let frames: Vec<_> = server_frames(&out).collect();
             assert_eq!(frames, [(Opcode::Binary, &vec![7; len][..]), (Opcode::Close, &[][..])]);
+        }
+    }
+
+    #[test]
+    fn a_frame_tells_its_length_before_its_payload_is_there() {
+        for (bytes, len) in [
+            (&b"\x81\x02"[..], Some(4)),
+            (b"\xc2\x7e\x01\x00", Some(4 + 256)),
+            (b"\x82\x7f\0\0\0\0\0\x01\0\0", Some(10 + (1 << 16))),
+            (b"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff", None),
+            (b"\x81", None),
+            (b"\x81\x7e\x01", None),
+            (b"\x81\x81", None),
+            (b"HTTP/1.1", None),
+            (b"", None),
+        ] {
+            assert_eq!(server_frame_len(bytes), len, "{bytes:?}");
         }
     }
 

@@ -19,7 +19,7 @@ pub use close::CloseCode;
 pub use decode::{Decoder, Message};
 pub use deflate::{Deflater, Inflater, LEVELS};
 pub(crate) use encode::set_header;
-pub use encode::{ServerFrames, header_len, server_frames, write_close, write_header};
+pub use encode::{ServerFrames, header_len, server_frame_len, server_frames, write_close, write_header};
 pub use error::Error;
 pub use extension::{Agreement, Window, agree_on_deflate};
 pub use frame::Opcode;

@@ -11,7 +11,7 @@ fn conn(index: u32) -> ConnId {
 }
 
 fn opened(count: u32) -> Outbox {
-    let mut outbox = Outbox::new(100);
+    let mut outbox = Outbox::with_backlogs(100);
     (0..count).for_each(|index| outbox.open(conn(index)));
     outbox
 }
@@ -77,7 +77,7 @@ fn a_full_backlog_cuts_its_connection_and_no_other() {
         outbox.append(1, range);
         flush(&mut outbox, &mut got, |index, len| if index == 0 { 0 } else { len });
     }
-    assert_eq!(outbox.take_overflowed(), Some(conn(0)));
+    assert_eq!(outbox.take_overflowed(), Some(Overflow { conn: conn(0), is_at_frame: false }));
     assert_eq!(outbox.take_overflowed(), None);
     assert_eq!((got[0].len(), got[1].len()), (0, 200));
 }
@@ -112,7 +112,7 @@ proptest! {
         steps in prop::collection::vec((prop::collection::vec(0u32..5, 1..5), 1usize..9, any::<u8>()), 1..60),
         takes in prop::collection::vec(0usize..12, 1..30),
     ) {
-        let mut outbox = Outbox::new(usize::MAX);
+        let mut outbox = Outbox::with_backlogs(usize::MAX);
         (0..5).for_each(|index| outbox.open(conn(index)));
         let mut got = vec![Vec::new(); 5];
         let mut due = vec![Vec::new(); 5];

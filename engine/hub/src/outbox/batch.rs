@@ -1,9 +1,9 @@
 //! One step of a flush: which connections it is for, where their bytes lie, and what came of it.
 //!
-//! Not the bytes: they stay in the outbox, but for those that had to be gathered from scattered ranges.
+//! The bytes stay in the outbox, but for those that had to be gathered from scattered ranges.
 
+use super::arena::{KEPT_BYTES, Span};
 use crate::ConnId;
-use crate::outbox::{KEPT_BYTES, Range};
 
 /// What the kernel did with an entry of a batch that it did not take whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +17,9 @@ pub enum Refusal {
 /// Entries of one flush step; reused, so that flushing does not allocate.
 #[derive(Default)]
 pub struct Batch {
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) gathered: Vec<u8>,
-    pub(crate) needs_care: bool,
+    pub(super) entries: Vec<Entry>,
+    pub(super) gathered: Vec<u8>,
+    pub(super) needs_care: bool,
 }
 
 /// What follows from a flush step.
@@ -31,19 +31,21 @@ pub struct Settled {
     pub drained: Vec<ConnId>,
     /// Broken.
     pub broken: Vec<ConnId>,
+    /// All their bytes are with the kernel now, and the hub waited for that; for [`Hub::handle_idle`](crate::Hub::handle_idle).
+    pub idle: Vec<ConnId>,
 }
 
 /// One connection's part of a batch.
-pub(crate) struct Entry {
-    pub(crate) conn: ConnId,
-    pub(crate) source: Source,
+pub(super) struct Entry {
+    pub(super) conn: ConnId,
+    pub(super) source: Source,
 }
 
 /// Where an entry's bytes lie.
-#[derive(Clone, Copy)]
-pub(crate) enum Source {
-    Arena(Range),
-    Gathered(Range),
+pub(super) enum Source {
+    Arena(Span),
+    /// In the batch itself.
+    Gathered(std::ops::Range<usize>),
     Backlog,
 }
 
@@ -58,7 +60,7 @@ impl Batch {
         self.entries.is_empty()
     }
 
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.gathered.clear();
         self.gathered.shrink_to(KEPT_BYTES);
@@ -72,5 +74,6 @@ impl Settled {
         self.blocked.clear();
         self.drained.clear();
         self.broken.clear();
+        self.idle.clear();
     }
 }

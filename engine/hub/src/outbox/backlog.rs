@@ -1,0 +1,289 @@
+//! What the kernel did not take, copied once, per connection: how much that may be, and when a slow reader is cut.
+//!
+//! ```text
+//! owed    0 ........ bytes_max ............ bytes_max + burst_bytes_max
+//!         kept       kept while the kernel takes some of it every      cut
+//!                    STALL_MS, and while the core has room for bursts
+//! ```
+//!
+//! So a connection that reads all the time is served through a burst, and one that does not read costs `bytes_max` at the most. One
+//! packet, or one answer of HTTP, may exceed `bytes_max`. A backlog that is cut keeps the rest of the frame that the peer has begun to read, so that a close
+//! frame can follow it.
+
+use hashbrown::HashMap;
+use socketville_proto::ws;
+
+use super::arena::{Arena, Span};
+use crate::account::{Account, Charge, Kind};
+use crate::limits::STALL_MS;
+use crate::waves::Waves;
+
+/// What connections may owe; see the text of the module.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BacklogLimits {
+    /// Bytes that a connection may owe for any time.
+    pub bytes_max: usize,
+    /// Bytes beyond those that it may owe while it makes progress.
+    pub burst_bytes_max: usize,
+    /// Bytes beyond theirs that all connections of the core may owe together.
+    pub bursts_bytes_max: usize,
+}
+
+/// The backlogs of one core, by the slots of their connections.
+pub(super) struct Backlogs {
+    by_slot: HashMap<u32, Backlog>,
+    limits: BacklogLimits,
+    /// Bytes beyond `bytes_max`, of all connections together.
+    bursts_bytes: usize,
+    /// Slots whose progress is looked at, by the moment.
+    watched: Waves<u32>,
+    account: Account,
+}
+
+struct Backlog {
+    bytes: Vec<u8>,
+    sent: usize,
+    /// Where a frame begins, at or behind what was sent; `None` if these are no frames.
+    boundary: Option<usize>,
+    /// When the kernel took some of it last.
+    progress_ms: u64,
+    is_watched: bool,
+    charge: Charge,
+}
+
+/// Whether bytes were kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(super) enum Kept {
+    All,
+    /// The connection owes too much.
+    Nothing,
+}
+
+/// What is left of a send that the kernel did not take whole.
+pub(super) struct Rest<'a> {
+    /// What was to be sent; it begins with a frame.
+    pub(super) sent: &'a [u8],
+    /// How much of it was taken.
+    pub(super) taken: usize,
+    /// What is due behind it.
+    pub(super) behind: &'a [Span],
+    /// Whether the connection ends behind it, within a deadline of its own: then only the room for bursts limits it.
+    pub(super) is_last: bool,
+}
+
+impl Backlogs {
+    pub(super) fn new(limits: BacklogLimits, account: Account) -> Self {
+        Self { by_slot: HashMap::new(), limits, bursts_bytes: 0, watched: Waves::default(), account }
+    }
+
+    /// Keeps the rest of a send, if it is within the limits.
+    pub(super) fn keep(&mut self, slot: u32, now_ms: u64, rest: &Rest<'_>, arena: &Arena) -> Kept {
+        let behind: usize = rest.behind.iter().map(|span| span.len()).sum();
+        let bytes = rest.sent.len() - rest.taken + behind;
+        let boundary = first_boundary(rest.sent, rest.taken).map(|boundary| boundary - rest.taken);
+        // At most one frame behind that which the peer is reading; or an answer of HTTP, which waits for no other.
+        let is_one_packet = behind == 0
+            && boundary.is_none_or(|at| {
+                let next = &rest.sent[rest.taken + at..];
+                next.is_empty() || ws::server_frame_len(next).is_some_and(|len| len >= next.len())
+            });
+        let is_over = bytes > self.limits.bytes_max && !is_one_packet;
+        let may_be =
+            if rest.is_last { self.beyond(bytes) <= self.bursts_room() } else { self.has_room(0, bytes) };
+        if is_over && !may_be {
+            return Kept::Nothing;
+        }
+        let mut kept = Vec::with_capacity(bytes);
+        kept.extend_from_slice(&rest.sent[rest.taken..]);
+        rest.behind.iter().for_each(|span| kept.extend_from_slice(arena.bytes(*span)));
+        let charge = self.account.charge(Kind::Backlog, kept.capacity());
+        self.bursts_bytes += self.beyond(bytes);
+        let backlog =
+            Backlog { bytes: kept, sent: 0, boundary, progress_ms: now_ms, is_watched: false, charge };
+        self.insert(slot, backlog);
+        if is_over && !rest.is_last {
+            self.watch(slot, now_ms);
+        }
+        Kept::All
+    }
+
+    /// Adds bytes to a connection that is behind, if they are within the limits.
+    pub(super) fn append(&mut self, slot: u32, now_ms: u64, bytes: &[u8]) -> Kept {
+        let Some(backlog) = self.by_slot.get(&slot) else { return Kept::Nothing };
+        let owed = backlog.owed();
+        let is_over = owed >= self.limits.bytes_max;
+        if is_over && !self.has_room(owed, owed + bytes.len()) {
+            return Kept::Nothing;
+        }
+        self.bursts_bytes += self.beyond(owed + bytes.len()) - self.beyond(owed);
+        if let Some(backlog) = self.by_slot.get_mut(&slot) {
+            backlog.bytes.extend_from_slice(bytes);
+            backlog.charge.set(backlog.bytes.capacity());
+        }
+        if is_over {
+            self.watch(slot, now_ms);
+        }
+        Kept::All
+    }
+
+    /// The kernel took so many bytes; the rest waits on.
+    pub(super) fn progress(&mut self, slot: u32, now_ms: u64, taken: usize) {
+        let Some(backlog) = self.by_slot.get_mut(&slot) else { return };
+        let before = backlog.owed();
+        if taken > 0 {
+            backlog.progress_ms = now_ms;
+        }
+        backlog.take(taken);
+        let after = backlog.owed();
+        self.bursts_bytes -= self.beyond(before) - self.beyond(after);
+    }
+
+    pub(super) fn remove(&mut self, slot: u32) {
+        if let Some(backlog) = self.by_slot.remove(&slot) {
+            self.bursts_bytes -= self.beyond(backlog.owed());
+        }
+    }
+
+    /// What is left to be sent.
+    pub(super) fn bytes(&self, slot: u32) -> &[u8] {
+        self.by_slot.get(&slot).map_or(&[], |backlog| &backlog.bytes[backlog.sent..])
+    }
+
+    /// Bytes that a connection owes.
+    pub(super) fn owed(&self, slot: u32) -> usize {
+        self.by_slot.get(&slot).map_or(0, Backlog::owed)
+    }
+
+    /// Keeps but the rest of the frame that the peer has begun to read; false if that cannot be told.
+    pub(super) fn cut(&mut self, slot: u32) -> bool {
+        let Some(backlog) = self.by_slot.remove(&slot) else { return false };
+        self.bursts_bytes -= self.beyond(backlog.owed());
+        let torn = backlog.boundary();
+        let rest = torn.map(|boundary| backlog.bytes[backlog.sent..boundary].to_vec());
+        let is_whole = rest.is_some();
+        self.insert_rest(slot, rest.unwrap_or_default());
+        is_whole
+    }
+
+    /// As [`Backlogs::cut`], for a send whose rest was not kept.
+    pub(super) fn keep_frame(&mut self, slot: u32, sent: &[u8], taken: usize) -> bool {
+        let torn = first_boundary(sent, taken);
+        self.insert_rest(slot, torn.map_or(Vec::new(), |boundary| sent[taken..boundary].to_vec()));
+        torn.is_some()
+    }
+
+    /// Adds the last bytes of a connection that was cut, whatever the limits are.
+    pub(super) fn finish(&mut self, slot: u32, bytes: &[u8]) {
+        if let Some(backlog) = self.by_slot.get_mut(&slot) {
+            backlog.bytes.extend_from_slice(bytes);
+            backlog.charge.set(backlog.bytes.capacity());
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_slot.is_empty()
+    }
+
+    /// When the progress of some connection is to be looked at.
+    pub(super) fn next_ms(&self) -> Option<u64> {
+        self.watched.next_ms()
+    }
+
+    /// Slots of connections that owe more than their limit, and made no progress.
+    pub(super) fn take_stalled(&mut self, now_ms: u64) -> Vec<u32> {
+        let mut stalled = Vec::new();
+        while let Some((_, slots)) = self.watched.pop(now_ms) {
+            for &slot in &slots {
+                let Some(backlog) = self.by_slot.get_mut(&slot).filter(|backlog| backlog.is_watched) else {
+                    continue;
+                };
+                backlog.is_watched = false;
+                if backlog.owed() <= self.limits.bytes_max {
+                    continue;
+                }
+                match backlog.progress_ms + STALL_MS {
+                    due_ms if due_ms > now_ms => {
+                        backlog.is_watched = true;
+                        self.watched.push(due_ms, slot);
+                    }
+                    _ => stalled.push(slot),
+                }
+            }
+            self.watched.give_back(slots);
+        }
+        stalled
+    }
+
+    fn watch(&mut self, slot: u32, now_ms: u64) {
+        if let Some(backlog) = self.by_slot.get_mut(&slot).filter(|backlog| !backlog.is_watched) {
+            backlog.is_watched = true;
+            self.watched.push(now_ms + STALL_MS, slot);
+        }
+    }
+
+    fn insert_rest(&mut self, slot: u32, bytes: Vec<u8>) {
+        let charge = self.account.charge(Kind::Backlog, bytes.capacity());
+        let boundary = Some(bytes.len());
+        self.insert(slot, Backlog { bytes, sent: 0, boundary, progress_ms: 0, is_watched: false, charge });
+    }
+
+    fn insert(&mut self, slot: u32, backlog: Backlog) {
+        let former = self.by_slot.insert(slot, backlog);
+        debug_assert!(former.is_none(), "a connection has one backlog");
+    }
+
+    /// Whether a connection may owe so much instead of what it owes, as a burst.
+    fn has_room(&self, owed: usize, bytes: usize) -> bool {
+        let BacklogLimits { bytes_max, burst_bytes_max, bursts_bytes_max } = self.limits;
+        bytes <= bytes_max.saturating_add(burst_bytes_max)
+            && self.bursts_bytes - self.beyond(owed) + self.beyond(bytes) <= bursts_bytes_max
+    }
+
+    const fn bursts_room(&self) -> usize {
+        self.limits.bursts_bytes_max.saturating_sub(self.bursts_bytes)
+    }
+
+    const fn beyond(&self, bytes: usize) -> usize {
+        bytes.saturating_sub(self.limits.bytes_max)
+    }
+}
+
+impl Backlog {
+    const fn owed(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    fn take(&mut self, taken: usize) {
+        self.sent += taken;
+        if self.sent > self.bytes.len() / 2 {
+            self.boundary = self.boundary().map(|boundary| boundary - self.sent);
+            self.bytes.drain(..std::mem::take(&mut self.sent));
+            self.bytes.shrink_to(self.bytes.len() * 2);
+            self.charge.set(self.bytes.capacity());
+        }
+    }
+
+    /// Where the first frame begins that was not begun to be sent.
+    fn boundary(&self) -> Option<usize> {
+        boundary_from(&self.bytes, self.boundary?, self.sent)
+    }
+}
+
+/// The first beginning of a frame at or behind `at`, if these bytes begin with one.
+fn first_boundary(bytes: &[u8], at: usize) -> Option<usize> {
+    let is_framed = bytes.is_empty() || ws::server_frame_len(bytes).is_some();
+    if is_framed { boundary_from(bytes, 0, at) } else { None }
+}
+
+/// The first beginning of a frame at or behind `at`, from one that is known.
+fn boundary_from(bytes: &[u8], mut boundary: usize, at: usize) -> Option<usize> {
+    while boundary < at {
+        boundary += ws::server_frame_len(bytes.get(boundary..)?)?;
+    }
+    (boundary <= bytes.len()).then_some(boundary)
+}
+
+#[cfg(test)]
+#[path = "backlog_tests.rs"]
+mod tests;

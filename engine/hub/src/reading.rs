@@ -1,0 +1,149 @@
+//! Whether a connection is read from: why not, and what happens when it may be again.
+//!
+//! A connection that is not read from costs nothing: its bytes stay in the kernel, whose window tells the peer to wait. Several reasons
+//! may hold at a time; the last that goes lets the bytes come that were held here, then those that wait in the kernel.
+
+use crate::account::{Account, Charge, Kind};
+use crate::limits::{ANSWERS_BYTES_MAX, HELD_BYTES_MAX};
+use crate::{ConnId, Effect, Hub};
+
+/// Why a connection is not read from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Pause {
+    /// [`HELD_BYTES_MAX`] of it wait here for the answer to an earlier request, or for its bytes to leave.
+    Held = 1,
+    /// As many of its handlers as may be have not ended.
+    Handlers = 2,
+}
+
+/// What keeps a connection from being read: bits of [`Pause`], and [`UNREAD`]. One byte, for each connection has one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Reading(u8);
+
+/// The driver has said that bytes wait, and they were not read.
+const UNREAD: u8 = 1 << 7;
+
+impl Reading {
+    /// Nothing does.
+    pub(crate) const FREE: Self = Self(0);
+
+    /// Whether nothing is received.
+    const fn is_stopped(self) -> bool {
+        self.0 & !UNREAD != 0
+    }
+
+    /// Whether what was read already must wait too.
+    const fn is_paused(self) -> bool {
+        self.0 & !(UNREAD | Pause::Held as u8) != 0
+    }
+
+    const fn set(&mut self, why: Pause) {
+        self.0 |= why as u8;
+    }
+
+    /// Whether it was set.
+    const fn clear(&mut self, why: Pause) -> bool {
+        let was_set = self.0 & why as u8 != 0;
+        self.0 &= !(why as u8);
+        was_set
+    }
+}
+
+impl Hub {
+    /// The connection is not read from until [`Hub::resume`], and what has been read of it already is to be [held](Hub::hold).
+    pub fn pause(&mut self, conn: ConnId, why: Pause) {
+        if let Some(state) = self.conn_mut(conn) {
+            state.reading.set(why);
+        }
+    }
+
+    /// A reason is gone. If it was the last, bytes that were held and those in the kernel can be read: [`Effect::Resume`], then
+    /// [`Effect::Read`].
+    pub fn resume(&mut self, conn: ConnId, why: Pause) {
+        let Some(state) = self.conn_mut(conn) else { return };
+        if !state.reading.clear(why) {
+            return;
+        }
+        if state.held.is_some() && !state.reading.is_paused() {
+            self.effects.push_back(Effect::Resume(conn));
+        } else {
+            self.read_on(conn);
+        }
+    }
+
+    /// What waits in the kernel can be read, unless bytes that came before wait here.
+    fn read_on(&mut self, conn: ConnId) {
+        let Some(state) = self.conn_mut(conn).filter(|state| state.reading == Reading(UNREAD)) else {
+            return;
+        };
+        state.reading = Reading::FREE;
+        self.effects.push_back(Effect::Read(conn));
+    }
+
+    /// Whether bytes of the connection that have been read already must be held.
+    pub fn is_paused(&self, conn: ConnId) -> bool {
+        self.conn(conn).is_some_and(|state| state.reading.is_paused())
+    }
+
+    /// Whether to receive from the connection now that bytes are there; if not, [`Effect::Read`] says when.
+    pub fn may_read(&mut self, conn: ConnId) -> bool {
+        let Some(state) = self.conn_mut(conn) else { return true };
+        let is_stopped = state.reading.is_stopped();
+        state.reading.0 |= if is_stopped { UNREAD } else { 0 };
+        !is_stopped
+    }
+
+    /// Keeps bytes that were read and cannot be dealt with now; they come before new ones. When there are [`HELD_BYTES_MAX`] of them, the
+    /// connection is not read on.
+    pub fn hold(&mut self, conn: ConnId, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let account = self.account.clone();
+        let Some(state) = self.conn_mut(conn) else { return };
+        let held = state.held.get_or_insert_with(|| Box::new(Held::new(&account)));
+        held.extend(bytes);
+        if held.bytes.len() >= HELD_BYTES_MAX {
+            state.reading.set(Pause::Held);
+        }
+    }
+
+    /// Bytes that were held; they come before new ones. Nothing while the connection is paused.
+    pub fn take_held(&mut self, conn: ConnId) -> Option<Vec<u8>> {
+        let state = self.conn_mut(conn).filter(|state| !state.reading.is_paused())?;
+        let held = state.held.take()?;
+        state.reading.clear(Pause::Held);
+        self.read_on(conn);
+        Some(held.bytes)
+    }
+
+    /// Whether the connection owes so much that its next request waits; [`Effect::Resume`] says when it does no longer.
+    pub(crate) fn owes_answers(&mut self, conn: ConnId) -> bool {
+        self.outbox.owed(conn) >= ANSWERS_BYTES_MAX && self.outbox.report_idle(conn)
+    }
+
+    /// All that was due to the connection is with the kernel.
+    pub fn handle_idle(&mut self, conn: ConnId) {
+        if self.conn(conn).is_some_and(|state| state.held.is_some()) {
+            self.effects.push_back(Effect::Resume(conn));
+        }
+    }
+}
+
+/// Bytes of a connection that wait here.
+pub(crate) struct Held {
+    bytes: Vec<u8>,
+    charge: Charge,
+}
+
+impl Held {
+    fn new(account: &Account) -> Self {
+        Self { bytes: Vec::new(), charge: account.charge(Kind::Input, 0) }
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.charge.set(self.bytes.capacity());
+    }
+}

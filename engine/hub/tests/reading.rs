@@ -1,0 +1,95 @@
+//! A connection that owes answers, or whose requests wait, is not read on: what it costs is bounded, and nothing of it is lost.
+
+mod pair;
+
+use pair::Pair;
+use pair::client::get;
+use socketville_hub::limits::{ANSWERS_BYTES_MAX, HELD_BYTES_MAX};
+use socketville_hub::{ConnId, Kind, Pause, Response};
+
+fn page(bytes: usize) -> Response {
+    Response { status: 200, headers: Vec::new(), body: vec![b'x'; bytes] }
+}
+
+/// The application answers all that it was asked; how many requests that were.
+fn answer_all(pair: &mut Pair, conn: ConnId, bytes: usize) -> usize {
+    let mut answered = 0;
+    while !pair.requests.is_empty() {
+        answered += pair.requests.drain(..).count();
+        pair.hub.respond(pair.now_ms, conn, &page(bytes));
+        pair.run_effects();
+    }
+    answered
+}
+
+/// Invariants 8 and 13: answers that are not read are not made.
+#[test]
+fn a_pipeline_whose_answers_are_not_read_waits() {
+    let mut pair = Pair::new();
+    let conn = pair.open();
+    pair.limit(conn, 0);
+    let requests = get("/page").repeat(1_000);
+    pair.feed(conn, &requests);
+    assert_eq!(answer_all(&mut pair, conn, 10_000), ANSWERS_BYTES_MAX / 10_000 + 1);
+    pair.turn();
+    assert!(pair.hub.outbox.owed(conn) < ANSWERS_BYTES_MAX + 11_000);
+    assert!(pair.hub.account().held_of(Kind::Input) >= requests.len() / 2);
+    let mut answered = 7;
+    while answered < 1_000 {
+        pair.limit(conn, usize::MAX);
+        pair.turn();
+        let more = answer_all(&mut pair, conn, 10_000);
+        assert!(more > 0, "{answered} of 1000 answered");
+        answered += more;
+    }
+    pair.turn();
+    assert_eq!(pair.take(conn).windows(12).filter(|bytes| bytes == b"HTTP/1.1 200").count(), 1_000);
+    assert_eq!(pair.hub.account().held(), 0);
+}
+
+/// `HELD_BYTES_MAX`: what comes behind a request that is not answered is bounded by not reading it.
+#[test]
+fn a_connection_with_enough_held_is_not_read_until_its_answer() {
+    let mut pair = Pair::new();
+    let conn = pair.open();
+    pair.feed(conn, get("/page"));
+    assert!(pair.hub.may_read(conn));
+    let rest = get("/page").repeat(HELD_BYTES_MAX / get("/page").len() + 5);
+    pair.feed(conn, &rest);
+    assert!(!pair.hub.may_read(conn) && !pair.is_unread(conn));
+    pair.hub.respond(pair.now_ms, conn, &page(2));
+    pair.run_effects();
+    pair.turn();
+    assert!(pair.is_unread(conn), "it is said that it can be read on");
+    assert!(!pair.hub.may_read(conn), "what was held is held again behind the second request");
+}
+
+/// The end of a peer that waits for many answers does not take them from it.
+#[test]
+fn a_peer_that_has_ended_gets_the_answers_of_its_pipeline() {
+    let mut pair = Pair::new();
+    let conn = pair.open();
+    pair.feed(conn, get("/page").repeat(100));
+    pair.end(conn);
+    for _ in 0..100 {
+        answer_all(&mut pair, conn, 10_000);
+        pair.turn();
+    }
+    assert_eq!(pair.take(conn).windows(12).filter(|bytes| bytes == b"HTTP/1.1 200").count(), 100);
+    assert!(!pair.is_held(conn));
+}
+
+#[test]
+fn a_paused_connection_is_read_on_when_its_last_pause_ends() {
+    let mut pair = Pair::new();
+    let ws = pair.join_websocket();
+    pair.hub.pause(ws.conn, Pause::Handlers);
+    assert!(pair.hub.is_paused(ws.conn) && !pair.hub.may_read(ws.conn));
+    pair.hub.hold(ws.conn, b"\x81\x80\0\0\0\0");
+    assert_eq!(pair.hub.take_held(ws.conn), None);
+    pair.hub.resume(ws.conn, Pause::Handlers);
+    pair.run_effects();
+    pair.turn();
+    assert!(pair.is_unread(ws.conn) && pair.hub.may_read(ws.conn));
+    assert_eq!(pair.hub.account().held(), 0);
+}
