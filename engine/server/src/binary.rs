@@ -2,21 +2,19 @@
 //! It is deliberately not the wire: which frames carry the attachments is the encoder's business, their count the decoder's.
 //!
 //! serde has no word for "put this elsewhere", so the elsewhere is a scope of the thread. While a packet is written, a [`Binary`] adds its
-//! bytes to the scope's list and writes `{"_placeholder":true,"num":N}`; while an argument is read, it finds such an object and takes
-//! a copy of attachment N. Scopes are set by a guard around one serialization, restore what was there before (also
-//! in a panic), and therefore nest. The scope makes binary work at any depth and inside enums, flattened structs and the like.
+//! bytes to the scope's list and writes `{"_placeholder":true,"num":N}`. Scopes are set by a guard around one serialization, restore
+//! what was there before (also in a panic), and therefore nest. The scope makes binary work at any depth and inside enums,
+//! flattened structs and the like. The reader of arguments knows such an object and hands out the bytes.
 //!
-//! A `serde_json::Value` knows nothing of scopes: reading one yields the placeholder objects as they are, and writing them is
-//! plain JSON without attachments. What relays packets unread must relay them raw.
+//! A `serde_json::Value` cannot hold bytes: it reads them as a list of numbers, which is their JSON. What relays packets unread relays
+//! [`Arguments`](crate::Arguments), which bring their attachments along.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::thread::LocalKey;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 /// Elements that are set aside for a byte array before its first element is read: its length is a peer's claim.
@@ -92,10 +90,13 @@ impl Serialize for Binary {
     }
 }
 
+/// By this name the reader of arguments knows that bytes are asked for; other readers look through it.
+pub(crate) const BINARY: &str = "$socketville::Binary";
+
 impl<'de> Deserialize<'de> for Binary {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            deserializer.deserialize_any(BinaryVisitor)
+            deserializer.deserialize_newtype_struct(BINARY, BinaryVisitor)
         } else {
             deserializer.deserialize_byte_buf(BinaryVisitor)
         }
@@ -118,12 +119,6 @@ impl Deref for Attachments {
     fn deref(&self) -> &[Vec<u8>] {
         self.0.as_deref().map_or(&[], Vec::as_slice)
     }
-}
-
-/// Runs `f` with `attachments` as the source of every [`Binary`] that is read in it.
-pub(crate) fn with_attachments_in<R>(attachments: &Attachments, f: impl FnOnce() -> R) -> R {
-    let _scope = Scope::enter(&INCOMING, attachments.clone());
-    f()
 }
 
 /// Runs `f` and adds the bytes of every [`Binary`] that is written in it to the end of `attachments`; placeholders count from the start
@@ -188,25 +183,6 @@ thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(NO_SCOPE) };
     /// What the open scopes have collected, the innermost's last.
     static COLLECTED: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
-    static INCOMING: RefCell<Option<Attachments>> = const { RefCell::new(None) };
-}
-
-/// Puts a value into a thread's cell and, when dropped, the one before it back.
-struct Scope<T: 'static> {
-    cell: &'static LocalKey<RefCell<Option<T>>>,
-    outer: Option<T>,
-}
-
-impl<T> Scope<T> {
-    fn enter(cell: &'static LocalKey<RefCell<Option<T>>>, value: T) -> Self {
-        Self { cell, outer: cell.replace(Some(value)) }
-    }
-}
-
-impl<T> Drop for Scope<T> {
-    fn drop(&mut self) {
-        self.cell.set(self.outer.take());
-    }
 }
 
 /// Adds bytes to the scope's list and gives their number; `None` outside a scope.
@@ -218,32 +194,6 @@ pub(crate) fn collect(bytes: &[u8]) -> Option<usize> {
     COLLECTED.with_borrow_mut(|list| list.push(bytes.to_vec()));
     COUNT.set(number + 1);
     Some(number)
-}
-
-/// What a placeholder says; unknown members are ignored, as the original does.
-#[derive(serde::Deserialize)]
-struct Placeholder {
-    #[serde(rename = "_placeholder")]
-    is_placeholder: bool,
-    num: u64,
-}
-
-impl Placeholder {
-    fn take<E: de::Error>(self) -> Result<Binary, E> {
-        if !self.is_placeholder {
-            return Err(E::invalid_value(de::Unexpected::Bool(false), &"a placeholder"));
-        }
-        let found = INCOMING.with_borrow(|scope| {
-            let index = usize::try_from(self.num).ok()?;
-            scope.as_ref()?.get(index).cloned()
-        });
-        found.map(Binary).ok_or_else(|| {
-            E::invalid_value(
-                de::Unexpected::Unsigned(self.num),
-                &"the number of an attachment of this packet",
-            )
-        })
-    }
 }
 
 struct BinaryVisitor;
@@ -272,8 +222,8 @@ impl<'de> Visitor<'de> for BinaryVisitor {
         Ok(Binary(bytes))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Binary, A::Error> {
-        Placeholder::deserialize(MapAccessDeserializer::new(members))?.take()
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Binary, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
@@ -281,12 +231,11 @@ impl<'de> Visitor<'de> for BinaryVisitor {
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use serde_json::{Value, json};
-
     use super::*;
+    use crate::extract::{ArgumentError, read_argument};
 
-    fn read(text: &str, attachments: Vec<Vec<u8>>) -> Result<Binary, serde_json::Error> {
-        with_attachments_in(&Attachments::from(attachments), || serde_json::from_str(text))
+    fn read(text: &str, attachments: Vec<Vec<u8>>) -> Result<Binary, ArgumentError> {
+        read_argument(text, 1, &Attachments::from(attachments))
     }
 
     #[test]
@@ -304,8 +253,7 @@ mod tests {
         let text = r#"{"_placeholder":true,"num":1}"#;
         assert_eq!(read(text, attachments.clone()).unwrap(), Binary(vec![2, 2]));
         let twice = format!("[{text},{text}]");
-        let both: (Binary, Binary) =
-            with_attachments_in(&attachments.into(), || serde_json::from_str(&twice)).unwrap();
+        let both: (Binary, Binary) = read_argument(&twice, 1, &attachments.into()).unwrap();
         assert_eq!(both.0, both.1);
     }
 
@@ -326,30 +274,6 @@ mod tests {
         ] {
             assert!(read(text, vec![vec![1]]).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn enums_that_try_several_shapes_find_the_attachment_each_time() {
-        #[derive(serde::Deserialize, Debug, PartialEq)]
-        #[serde(untagged)]
-        enum Content {
-            Sized { data: Binary, size: u32 },
-            Named { data: Binary, name: String },
-        }
-        let text = r#"{"data":{"_placeholder":true,"num":0},"name":"a"}"#;
-        let content: Content =
-            with_attachments_in(&vec![vec![7]].into(), || serde_json::from_str(text)).unwrap();
-        assert_eq!(content, Content::Named { data: Binary(vec![7]), name: "a".into() });
-    }
-
-    #[test]
-    fn values_carry_placeholders_as_they_are() {
-        let text = r#"{"_placeholder":true,"num":0}"#;
-        let value: Value = with_attachments_in(&vec![vec![7]].into(), || serde_json::from_str(text)).unwrap();
-        assert_eq!(value, json!({"_placeholder": true, "num": 0}));
-        let mut attachments = Vec::new();
-        let again = with_attachments_out(&mut attachments, || serde_json::to_string(&value)).unwrap();
-        assert_eq!((again.as_str(), attachments.len()), (text, 0));
     }
 
     #[test]

@@ -11,8 +11,7 @@ use serde::de::DeserializeOwned;
 use socketville_hub::Greeting;
 use socketville_proto::http::{self, Head};
 
-use crate::binary::Attachments;
-use crate::extract::{ArgumentError, read_argument};
+use crate::extract::{ArgumentError, read_text};
 
 /// What a client said when it connected. Source: `socket.handshake`.
 ///
@@ -47,7 +46,7 @@ impl Handshake {
     /// # Errors
     /// [`ArgumentError`] if it is not a `T`.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T, ArgumentError> {
-        read_argument(self.auth.as_ref().map_or("{}", |auth| auth.as_str()), 1, &Attachments::default())
+        read_text(self.auth.as_ref().map_or("{}", |auth| auth.as_str()))
     }
 
     /// The first header of this name of the request that opened the session, ASCII case ignored. Source: `headers`.

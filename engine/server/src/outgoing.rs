@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use socketville_hub::{NspId, Record, Selector};
+use socketville_proto::sio;
 
 use crate::builder::Namespace;
 use crate::core::Core;
@@ -61,12 +62,8 @@ impl Core {
     /// Shows an event to the watchers. What they emit meanwhile is shown to none.
     pub(crate) fn show(&self, socket: &Socket, array: &str) {
         let Some(namespace) = self.namespace(socket.nsp_id()) else { return };
-        let Ok(name) = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(array)
-            .map(|array| array.first().map_or_else(String::new, |name| name.get().to_owned()))
-        else {
-            return;
-        };
-        let name = serde_json::from_str::<String>(&name).unwrap_or(name);
+        let Ok(args) = sio::Args::parse(array) else { return };
+        let name = args.event_name().unwrap_or_default();
         for see in &namespace.on_any_outgoing {
             self.is_showing.set(true);
             let _ = self.call_out("a watcher of outgoing events", || see(socket, &name, array));

@@ -18,6 +18,7 @@ use crate::app::NamespaceApp;
 use crate::builder::{Builder, Namespace};
 use crate::core::Core;
 use crate::emitter::Emitter;
+use crate::extract::read_text;
 
 type Deciding = Pin<Box<dyn Future<Output = bool>>>;
 
@@ -175,7 +176,7 @@ impl Core {
                 None => false,
                 Some(Rule::Pattern(regex)) => regex.is_match(name),
                 Some(Rule::Function(agree)) => {
-                    let auth = auth.and_then(|auth| serde_json::from_str(auth).ok()).unwrap_or_default();
+                    let auth = auth.and_then(|auth| read_text(auth).ok()).unwrap_or_default();
                     agree(name.to_owned(), auth).await
                 }
             };

@@ -15,6 +15,7 @@ use crate::admission::Admitting;
 use crate::builder::Builder;
 use crate::calls::Keep;
 use crate::core::Core;
+use crate::extract::read_text;
 use crate::socket::Socket;
 use crate::survey::survey;
 
@@ -108,7 +109,7 @@ impl Core {
     /// The claim in the object of CONNECT, if there is one and anyone would hear it.
     pub(crate) fn claim(&self, auth: Option<&str>) -> Option<Claim> {
         self.town.app.recovery.as_ref()?;
-        serde_json::from_str(auth?).ok()
+        read_text(auth?).ok()
     }
 
     /// Asks all cores for the socket that a client says it was; meanwhile it waits.

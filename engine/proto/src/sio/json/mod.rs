@@ -50,6 +50,12 @@ impl Kind {
     }
 }
 
+/// Space behind a null that stands for NaN: the text is JSON to all who read it, and MessagePack gets its value back. No writer of JSON writes it.
+pub const NAN_MARK: &str = "\r\t";
+
+/// The same for `undefined`, which is null in an array and no member in an object.
+pub const UNDEFINED_MARK: &str = "\t\r";
+
 /// Why a text is no JSON value, or not the one that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
