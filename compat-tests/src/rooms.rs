@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use socketville::{Ack, Arguments, Broadcast, BroadcastAckError, Namespace, Socket};
+use socketville::{Ack, Argument, Arguments, Broadcast, BroadcastAckError, Namespace, Socket};
 
 use crate::wanted::Wanted;
 
@@ -85,7 +84,7 @@ async fn relay(socket: Socket, options: Options, event: String, words: Arguments
     match options.timeout {
         Some(ms) => {
             let timeout = Duration::from_millis(ms);
-            ack.send(Gathered::new(target.emit_with_ack::<Value>(&event, words, timeout).await));
+            ack.send(Gathered::new(target.emit_with_ack::<Argument>(&event, words, timeout).await));
         }
         None => {
             target.emit(&event, words);

@@ -180,7 +180,7 @@ impl<'a> Fields<'a> {
                 "namespace".into(),
             );
         }
-        if event.is_empty() || RESERVED_EVENTS.contains(&&*event) {
+        if event.is_empty() || socketville::is_reserved_event(&event) {
             return fault(
                 format!("expected an event's name that is not reserved, found {event:?}"),
                 "event".into(),
@@ -229,10 +229,6 @@ fn skip_string(bytes: &mut std::str::Bytes<'_>) {
         }
     }
 }
-
-/// Names that clients keep for themselves. Source: `RESERVED_EVENTS` of socket.io.
-const RESERVED_EVENTS: [&str; 6] =
-    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 /// Publications in one request. Each asks every core how many it was for, so this many are as many letters in each mailbox, a small
 /// part of its room; and 1000 frames fill one send better than a larger number would.

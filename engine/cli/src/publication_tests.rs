@@ -139,7 +139,8 @@ fn what_types_do_not_say_is_checked_too() {
     ] {
         assert_eq!(fault(body), json!({"message": message, "path": path}));
     }
-    for event in RESERVED_EVENTS {
+    for event in ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]
+    {
         let body = format!(r#"[{{"event":"a"}},{{"event":"{event}"}}]"#);
         assert_eq!(fault(&body)["path"], "[1].event", "{event}");
     }

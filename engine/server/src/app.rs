@@ -11,6 +11,7 @@ use crate::events::Events;
 use crate::handler::BoxedHandler;
 use crate::hooks::Hooks;
 use crate::http::Route;
+use crate::mismatch::BoxedMismatch;
 use crate::parents::Rule;
 use crate::recovery::Recovery;
 use crate::relay::BoxedServerSide;
@@ -69,6 +70,7 @@ pub(crate) struct NamespaceApp {
     pub(crate) on_any_outgoing: Vec<BoxedAny>,
     pub(crate) packet_middlewares: Vec<BoxedMiddleware>,
     pub(crate) on_error: Vec<BoxedHandler>,
+    pub(crate) on_mismatch: Vec<BoxedMismatch>,
     pub(crate) room_watchers: Vec<BoxedRoomWatcher>,
     /// What other servers tell this one, by event.
     pub(crate) server_side: HashMap<String, BoxedServerSide>,

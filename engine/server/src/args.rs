@@ -11,26 +11,41 @@
 //! ```
 //!
 //! The rule holds at the top level only, and references and boxes are looked through, with one exception: `Value::Null` of serde_json presents
-//! itself as a unit too, and is an argument. So the type that was passed is asked for its name, once per emit and only for units: `()`
-//! behind any number of references is nothing, every other unit a `null`. A serializer sees tuples and fixed arrays by the same
+//! itself as a unit too, and is an argument. So for units alone the type that was passed decides: `()`, behind up to three references, is
+//! nothing, every other unit a `null`. A serializer sees tuples and fixed arrays by the same
 //! call and slices by another, so the rule costs nothing: the outermost call is answered here, the rest by serde_json, and no
 //! intermediate value is built.
 
-use std::any::type_name_of_val;
+use std::any::TypeId;
 use std::fmt;
 
 use serde::Serialize;
 use serde::ser::{SerializeTuple, Serializer};
 
-use socketville_proto::sio::{Parser, json};
+use socketville_proto::sio::{self, Parser, json};
 
 use crate::binary::with_attachments_out;
+use crate::event_name::EventName;
 
 /// Writes `["event",arg,...]` to the end of `out`; the bytes of every [`Binary`](crate::Binary) in `args` go to the end of `attachments`.
 ///
 /// # Errors
 /// [`EncodeError`]; `out` and `attachments` are then as they were.
 pub(crate) fn write_event(
+    out: &mut Vec<u8>,
+    event: EventName<'_>,
+    args: &(impl Serialize + ?Sized),
+    attachments: &mut Vec<Vec<u8>>,
+    parser: Parser,
+) -> Result<(), EncodeError> {
+    write_array(out, Some(event.as_str()), args, attachments, parser)
+}
+
+/// The same of an event that came, whose name is not looked at.
+///
+/// # Errors
+/// [`EncodeError`]; `out` and `attachments` are then as they were.
+pub(crate) fn rewrite_event(
     out: &mut Vec<u8>,
     event: &str,
     args: &(impl Serialize + ?Sized),
@@ -66,6 +81,9 @@ pub enum EncodeError {
         /// What the arguments hold.
         found: usize,
     },
+    /// Beside binary values, one that looks like the place of an attachment and is none: an object with `"_placeholder":true`, perhaps of a client's
+    /// making. Receivers would end their connections.
+    Placeholder,
 }
 
 impl fmt::Display for EncodeError {
@@ -75,6 +93,9 @@ impl fmt::Display for EncodeError {
             Self::TooManyAttachments { max, found } => {
                 write!(f, "expected at most {max} binary attachments in a packet, found {found}")
             }
+            Self::Placeholder => {
+                write!(f, "expected no object that looks like an attachment's place, found one")
+            }
         }
     }
 }
@@ -83,7 +104,7 @@ impl std::error::Error for EncodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Json(error) => Some(error),
-            Self::TooManyAttachments { .. } => None,
+            Self::TooManyAttachments { .. } | Self::Placeholder => None,
         }
     }
 }
@@ -101,6 +122,9 @@ fn write_array(
         found if found > parser.attachments_max() => {
             Err(EncodeError::TooManyAttachments { max: parser.attachments_max(), found })
         }
+        found if found > attachments_start && parser == Parser::Json => {
+            check_places(&out[out_start..], &(attachments_start..found))
+        }
         _ => Ok(()),
     });
     if written.is_err() {
@@ -108,6 +132,17 @@ fn write_array(
         attachments.truncate(attachments_start);
     }
     written
+}
+
+/// What receivers will take for the places of attachments must be those of these. MessagePack has bytes where they belong, and no places.
+#[cold]
+fn check_places(array: &[u8], numbers: &std::ops::Range<usize>) -> Result<(), EncodeError> {
+    let text = std::str::from_utf8(array).unwrap_or_default();
+    match sio::are_places_own(text, numbers) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(EncodeError::Placeholder),
+        Err(error) => Err(EncodeError::Json(serde::ser::Error::custom(error))),
+    }
 }
 
 fn write_elements(
@@ -119,14 +154,17 @@ fn write_elements(
     if let Some(event) = event {
         json::write_string(out, event);
     }
-    args.serialize(Spread {
-        out,
-        json: &mut None,
-        is_first: event.is_none(),
-        type_name: type_name_of_val(args),
-    })?;
+    args.serialize(Spread { out, json: &mut None, is_first: event.is_none(), is_nothing: is_unit(args) })?;
     out.push(b']');
     Ok(())
+}
+
+/// Asks whether a value's type is `()` or a reference to one.
+fn is_unit<T: ?Sized>(_value: &T) -> fn() -> bool {
+    || {
+        let units = [TypeId::of::<()>(), TypeId::of::<&()>(), TypeId::of::<&&()>(), TypeId::of::<&&&()>()];
+        units.contains(&typeid::of::<T>())
+    }
 }
 
 /// serde_json's serializer over our bytes.
@@ -140,8 +178,8 @@ struct Spread<'s, 'w> {
     json: &'s mut Option<Json<'w>>,
     /// No element precedes: the next one takes no comma.
     is_first: bool,
-    /// The type of the whole value, to tell `()` from a null.
-    type_name: &'static str,
+    /// Whether the type of the whole value is `()`, which is asked if it turns out to be a unit.
+    is_nothing: fn() -> bool,
 }
 
 impl<'s, 'w> Spread<'s, 'w> {
@@ -213,10 +251,7 @@ impl<'s, 'w> Serializer for Spread<'s, 'w> {
     }
 
     fn serialize_unit(self) -> Result<(), Self::Error> {
-        match self.type_name.trim_start_matches('&') {
-            "()" => Ok(()),
-            _ => self.one().serialize_unit(),
-        }
+        if (self.is_nothing)() { Ok(()) } else { self.one().serialize_unit() }
     }
 
     fn serialize_none(self) -> Result<(), Self::Error> {
@@ -333,7 +368,7 @@ mod tests {
 
     fn event(args: &(impl Serialize + ?Sized)) -> String {
         let mut out = Vec::new();
-        write_event(&mut out, "e", args, &mut Vec::new(), Parser::Json).unwrap();
+        rewrite_event(&mut out, "e", args, &mut Vec::new(), Parser::Json).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -387,7 +422,7 @@ mod tests {
         }
         let mut out = Vec::new();
         write_args(&mut out, &(), &mut Vec::new(), Parser::Json).unwrap();
-        write_event(&mut out, "a\"\n", &(), &mut Vec::new(), Parser::Json).unwrap();
+        rewrite_event(&mut out, "a\"\n", &(), &mut Vec::new(), Parser::Json).unwrap();
         assert_eq!(out, br#"[]["a\"\n"]"#);
     }
 
@@ -396,11 +431,26 @@ mod tests {
     fn binary_becomes_placeholders_in_order() {
         let (mut out, mut attachments) = (Vec::new(), Vec::new());
         let args = (Binary(vec![1]), vec![Binary(vec![2, 3])], Some(Binary(vec![])));
-        write_event(&mut out, "e", &args, &mut attachments, Parser::Json).unwrap();
+        rewrite_event(&mut out, "e", &args, &mut attachments, Parser::Json).unwrap();
         let written: Value = serde_json::from_slice(&out).unwrap();
         let place = |num: u32| json!({"_placeholder": true, "num": num});
         assert_eq!(written, json!(["e", place(0), [place(1)], place(2)]));
         assert_eq!(attachments, [vec![1], vec![2, 3], vec![]]);
+    }
+
+    /// A value of a client's making cannot be an attachment's place, nor close the connections of those who get it.
+    #[test]
+    fn what_looks_like_a_place_is_refused_beside_binary() {
+        let forged = |num: Value| json!([{"_placeholder": true, "num": num}]);
+        for num in [json!(1), json!("0"), json!(-1), json!(0.5), json!(null)] {
+            let (mut out, mut attachments) = (Vec::new(), Vec::new());
+            assert!(
+                rewrite_event(&mut out, "e", &forged(num.clone()), &mut attachments, Parser::Json).is_ok()
+            );
+            let both = (Binary(vec![1]), forged(num));
+            let error = rewrite_event(&mut out, "e", &both, &mut attachments, Parser::Json).unwrap_err();
+            assert!(matches!(error, EncodeError::Placeholder) && attachments.is_empty(), "{error}");
+        }
     }
 
     #[test]
@@ -408,13 +458,13 @@ mod tests {
         let (mut out, mut attachments) = (b"x".to_vec(), vec![vec![9]]);
         let keys_that_are_no_text = (Binary(vec![1]), BTreeMap::from([((1, 2), 3)]));
         let error =
-            write_event(&mut out, "e", &keys_that_are_no_text, &mut attachments, Parser::Json).unwrap_err();
+            rewrite_event(&mut out, "e", &keys_that_are_no_text, &mut attachments, Parser::Json).unwrap_err();
         assert!(matches!(error, EncodeError::Json(_)), "{error}");
         let many = vec![Binary(vec![1]); 10];
-        let error = write_event(&mut out, "e", &many, &mut attachments, Parser::Json).unwrap_err();
+        let error = rewrite_event(&mut out, "e", &many, &mut attachments, Parser::Json).unwrap_err();
         assert!(matches!(error, EncodeError::TooManyAttachments { max: 10, found: 11 }), "{error}");
         assert_eq!((out.as_slice(), attachments.as_slice()), (&b"x"[..], &[vec![9]][..]));
-        assert!(write_event(&mut out, "e", &many, &mut attachments, Parser::MsgPack).is_ok());
+        assert!(rewrite_event(&mut out, "e", &many, &mut attachments, Parser::MsgPack).is_ok());
         assert_eq!(attachments.len(), 11);
     }
 }

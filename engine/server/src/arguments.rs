@@ -5,13 +5,15 @@
 use serde::de::DeserializeOwned;
 use serde::ser::{Error, Serialize, SerializeStruct, SerializeTuple, Serializer};
 
+use socketville_proto::sio;
+
 use crate::binary::{Attachments, collect};
 use crate::extract::{ArgumentError, read_argument, read_missing};
 use crate::handler::{EventContext, FromEvent};
 
 /// All arguments of an event that no parameter before it took, or all of an answer.
 ///
-/// Emitting them spreads them again, with their attachments:
+/// Emitting them spreads them again, with their attachments, wherever they stand among others:
 ///
 /// ```
 /// use socketville::{Arguments, Server, Socket};
@@ -64,21 +66,94 @@ impl Serialize for Arguments {
     }
 }
 
+/// One argument of an event that the handler does not read, or the first of an answer: kept as it came with its own attachments, and emitted again so.
+///
+/// A `serde_json::Value` in its place would hold bytes as lists of numbers:
+///
+/// ```
+/// use std::time::Duration;
+/// use socketville::{Ack, Argument, Server, Socket};
+///
+/// Server::builder().on("collect", async |socket: Socket, ack: Ack| {
+///     let photos = socket.nsp().emit_with_ack::<Argument>("photo?", (), Duration::from_secs(5)).await;
+///     ack.send(photos.unwrap_or_else(|error| error.into_responses()));
+/// });
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Argument {
+    raw: String,
+    attachments: Attachments,
+    index: usize,
+}
+
+impl Argument {
+    fn new(raw: &str, index: usize, all: &Attachments) -> Self {
+        let (raw, own) = sio::pick(raw, all.len()).unwrap_or_else(|_| (raw.to_owned(), Vec::new()));
+        let own: Vec<_> = own.into_iter().filter_map(|number| all.get(number).cloned()).collect();
+        Self { raw, attachments: own.into(), index }
+    }
+
+    /// Its JSON; binary is a placeholder object in it.
+    pub fn raw(&self) -> &str {
+        &self.raw
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`ArgumentError`] if it is not a `T`.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, ArgumentError> {
+        read_argument(&self.raw, self.index, &self.attachments)
+    }
+}
+
+impl Serialize for Argument {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let first = collect_all(&self.attachments);
+        let raw = sio::renumber(&self.raw, self.attachments.len(), first).map_err(S::Error::custom)?;
+        Checked(&raw).serialize(serializer)
+    }
+}
+
+impl FromEvent for Argument {
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ArgumentError> {
+        let index = event.args.index();
+        Ok(Self::new(event.args.next().unwrap_or("null"), index, event.attachments))
+    }
+}
+
+impl FromAnswer for Argument {
+    fn from_answer(answer: Arguments) -> Result<Self, ArgumentError> {
+        Ok(Self::new(answer.raw(0).unwrap_or("null"), 1, &answer.attachments))
+    }
+}
+
+/// Takes the attachments of what is relayed into the packet; the number of the first there.
+fn collect_all(attachments: &Attachments) -> usize {
+    let mut first = None;
+    for bytes in attachments.iter() {
+        first = first.or(collect(bytes));
+    }
+    first.unwrap_or_default()
+}
+
 /// Writes arguments as they are, each from where its text lies, with the attachments they came with.
 pub(crate) fn relay<'a, S: Serializer>(
     raw: impl Iterator<Item = &'a str>,
     attachments: &Attachments,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    for (number, bytes) in attachments.iter().enumerate() {
-        // The placeholders' numbers stand in the text; they fit if these are the packet's first attachments.
-        if collect(bytes).is_some_and(|place| place != number) {
-            return Err(S::Error::custom("relayed arguments with binary come before other binary"));
-        }
-    }
+    // The placeholders' numbers stand in the text; they fit as they are if these are the packet's first attachments.
+    let first = collect_all(attachments);
     let mut tuple = serializer.serialize_tuple(raw.size_hint().0)?;
     for raw in raw {
-        tuple.serialize_element(&Checked(raw))?;
+        match first {
+            0 => tuple.serialize_element(&Checked(raw))?,
+            first => {
+                let renumbered = sio::renumber(raw, attachments.len(), first).map_err(S::Error::custom)?;
+                tuple.serialize_element(&Checked(&renumbered))?;
+            }
+        }
     }
     tuple.end()
 }

@@ -16,11 +16,13 @@ use crate::adapter::Reach;
 use crate::args::{write_args, write_event};
 use crate::calls::{Dropped, Keep};
 use crate::error::EmitError;
+use crate::event_name::EventName;
 use crate::executor::Executor;
 use crate::gather::Asked;
 use crate::limits::{DROPS_AT_END_MAX, TASKS_MAX};
 use crate::mailbox::Letter;
 use crate::metrics::{CoreCounters, CoreReport};
+use crate::mismatch::Told;
 use crate::payloads::Payloads;
 use crate::sleep::{self, Timers};
 use crate::socket::{Shared, Socket};
@@ -42,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) asked: RefCell<HashMap<u64, Rc<Asked>>>,
     /// The parents of the dynamic namespaces that this core knows.
     pub(crate) parents: RefCell<HashMap<NspId, usize>>,
+    /// What the log was told of handlers that could not be called.
+    pub(crate) mismatches: Told,
     /// POSTs with more packets than one turn handles.
     pub(crate) payloads: RefCell<Payloads>,
     /// The head of the POST whose messages are being read, for bare Engine.IO.
@@ -118,6 +122,7 @@ impl Core {
             outgoing: RefCell::default(),
             asked: RefCell::default(),
             parents: RefCell::default(),
+            mismatches: Told::default(),
             payloads: RefCell::default(),
             post_head: RefCell::default(),
             errands: RefCell::default(),
@@ -275,6 +280,7 @@ impl Core {
         event: &str,
         args: &(impl Serialize + ?Sized),
     ) -> Result<bool, EmitError> {
+        let event = EventName::new(event)?;
         self.with_scratch(|json, attachments| {
             write_event(json, event, args, attachments, self.town.app.config.parser)?;
             Ok(self.send(recipients, encode::Kind::Event, id, json, attachments))

@@ -202,7 +202,7 @@ impl Core {
 
     pub(crate) fn greet(self: &Rc<Self>, socket: &Socket) {
         let handlers = self.namespace(socket.nsp_id()).map_or(&[][..], |namespace| &namespace.on_connect);
-        self.call_each(handlers, socket, socket.auth());
+        self.call_each("connection", handlers, socket, socket.auth());
     }
 
     fn handle_event(
@@ -223,7 +223,11 @@ impl Core {
             Some(Reaction::Handler(handler)) => {
                 let ack = Some(packet.take_ack());
                 let (args, attachments) = (packet.args(), packet.attachments());
-                self.call(handler, &mut EventContext { args, attachments, socket: &socket, ack });
+                self.call(
+                    packet.event(),
+                    handler,
+                    &mut EventContext { args, attachments, socket: &socket, ack },
+                );
             }
             Some(Reaction::Relay(relay)) => self.relay(relay, &socket, &mut packet),
             None => self.counters.borrow_mut().events_unhandled += 1,
@@ -269,7 +273,7 @@ impl Core {
         for middleware in &namespace.packet_middlewares {
             if let Err(message) = middleware(socket, packet) {
                 let message = serde_json::Value::from(message).to_string();
-                self.call_each(&namespace.on_error, socket, &message);
+                self.call_each("error", &namespace.on_error, socket, &message);
                 return ControlFlow::Break(());
             }
         }
@@ -280,11 +284,21 @@ impl Core {
     }
 
     /// Calls the handlers of a moment in a socket's life with one argument.
-    pub(crate) fn call_each(self: &Rc<Self>, handlers: &[BoxedHandler], socket: &Socket, argument: &str) {
+    pub(crate) fn call_each(
+        self: &Rc<Self>,
+        moment: &str,
+        handlers: &[BoxedHandler],
+        socket: &Socket,
+        argument: &str,
+    ) {
         let (attachments, spans) = (Attachments::default(), [(0, 0), (0, argument.len() as u32)]);
         for handler in handlers {
             let args = RawArgs::new(argument, &spans);
-            self.call(handler, &mut EventContext { args, attachments: &attachments, socket, ack: None });
+            self.call(
+                moment,
+                handler,
+                &mut EventContext { args, attachments: &attachments, socket, ack: None },
+            );
         }
     }
 
@@ -301,15 +315,12 @@ impl Core {
     }
 
     /// Runs a handler to its first wait.
-    fn call(self: &Rc<Self>, handler: &BoxedHandler, context: &mut EventContext<'_>) {
+    fn call(self: &Rc<Self>, event: &str, handler: &BoxedHandler, context: &mut EventContext<'_>) {
         let socket = context.socket;
         self.counters.borrow_mut().handlers_called += 1;
         match self.call_out("a handler", || handler(context)) {
             Ok(Outcome::Done) => {}
-            Ok(Outcome::Failed(error)) => {
-                self.counters.borrow_mut().arguments_refused += 1;
-                tracing::debug!(%error, "an event's arguments do not fit its handler");
-            }
+            Ok(Outcome::Failed(error)) => self.tell_mismatch(socket, event, &error),
             Ok(Outcome::Task(task)) => {
                 self.start(socket.clone(), task);
             }
@@ -330,7 +341,7 @@ impl Core {
         }
     }
 
-    fn close_after_panic(&self, socket: &Socket) {
+    pub(crate) fn close_after_panic(&self, socket: &Socket) {
         tracing::debug!(socket = socket.id(), "its client is disconnected");
         let mut hub = self.hub_mut();
         if hub.is_waiting(socket.key()) {
@@ -401,12 +412,12 @@ impl Core {
         socket.abandon_acks();
         let words = format!("\"{}\"", reason.as_str());
         let namespace = self.namespace(socket.nsp_id());
-        self.call_each(namespace.map_or(&[][..], |n| &n.on_disconnecting), &socket, &words);
+        self.call_each("disconnecting", namespace.map_or(&[][..], |n| &n.on_disconnecting), &socket, &words);
         if reason.is_recoverable() && self.town.app.recovery.is_some() {
             self.keep_lost(&socket);
         }
         self.remove_socket(key);
-        self.call_each(namespace.map_or(&[][..], |n| &n.on_disconnect), &socket, &words);
+        self.call_each("disconnect", namespace.map_or(&[][..], |n| &n.on_disconnect), &socket, &words);
     }
 }
 

@@ -11,6 +11,7 @@
 //! with fewer elements than an array has refuses it, as serde's own readers do.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use serde::de::value::{CowStrDeserializer, SeqDeserializer};
@@ -31,12 +32,24 @@ pub(crate) struct Document<'a> {
     text: &'a str,
     parts: &'a [Part],
     attachments: &'a Attachments,
+    /// Bytes of attachments that may still be read.
+    budget: Cell<usize>,
 }
+
+/// How often attachments may be read: one that a text names a thousand times would be a thousand times its size.
+const READS_MAX: usize = 8;
 
 impl<'a> Document<'a> {
     /// `tape` is the text's.
     pub(crate) fn new(text: &'a str, tape: &'a Tape, attachments: &'a Attachments) -> Self {
-        Self { text, parts: tape.parts(), attachments }
+        let bytes: usize = attachments.iter().map(Vec::len).sum();
+        Self { text, parts: tape.parts(), attachments, budget: Cell::new(READS_MAX * bytes) }
+    }
+
+    fn spend(&self, bytes: &'a [u8]) -> Result<&'a [u8], Mismatch> {
+        let left = self.budget.get().checked_sub(bytes.len());
+        self.budget.set(left.ok_or_else(|| Mismatch::new("attachments that are named once"))?);
+        Ok(bytes)
     }
 
     /// The whole value.
@@ -119,7 +132,10 @@ impl<'a> Value<'_, 'a> {
         match self.document.part(self.at)?.kind {
             Kind::Array => self.visit_array(visitor),
             Kind::Object => match self.document.attachment(self.at) {
-                Some(bytes) => visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied())),
+                Some(bytes) => {
+                    let bytes = self.document.spend(bytes)?;
+                    visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied()))
+                }
                 None => self.visit_object(visitor),
             },
             _ => self.scalar()?.visit(visitor),
@@ -179,7 +195,7 @@ impl<'a: 'de, 'de> Deserializer<'de> for Value<'_, 'a> {
             && self.document.part(self.at)?.kind == Kind::Object
             && let Some(bytes) = self.document.attachment(self.at)
         {
-            return visitor.visit_bytes(bytes);
+            return visitor.visit_bytes(self.document.spend(bytes)?);
         }
         visitor.visit_newtype_struct(self)
     }
@@ -212,7 +228,9 @@ impl<'a: 'de, 'de> Deserializer<'de> for Value<'_, 'a> {
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.document.attachment(self.at) {
-            Some(bytes) if self.document.part(self.at)?.kind == Kind::Object => visitor.visit_bytes(bytes),
+            Some(bytes) if self.document.part(self.at)?.kind == Kind::Object => {
+                visitor.visit_bytes(self.document.spend(bytes)?)
+            }
             _ => self.visit(visitor),
         }
     }

@@ -80,6 +80,8 @@ pub enum EmitError {
     Ended,
     /// There is no such namespace.
     Namespace(String),
+    /// The event has a name that the protocol keeps for itself, see [`is_reserved_event`](crate::is_reserved_event). Nothing was sent.
+    ReservedEvent(String),
 }
 
 impl fmt::Display for EmitError {
@@ -88,6 +90,9 @@ impl fmt::Display for EmitError {
             Self::Encode(error) => write!(f, "the arguments cannot be written as JSON: {error}"),
             Self::Full => write!(f, "a core takes no more: it is far behind"),
             Self::Ended => write!(f, "the server has ended"),
+            Self::ReservedEvent(found) => {
+                write!(f, "expected an event's name that is not reserved, found {found:?}")
+            }
             Self::Namespace(found) => {
                 write!(f, "expected a namespace that was declared with `of`, found {found:?}")
             }
@@ -99,7 +104,7 @@ impl std::error::Error for EmitError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Encode(error) => Some(error),
-            Self::Full | Self::Ended | Self::Namespace(_) => None,
+            Self::Full | Self::Ended | Self::Namespace(_) | Self::ReservedEvent(_) => None,
         }
     }
 }

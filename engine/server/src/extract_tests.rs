@@ -258,6 +258,16 @@ fn bytes_are_numbers_to_who_has_no_bytes() {
     );
 }
 
+/// A text may name one attachment as often as it likes; reading it so often would take a thousand times its size.
+#[test]
+fn an_attachment_is_not_read_a_thousand_times() {
+    let attachments = Attachments::from(vec![vec![1; 1000]]);
+    let all = |count: usize| format!("[{}0]", r#"{"_placeholder":true,"num":0},"#.repeat(count));
+    for (count, is_read) in [(2, true), (8, true), (9, false), (10_000, false)] {
+        assert_eq!(read_argument::<Value>(&all(count), 1, &attachments).is_ok(), is_read, "{count}");
+    }
+}
+
 #[derive(Deserialize, Debug, PartialEq)]
 #[serde(untagged)]
 enum Content {

@@ -19,6 +19,7 @@ use crate::ack_ids;
 use crate::arguments::{Arguments, FromAnswer};
 use crate::core::Core;
 use crate::error::EmitError;
+use crate::event_name::EventName;
 use crate::extract::ArgumentError;
 use crate::operator::Broadcast;
 use crate::sleep::sleep;
@@ -111,6 +112,7 @@ impl Broadcast<'_> {
         timeout: Duration,
     ) -> Result<Vec<T>, BroadcastAckError<T>> {
         self.known().map_err(BroadcastAckError::Emit)?;
+        EventName::new(event).map_err(BroadcastAckError::Emit)?;
         if self.target().is_nobody() {
             return Ok(Vec::new());
         }

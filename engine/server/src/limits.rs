@@ -47,6 +47,10 @@ pub const TASKS_MAX: usize = 1 << 16;
 /// dropped with the core.
 pub const DROPS_AT_END_MAX: usize = 8;
 
+/// Milliseconds between two lines of a core's log about handlers that could not be called; what comes between is counted. A client that sends nonsense
+/// must not fill a log, and one line is enough to look for the handler.
+pub const MISMATCH_LOG_MS: u64 = 10_000;
+
 /// Acknowledgements that one socket may owe; past it `emit_with_ack` fails. A client that answers none must not fill memory.
 pub const ACKS_PER_SOCKET_MAX: usize = 256;
 

@@ -18,6 +18,7 @@ use crate::adapter::Reach;
 use crate::args::write_event;
 use crate::core::{Core, Recipients};
 use crate::error::{EmitError, report};
+use crate::event_name::EventName;
 use crate::flush::allowance_ms;
 use crate::mailbox::{Letter, Order};
 use crate::survey::ask;
@@ -104,7 +105,7 @@ pub(crate) fn written(
     args: &impl Serialize,
 ) -> Result<(Vec<u8>, Vec<Vec<u8>>), EmitError> {
     let (mut json, mut attachments) = (Vec::new(), Vec::new());
-    write_event(&mut json, event, args, &mut attachments, town.app.config.parser)?;
+    write_event(&mut json, EventName::new(event)?, args, &mut attachments, town.app.config.parser)?;
     Ok((json, attachments))
 }
 
@@ -226,6 +227,7 @@ impl<'a> Broadcast<'a> {
     /// has ended. Then no client of this server gets the event, and it may be emitted again.
     pub fn try_emit(self, event: &str, args: impl Serialize) -> Result<(), EmitError> {
         let nsp = self.known()?;
+        EventName::new(event)?;
         if self.target.is_nobody() {
             return Ok(());
         }
@@ -257,6 +259,7 @@ impl<'a> Broadcast<'a> {
     /// As [`Broadcast::try_emit`].
     pub async fn emit_counted(self, event: &str, args: impl Serialize) -> Result<usize, EmitError> {
         self.known()?;
+        EventName::new(event)?;
         if self.target.is_nobody() {
             return Ok(0);
         }

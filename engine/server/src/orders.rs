@@ -81,7 +81,7 @@ impl Broadcast<'_> {
 
     /// Tells an event to the other servers of a cluster, where [`Namespace::on_server_side`](crate::Namespace::on_server_side) hears it. Source:
     /// `serverSideEmit`. A server without an [`Adapter`](crate::Adapter) has none, and its own handlers are not among the receivers, as with the
-    /// reference's cluster adapters. What cannot be written as JSON is logged.
+    /// reference's cluster adapters. What cannot be written as JSON is logged, and so is a name that the protocol keeps for itself.
     pub fn server_side_emit(self, event: &str, args: impl Serialize) {
         let Ok(nsp) = self.known() else {
             return tracing::error!(event, "an event to servers was for a namespace that does not exist");

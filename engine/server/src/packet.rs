@@ -9,7 +9,7 @@ use serde::ser::{Error, Serialize, Serializer};
 use socketville_proto::sio::{self, Spans};
 
 use crate::ack::Ack;
-use crate::args::{EncodeError, write_event};
+use crate::args::{EncodeError, rewrite_event};
 use crate::arguments::relay;
 use crate::binary::Attachments;
 use crate::extract::{ArgumentError, read_argument, read_missing};
@@ -114,7 +114,7 @@ impl<'a> Packet<'a> {
     pub fn set_args(&mut self, args: impl Serialize) -> Result<(), EncodeError> {
         let (mut json, mut attachments) = (Vec::new(), Vec::new());
         let parser = self.socket.core_rc().town.app.config.parser;
-        write_event(&mut json, &self.event, &args, &mut attachments, parser)?;
+        rewrite_event(&mut json, &self.event, &args, &mut attachments, parser)?;
         let json = String::from_utf8(json).map_err(unreadable)?;
         let spans = sio::Args::parse(&json).map_err(unreadable)?.into_spans();
         self.replaced = Some(Box::new(Replaced { json, spans, attachments: attachments.into() }));

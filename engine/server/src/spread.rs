@@ -29,11 +29,11 @@ mod tests {
     use super::*;
     use socketville_proto::sio::Parser;
 
-    use crate::args::write_event;
+    use crate::args::rewrite_event;
 
     fn written(args: &impl Serialize) -> String {
         let mut out = Vec::new();
-        write_event(&mut out, "said", args, &mut Vec::new(), Parser::Json).expect("has a JSON form");
+        rewrite_event(&mut out, "said", args, &mut Vec::new(), Parser::Json).expect("has a JSON form");
         String::from_utf8(out).expect("text")
     }
 

@@ -289,3 +289,24 @@ fn a_socket_lives_from_connect_to_disconnect() {
         assert_eq!(watcher.event("left"), json!([0, false, "transport close"]));
     });
 }
+
+/// Whoever wants to know hears of arguments that do not fit, be it of an event or of the handshake; the client stays.
+#[test]
+fn mismatches_are_told() {
+    let build = |io: &Builder| {
+        io.of("/")
+            .on_connect(|_socket: Socket, _auth: std::collections::HashMap<String, u8>| {})
+            .on("add", |a: i64, b: i64, ack: Ack| ack.send(a + b))
+            .on_mismatch(|socket, event, error| socket.emit("misunderstood", (event, error.to_string())));
+    };
+    on_each(build, |stage| {
+        let mut client = stage.client();
+        client.emit(r#"["add",1,"2"]"#);
+        let error = "argument 2: expected i64, found \"2\"";
+        assert_eq!(client.event("misunderstood"), json!(["add", error]));
+        assert_eq!(client.ask(1, r#"["add",1.0,2e0]"#), json!([3]));
+        let mut other = client::Client::open(stage.address);
+        other.join("/", r#"{"a":"b"}"#);
+        assert_eq!(other.event("misunderstood")[0], "connection");
+    });
+}

@@ -17,11 +17,13 @@ pub mod json;
 pub mod msgpack;
 mod packet;
 mod parser;
+mod places;
 mod query;
 
 pub use args::{Args, Spans};
 pub use attachments::Pending;
 pub use error::Error;
-pub use packet::{Packet, check_event, decode};
+pub use packet::{Packet, check_event, decode, is_reserved};
 pub use parser::Parser;
+pub use places::{are_places_own, pick, renumber};
 pub use query::decode_connect_v3;

@@ -223,9 +223,10 @@ pub(super) fn check_event_name(args: &Args<'_>) -> Result<(), Error> {
     if is_reserved(&name) { Err(Error::ReservedEventName) } else { Ok(()) }
 }
 
-/// Most names are told apart from the protocol's own by their length and first letter.
+/// Whether an event's name is one that the reference's sockets use themselves, so that neither side may send it. Most names are told apart from those by
+/// their length and first letter.
 #[inline]
-fn is_reserved(name: &str) -> bool {
+pub fn is_reserved(name: &str) -> bool {
     name.len() >= "connect".len()
         && matches!(name.as_bytes(), [b'c' | b'd' | b'n' | b'r', ..])
         && RESERVED_EVENT_NAMES.contains(&name)

@@ -109,6 +109,11 @@ pub fn validate(text: &str) -> Result<Kind, Error> {
     scanner::scan(text, &mut ())
 }
 
+/// [`validate`] with somebody watching the same pass.
+pub(super) fn scan_with(text: &str, visitor: &mut impl Visitor) -> Result<Kind, Error> {
+    scanner::scan(text, visitor)
+}
+
 /// Checks that a text is one JSON array and finds its elements.
 ///
 /// # Errors
