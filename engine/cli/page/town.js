@@ -437,7 +437,7 @@ class Visit {
         this.wanted = this.room;
       } else {
         this.room = to;
-        arrived(this, answer.members);
+        arrived(this, street.membersOf(to) + 1); // until the server tells how many there are
       }
     }
     this.#walking = false;

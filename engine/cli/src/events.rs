@@ -18,16 +18,15 @@ pub(crate) enum Speech {
 /// Adds the handlers to a namespace.
 pub(crate) fn serve(namespace: Namespace<'_>, speech: Speech) {
     namespace
-        .on("join", async |socket: Socket, room: Checked<String>, ack: Ack| {
+        .on("join", |socket: Socket, room: Checked<String>, ack: Ack| {
             let joined = room.name().and_then(|room| {
                 socket.join(&room).map_err(|error| error.to_string())?;
                 Ok(room)
             });
-            answer_membership(&socket, joined, ack).await;
+            answer_membership(joined, ack);
         })
-        .on("leave", async |socket: Socket, room: Checked<String>, ack: Ack| {
-            let left = room.name().inspect(|room| socket.leave(room));
-            answer_membership(&socket, left, ack).await;
+        .on("leave", |socket: Socket, room: Checked<String>, ack: Ack| {
+            answer_membership(room.name().inspect(|room| socket.leave(room)), ack);
         })
         .on("say", move |socket: Socket, words: Checked<Words>, ack: Ack| {
             match say(&socket, words, speech) {
@@ -95,7 +94,6 @@ struct Done {
 struct Membership {
     ok: bool,
     room: String,
-    members: usize,
 }
 
 #[derive(Serialize)]
@@ -104,16 +102,10 @@ struct Refusal {
     error: String,
 }
 
-/// The room is asked for its members on all cores only if somebody wants to know.
-async fn answer_membership(socket: &Socket, room: Result<String, String>, ack: Ack) {
-    if !ack.is_wanted() {
-        return;
-    }
+/// The answer is known on this core: a client that joins and joins does not cost the others.
+fn answer_membership(room: Result<String, String>, ack: Ack) {
     match room {
-        Ok(room) => {
-            let members = socket.emitter().room_len(&socket.namespace(), &room).await;
-            ack.send(Membership { ok: true, room, members });
-        }
+        Ok(room) => ack.send(Membership { ok: true, room }),
         Err(error) => ack.send(Refusal { ok: false, error }),
     }
 }

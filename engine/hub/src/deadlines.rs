@@ -6,9 +6,10 @@
 //! meanwhile lies in many buffers, and what they were owed did not leave.
 
 use crate::limits::{GAP_MS, GRACE_AFTER_GAP_MS, LOOKS_MAX};
+use crate::reading::Pause;
 use crate::session::{Link, Session};
 use crate::timers::Watched;
-use crate::{ConnId, Hub, Reason};
+use crate::{ConnId, Hub, Reason, SessionKey};
 
 /// What a turn found when it looked at the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +38,8 @@ pub(crate) struct Deadlines {
     turn_ms: Option<u64>,
     /// When the first turn after the last gap began.
     gap_ms: Option<u64>,
+    /// Sessions that are not read at the moment.
+    paused: hashbrown::HashSet<SessionKey, ahash::RandomState>,
 }
 
 impl Deadlines {
@@ -48,6 +51,17 @@ impl Deadlines {
     /// Whether a gap has ended after this moment.
     pub(crate) fn had_gap_since(&self, since_ms: u64) -> bool {
         self.gap_ms.is_some_and(|gap_ms| gap_ms > since_ms)
+    }
+
+    /// Whether a session is not read at the moment, so that nothing of it can be late.
+    pub(crate) fn is_paused(&self, key: SessionKey) -> bool {
+        !self.paused.is_empty() && self.paused.contains(&key)
+    }
+
+    pub(crate) fn forget(&mut self, key: SessionKey) {
+        if !self.paused.is_empty() {
+            self.paused.remove(&key);
+        }
     }
 
     /// If nobody is cut yet, since the loop did not run a moment ago: until when.
@@ -65,6 +79,27 @@ impl Hub {
         if now_ms.saturating_sub(before_ms.max(next_ms)) > GAP_MS {
             self.counters.gaps += 1;
             self.deadlines.gap_ms = Some(now_ms);
+        }
+    }
+
+    /// A session is not read from now on: its WebSocket is paused, its POSTs are its server's affair. What its client owes is not expected
+    /// meanwhile.
+    pub fn pause_session(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.find(key) else { return };
+        self.deadlines.paused.insert(key);
+        if let Link::WebSocket(conn) = session.link {
+            self.pause(conn, Pause::Handlers);
+        }
+    }
+
+    /// A session is read again: its client has the whole time for what it owes.
+    pub fn resume_session(&mut self, now_ms: u64, key: SessionKey) {
+        self.deadlines.forget(key);
+        let until_ms = now_ms + self.config.ping_timeout_ms;
+        let Some(session) = self.sessions.find_mut(key) else { return };
+        session.expect_from(until_ms);
+        if let Link::WebSocket(conn) = session.link {
+            self.resume(conn, Pause::Handlers);
         }
     }
 
@@ -108,9 +143,10 @@ impl Hub {
     fn is_late(&self, now_ms: u64, watched: Watched) -> bool {
         match watched {
             Watched::Conn(index) => self.conns.get(index as usize).is_some_and(|conn| conn.due_ms <= now_ms),
-            Watched::Session(index) => {
-                self.sessions.at(index).is_some_and(|(_, session)| session.is_late(now_ms))
-            }
+            Watched::Session(index) => self
+                .sessions
+                .at(index)
+                .is_some_and(|(key, session)| !self.deadlines.is_paused(key) && session.is_late(now_ms)),
         }
     }
 
@@ -133,6 +169,14 @@ impl Session {
             Link::WebSocket(_) => false,
         };
         self.connect_ms <= now_ms || (self.beat.is_end() && self.heartbeat_ms <= now_ms) || is_probe_late
+    }
+
+    /// Nothing of its client's is overdue before this moment.
+    pub(crate) fn expect_from(&mut self, until_ms: u64) {
+        if self.beat.is_end() {
+            self.heartbeat_ms = self.heartbeat_ms.max(until_ms);
+        }
+        self.put_off(until_ms, until_ms);
     }
 
     /// A gap moves what is overdue, but for a pong: a new ping asks for that.

@@ -300,6 +300,9 @@ impl Hub {
         if let Some(until_ms) = self.deadlines.grace(now_ms) {
             session.put_off(now_ms, until_ms);
         }
+        if self.deadlines.is_paused(key) {
+            session.expect_from(now_ms + self.config.ping_timeout_ms);
+        }
         match &session.link {
             Link::Closing(_) => self.end_farewell(now_ms, key),
             _ if session.connect_ms <= now_ms => self.close_session(now_ms, key, Reason::ForcedClose),
@@ -444,6 +447,7 @@ impl Hub {
 
     pub(crate) fn drop_session(&mut self, key: SessionKey) {
         if let Some(session) = self.sessions.remove(key) {
+            self.deadlines.forget(key);
             self.session_ids.remove(&session.id, key.index);
             if let Some(opening) = session.opening {
                 self.heads.forget(&opening.head);

@@ -320,6 +320,11 @@ impl Hub {
         }
     }
 
+    /// The session of a socket.
+    pub fn session_of_socket(&self, key: SocketKey) -> Option<SessionKey> {
+        self.sockets.find(key).map(|socket| socket.session)
+    }
+
     /// A socket's id.
     pub fn id_of(&self, key: SocketKey) -> Option<Id> {
         self.sockets.find(key).map(|socket| socket.id)

@@ -11,6 +11,7 @@ use crate::events::Events;
 use crate::handler::BoxedHandler;
 use crate::hooks::Hooks;
 use crate::http::Route;
+use crate::limits::TASKS_PER_CLIENT_MAX;
 use crate::mismatch::BoxedMismatch;
 use crate::parents::Rule;
 use crate::recovery::Recovery;
@@ -23,6 +24,8 @@ pub(crate) struct App {
     pub(crate) routes: Vec<Route>,
     pub(crate) hooks: Hooks,
     pub(crate) adapter: Option<Box<dyn Adapter>>,
+    /// Handlers of one client that may wait before it is not read on.
+    pub(crate) tasks_per_client: Option<usize>,
     /// Whether dynamic namespaces go with their last client.
     pub(crate) cleans_up: bool,
     pub(crate) on_new_namespace: Vec<BoxedNameWatcher>,
@@ -76,6 +79,12 @@ pub(crate) struct NamespaceApp {
     pub(crate) server_side: HashMap<String, BoxedServerSide>,
     /// How long broadcasts wait for others, unless they say otherwise.
     pub(crate) flush_interval_ms: u8,
+}
+
+impl App {
+    pub(crate) fn tasks_per_client(&self) -> usize {
+        self.tasks_per_client.unwrap_or(TASKS_PER_CLIENT_MAX)
+    }
 }
 
 impl NamespaceApp {

@@ -199,6 +199,13 @@ impl Builder {
         self.with(|config| config.namespaces_per_session_max = namespaces)
     }
 
+    /// Handlers of one client that may wait at a time, at least one: past it the client is not read on until half of them have ended. Its events keep
+    /// their order and none is dropped; it is told by TCP. A handler that waits for an answer of that client does not count. Default:
+    /// [`TASKS_PER_CLIENT_MAX`](crate::limits::TASKS_PER_CLIENT_MAX). The reference has no such limit.
+    pub fn tasks_per_client_max(&self, tasks: usize) -> &Self {
+        self.with_app(|app| app.tasks_per_client = Some(tasks.max(1)))
+    }
+
     /// Connections of each core; more are closed at once. Default: what the kernel allows.
     pub fn connections_max(&self, connections: usize) -> &Self {
         self.with(|config| config.connections_max = connections)

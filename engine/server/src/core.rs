@@ -24,6 +24,7 @@ use crate::mailbox::Letter;
 use crate::metrics::{CoreCounters, CoreReport};
 use crate::mismatch::Told;
 use crate::payloads::Payloads;
+use crate::shares::Shares;
 use crate::sleep::{self, Timers};
 use crate::socket::{Shared, Socket};
 use crate::town::Town;
@@ -60,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) dropped: Dropped,
     /// What was kept with lost sockets, by their ids.
     pub(crate) kept_data: RefCell<HashMap<Id, Keep>>,
+    /// What clients have waiting.
+    pub(crate) shares: Shares,
     /// Whether watchers of outgoing events are being called.
     pub(crate) is_showing: Cell<bool>,
     /// How often a connection was paused: a loop over messages looks whether it was its own only when this has changed.
@@ -130,6 +133,7 @@ impl Core {
             effects_depth: Cell::default(),
             dropped: Dropped::default(),
             kept_data: RefCell::default(),
+            shares: Shares::default(),
             is_showing: Cell::default(),
             pauses: Cell::default(),
             scratch: Cell::default(),

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use socketville_hub::{
-    ConnId, Decision, Effect, Ending, Id, Incoming, Intake, NspId, Pause, Payload, Peer, Progress, Reason,
+    ConnId, Decision, Effect, Ending, Id, Incoming, Intake, NspId, Payload, Peer, Progress, Reason,
     SessionKey, SocketKey, Text,
 };
 use socketville_proto::{eio, sio, ws};
@@ -22,6 +22,7 @@ use crate::events::Reaction;
 use crate::handler::{BoxedHandler, EventContext, Outcome, RawArgs};
 use crate::http;
 use crate::packet::Packet;
+use crate::shares::Place;
 use crate::socket::Socket;
 
 impl Core {
@@ -38,6 +39,14 @@ impl Core {
         }
     }
 
+    /// Bytes of a connection that were put off.
+    pub(crate) fn read_held(self: &Rc<Self>, conn: ConnId) {
+        let held = self.hub_mut().take_held(conn);
+        if let Some(mut held) = held {
+            self.read(conn, &mut held);
+        }
+    }
+
     /// A request that the application has decided about, and what came behind it.
     pub(crate) fn read_considered(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8], decision: &Decision) {
         let (taken, progress) = self.hub_mut().handle_considered(self.now_ms.get(), conn, bytes, decision);
@@ -49,10 +58,7 @@ impl Core {
         if let Some(rest) = bytes.get_mut(taken..).filter(|rest| !rest.is_empty()) {
             self.read(conn, rest);
         }
-        let held = self.hub_mut().take_held(conn);
-        if let Some(mut held) = held {
-            self.read(conn, &mut held);
-        }
+        self.read_held(conn);
     }
 
     /// After a step over HTTP bytes: the packets of a POST, what the hub asks for.
@@ -118,13 +124,6 @@ impl Core {
         let mut hub = self.hub_mut();
         hub.return_inflater(inflater);
         hub.return_decoder(conn, decoder);
-    }
-
-    /// The connection is not read from until it is resumed.
-    #[expect(dead_code, reason = "handlers that wait will pause their connection")]
-    pub(crate) fn pause(&self, conn: ConnId, why: Pause) {
-        self.pauses.set(self.pauses.get() + 1);
-        self.hub_mut().pause(conn, why);
     }
 
     pub(crate) fn dispatch(self: &Rc<Self>, incoming: Option<Incoming<'_>>) {
@@ -330,7 +329,7 @@ impl Core {
 
     /// Starts a socket's task.
     pub(crate) fn start(&self, socket: Socket, task: std::pin::Pin<Box<dyn Future<Output = ()>>>) {
-        self.start_task(Guarded { socket, task });
+        self.start_task(Guarded { socket, task, place: None });
     }
 
     /// Starts a task of the engine's; one that finds no room is counted, and dropped, which is answered where it was made.
@@ -368,12 +367,7 @@ impl Core {
             let reading = if depth == 0 { self.readings.borrow_mut().pop_front() } else { None };
             match reading {
                 Some(Effect::Consider(conn, occasion, bytes)) => self.consider(conn, occasion, bytes),
-                Some(Effect::Resume(conn)) => {
-                    let held = self.hub_mut().take_held(conn);
-                    if let Some(mut held) = held {
-                        self.read(conn, &mut held);
-                    }
-                }
+                Some(Effect::Resume(conn)) => self.read_held(conn),
                 Some(_) | None => break,
             }
         }
@@ -425,6 +419,8 @@ impl Core {
 struct Guarded {
     socket: Socket,
     task: std::pin::Pin<Box<dyn Future<Output = ()>>>,
+    /// Once it has waited.
+    place: Option<Place>,
 }
 
 impl Future for Guarded {
@@ -433,7 +429,12 @@ impl Future for Guarded {
     fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<()> {
         let core = Rc::clone(self.socket.core_rc());
         match core.call_out("a task of a handler", || self.task.as_mut().poll(context)) {
-            Ok(poll) => poll,
+            Ok(poll) => {
+                if poll.is_pending() && self.place.is_none() {
+                    self.place = self.socket.take_place();
+                }
+                poll
+            }
             Err(_) => {
                 core.close_after_panic(&self.socket);
                 std::task::Poll::Ready(())

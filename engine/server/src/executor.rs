@@ -65,11 +65,11 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// An executor of at most `tasks_max` tasks at a time. `bell` is rung by every wake that queues a task.
+    /// An executor of at most `tasks_max` spawned tasks at a time. `bell` is rung by every wake that queues a task.
     pub(crate) fn new(tasks_max: usize, bell: Bell) -> Self {
         assert!(u32::try_from(tasks_max).is_ok(), "slots are counted in 32 bits");
         Self {
-            tasks: RefCell::new(Tasks { slots: Vec::new(), free: Vec::new(), tasks_max }),
+            tasks: RefCell::new(Tasks { slots: Vec::new(), free: Vec::new(), tasks_max, spawned: 0 }),
             woken: Arc::new(Woken { queue: SegQueue::new(), bell }),
             panics: RefCell::new(Vec::new()),
             is_running: Cell::new(false),
@@ -82,23 +82,24 @@ impl Executor {
     /// # Errors
     /// [`Full`] at the limit.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Result<TaskId, Full> {
-        let id = self.insert(Box::pin(future))?;
+        let id = self.insert(Box::pin(future), Origin::Spawned)?;
         self.woken.queue.push(id);
         Ok(id)
     }
 
-    /// Adds a task and polls it once at once, so that what it does before its first wait happens in the caller's order.
+    /// Adds a task and polls it once at once, so that what it does before its first wait happens in the caller's order. There is no limit: whoever brings
+    /// it has a share, and is not heard past that (see `shares`).
     ///
     /// # Errors
-    /// [`Full`] at the limit.
+    /// [`Full`] once the executor is closed.
     pub(crate) fn start(&self, future: impl Future<Output = ()> + 'static) -> Result<TaskId, Full> {
-        let id = self.insert(Box::pin(future))?;
+        let id = self.insert(Box::pin(future), Origin::Started)?;
         self.run_task(id);
         Ok(id)
     }
 
-    fn insert(&self, future: LocalFuture) -> Result<TaskId, Full> {
-        let inserted = self.tasks.borrow_mut().insert(future, &self.woken);
+    fn insert(&self, future: LocalFuture, origin: Origin) -> Result<TaskId, Full> {
+        let inserted = self.tasks.borrow_mut().insert(future, origin, &self.woken);
         inserted.map_err(|(full, future)| {
             self.drop_future(NOBODY, future);
             full
@@ -191,10 +192,22 @@ impl Executor {
 struct Tasks {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// Of those that were spawned; with 0 there are none at all.
     tasks_max: usize,
+    spawned: usize,
+}
+
+/// Who wants a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The application, of its own accord: up to a limit.
+    Spawned,
+    /// Something that came from outside, and is bounded there.
+    Started,
 }
 
 struct Slot {
+    origin: Origin,
     waker: Arc<TaskWaker>,
     state: State,
 }
@@ -208,22 +221,34 @@ enum State {
 
 impl Tasks {
     /// Gives the future back if there is no room: it is dropped outside.
-    fn insert(&mut self, future: LocalFuture, woken: &Arc<Woken>) -> Result<TaskId, (Full, LocalFuture)> {
+    fn insert(
+        &mut self,
+        future: LocalFuture,
+        origin: Origin,
+        woken: &Arc<Woken>,
+    ) -> Result<TaskId, (Full, LocalFuture)> {
         let tasks_max = self.tasks_max;
-        if self.len() >= tasks_max {
+        if tasks_max == 0 || (origin == Origin::Spawned && self.spawned >= tasks_max) {
             return Err((Full { tasks_max }, future));
         }
         if let Some(slot) = self.free.pop() {
-            return Ok(self.reuse(slot, future));
+            self.spawned += usize::from(origin == Origin::Spawned);
+            return Ok(self.reuse(slot, origin, future));
         }
         let Ok(slot) = u32::try_from(self.slots.len()) else { return Err((Full { tasks_max }, future)) };
         let id = TaskId { slot, generation: 0 };
-        self.slots.push(Slot { waker: TaskWaker::queued(id, Arc::clone(woken)), state: State::Idle(future) });
+        self.spawned += usize::from(origin == Origin::Spawned);
+        self.slots.push(Slot {
+            origin,
+            waker: TaskWaker::queued(id, Arc::clone(woken)),
+            state: State::Idle(future),
+        });
         Ok(id)
     }
 
-    fn reuse(&mut self, slot: u32, future: LocalFuture) -> TaskId {
+    fn reuse(&mut self, slot: u32, origin: Origin, future: LocalFuture) -> TaskId {
         let slot = &mut self.slots[slot as usize];
+        slot.origin = origin;
         debug_assert!(matches!(slot.state, State::Free), "a free slot is free");
         let id = TaskId { generation: slot.waker.id.generation.wrapping_add(1), ..slot.waker.id };
         match Arc::get_mut(&mut slot.waker) {
@@ -270,9 +295,11 @@ impl Tasks {
     fn free(&mut self, id: TaskId) {
         let Some(slot) = self.slot(id) else { return };
         slot.state = State::Free;
+        let was_spawned = slot.origin == Origin::Spawned;
         // From now on its wakers find it queued and stay silent.
         slot.waker.is_queued.store(true, Ordering::Release);
         self.free.push(id.slot);
+        self.spawned -= usize::from(was_spawned);
     }
 
     fn slot(&mut self, id: TaskId) -> Option<&mut Slot> {
@@ -280,6 +307,7 @@ impl Tasks {
         (slot.waker.id == id && !matches!(slot.state, State::Free)).then_some(slot)
     }
 
+    #[cfg(test)]
     fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }

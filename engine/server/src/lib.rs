@@ -75,6 +75,7 @@ mod remote;
 mod room_events;
 mod scalar;
 mod server;
+mod shares;
 mod sleep;
 mod socket;
 mod spawn;

@@ -40,8 +40,14 @@ pub const PAYLOAD_PACKETS_PER_TURN: usize = 4096;
 /// Handler tasks polled in one turn.
 pub const TASKS_PER_TURN_MAX: usize = 4096;
 
-/// Handler tasks of one core; past it the event is dropped and counted. 64 K tasks that wait are a backend that does not answer.
+/// Tasks that an application may [`spawn`](crate::spawn) on one core; past it one is not started, which is counted. And handlers of one core's clients
+/// that may wait: past it a client with one that waits is not read on. 64 K tasks that wait are a backend that does not answer.
 pub const TASKS_MAX: usize = 1 << 16;
+
+/// Handlers of one client that may wait, unless [`tasks_per_client_max`](crate::Builder::tasks_per_client_max) says otherwise; past it the client is not read
+/// on until half of them have ended. Nothing is dropped. Enough to keep a backend busy with one client's questions, and few enough that a
+/// thousand clients together do not fill a core.
+pub const TASKS_PER_CLIENT_MAX: usize = 64;
 
 /// How deep values that were kept with sockets are dropped when a core ends: what such a `Drop` lets go of is the next layer. Past it they are
 /// dropped with the core.

@@ -29,8 +29,10 @@ pub struct CoreCounters {
     pub arguments_refused: u64,
     /// Events without a handler.
     pub events_unhandled: u64,
-    /// Async handlers not started since too many were waiting.
+    /// Tasks not started: those that the application spawned past the limit.
     pub tasks_refused: u64,
+    /// Times that a client was not read on since as many of its handlers as may were waiting.
+    pub reads_paused: u64,
     /// Letters not delivered to another core that was too far behind; its clients are cut.
     pub records_dropped: u64,
     /// Times that this core stood still for so long that it missed something, and cut its clients.
@@ -161,6 +163,15 @@ const METRICS: &[Metric] = &[
         r.turns.answers_owed as f64
     }),
     ("ping_timeouts_total", "counter", "Sessions ended without a pong.", |r| r.hub.ping_timeouts as f64),
+    ("tasks_refused_total", "counter", "Spawned tasks not started, over the limit.", |r| {
+        r.turns.tasks_refused as f64
+    }),
+    (
+        "reads_paused_total",
+        "counter",
+        "Times a client was not read on, with too many handlers waiting.",
+        |r| r.turns.reads_paused as f64,
+    ),
     (
         "gaps_total",
         "counter",

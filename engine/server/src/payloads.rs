@@ -24,6 +24,10 @@ enum Step {
 }
 
 impl Payloads {
+    pub(crate) fn push(&mut self, conn: ConnId, session: SessionKey, post: Post) {
+        self.0.push_back((conn, session, post));
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -32,8 +36,12 @@ impl Payloads {
 impl Core {
     /// Handles the first packets of a POST; the others have their turn later.
     pub(crate) fn begin_payload(self: &Rc<Self>, conn: ConnId, session: SessionKey, mut post: Post) {
-        if self.read_payload(conn, session, &mut post) == Step::More {
-            self.payloads.borrow_mut().0.push_back((conn, session, post));
+        let is_over =
+            !self.shares.is_paused(session) && self.read_payload(conn, session, &mut post) == Step::Last;
+        match self.shares.is_paused(session) {
+            _ if is_over => {}
+            true => self.shares.keep_post(conn, session, post),
+            false => self.payloads.borrow_mut().push(conn, session, post),
         }
     }
 
@@ -55,6 +63,9 @@ impl Core {
         let mut items = post.items();
         for item in items.by_ref().take(PAYLOAD_PACKETS_PER_STEP) {
             self.handle_item(session, item);
+            if self.shares.is_paused(session) {
+                break;
+            }
         }
         let rest_bytes = items.rest_bytes();
         post.head = self.post_head.take();

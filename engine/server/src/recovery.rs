@@ -125,6 +125,7 @@ impl Core {
         let mut admitting = Admitting::new(self, key);
         let task = async move {
             admitting.begin();
+            let _place = core.socket_place(key);
             let look = move |core: &Rc<Self>| core.take_lost(nsp, &claim);
             let found = survey(&core.town, look).await.into_iter().flatten().next();
             if !core.hub().is_waiting(key) {

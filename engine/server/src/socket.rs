@@ -22,6 +22,7 @@ use crate::error::{EmitError, report};
 use crate::handshake::Handshake;
 use crate::limits::ACKS_PER_SOCKET_MAX;
 use crate::operator::{Broadcast, IntoRooms};
+use crate::shares::Place;
 
 /// One client in one namespace. Cheap to clone; stays on its core, so it is not `Send`: other threads use an [`Emitter`](crate::Emitter).
 ///
@@ -277,6 +278,7 @@ impl Socket {
         timeout: Duration,
     ) -> Result<T, AckError> {
         let owed = self.owe_ack()?;
+        self.0.core.expect_answer(self.0.key, self.answers_owed());
         let to = Recipients::Socket(self.0.key, Manner::default());
         let answer = match self.0.core.emit(to, Some(owed.id), event, &args) {
             Ok(false) => Err(AckError::Disconnected),
@@ -285,6 +287,16 @@ impl Socket {
         };
         drop(owed);
         T::from_answer(answer?).map_err(AckError::Argument)
+    }
+
+    /// A task of this client's begins to wait.
+    pub(crate) fn take_place(&self) -> Option<Place> {
+        let session = self.0.core.hub().session_of_socket(self.0.key)?;
+        Some(Place::take(&self.0.core, session, self.answers_owed()))
+    }
+
+    fn answers_owed(&self) -> usize {
+        self.0.kept.get().map_or(0, |kept| kept.acks.borrow().len())
     }
 
     fn owe_ack(&self) -> Result<Owed<'_>, AckError> {
