@@ -4,8 +4,8 @@
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use socketville::Cors;
 use socketville::limits::FLUSH_INTERVAL_MS_MAX;
+use socketville::{Cors, Origin, OriginError, Origins};
 
 use crate::key::ApiKey;
 
@@ -86,16 +86,17 @@ pub(crate) struct Options {
 
     /// An origin whose pages may connect, such as https://example.com, or * for any; may be given several times, or with commas
     ///
-    /// With a list, handshakes of other origins are refused, WebSockets included. Without it pages of the own origin may connect, and others by
-    /// WebSocket only.
+    /// https://*.example.org is all with one label more, null is what browsers say of files. With a list, its pages may bring cookies, and handshakes of
+    /// other origins are refused, WebSockets included. Without it pages of the own origin may connect, and others by WebSocket only.
     #[arg(
         long = "cors-origin",
         env = "SOCKETVILLE_CORS_ORIGINS",
         hide_env_values = true,
         value_name = "ORIGIN",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = page
     )]
-    pub(crate) cors_origins: Vec<String>,
+    pub(crate) cors_origins: Vec<Pages>,
 
     /// Directory with the client's files, the dist of an installed socket.io-client, to serve under /socket.io/
     #[arg(long, env = "SOCKETVILLE_CLIENT_DIR", hide_env_values = true, value_name = "DIR")]
@@ -140,6 +141,15 @@ pub(crate) struct Options {
     pub(crate) flush_interval_ms: u8,
 }
 
+/// Whose pages may connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// Anybody's.
+    Any,
+    /// Those of an origin.
+    Of(Origin),
+}
+
 /// The ways to talk to the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Driver {
@@ -167,8 +177,15 @@ impl Options {
     pub(crate) fn cors(&self) -> Cors {
         match self.cors_origins.as_slice() {
             [] => Cors::default(),
-            origins if origins.iter().any(|origin| origin == "*") => Cors::any(),
-            origins => Cors::these(origins.iter().map(String::as_str)),
+            pages if pages.contains(&Pages::Any) => Cors::any(),
+            pages => {
+                let origin = |pages: &Pages| match pages {
+                    Pages::Any => None,
+                    Pages::Of(origin) => Some(origin.clone()),
+                };
+                let origins = Origins::These(pages.iter().filter_map(origin).collect());
+                Cors { origins, ..Cors::default() }.with_credentials()
+            }
         }
     }
 
@@ -201,6 +218,11 @@ fn read(mut args: Vec<std::ffi::OsString>) -> Result<Options, clap::Error> {
         return Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand));
     };
     Ok(options)
+}
+
+/// Whose pages may connect: an origin, or anybody's.
+fn page(text: &str) -> Result<Pages, OriginError> {
+    if text.trim() == "*" { Ok(Pages::Any) } else { text.parse().map(Pages::Of) }
 }
 
 /// A namespace's name, with its slash.
@@ -280,6 +302,16 @@ mod tests {
         assert_eq!(options.all_namespaces(), ["/", "/harbour", "/market", "/chat", "/news"]);
     }
 
+    /// A list means credentials, any means none: browsers refuse the two together.
+    #[test]
+    fn origins_are_named_with_credentials() {
+        let cors = |list: &str| parsed(&["serve", "--cors-origin", list]).expect("valid").cors();
+        let listed =
+            Cors::these(["https://a.b", "https://*.c.d", "null"]).expect("origins").with_credentials();
+        assert_eq!(cors("HTTPS://A.b:443/,https://*.c.d,null"), listed);
+        assert_eq!(cors("https://a.b,*"), Cors::any());
+    }
+
     #[test]
     fn a_value_for_demo_needs_its_equals_sign() {
         assert!(!parsed(&["serve", "--demo=false"]).expect("valid").demo);
@@ -298,6 +330,8 @@ mod tests {
             (&["serve", "--api-key", "a b"], "found ' '"),
             (&["serve", "--namespace", "what?"], "found '?'"),
             (&["serve", "--namespace", &long], "expected at most 256 bytes, found 257"),
+            (&["serve", "--cors-origin", "example.org"], "it has no scheme"),
+            (&["serve", "--cors-origin", "https://a,https://b/c"], "it has more than scheme, host and port"),
             (&["serve", "--port", "3000"], "unexpected argument '--port'"),
             (&["start"], "unrecognized subcommand 'start'"),
         ] {

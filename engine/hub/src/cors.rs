@@ -5,12 +5,14 @@
 
 use socketville_proto::http::{Head, Method, write_header};
 
+use crate::origin::{Origin, OriginError, is_own};
+
 /// Cross-origin requests. Source: `cors`, default off.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Cors {
     /// Which origins may read answers. Source: `cors.origin`.
     pub origins: Origins,
-    /// Whether cookies and other credentials may come along. Source: `cors.credentials`, default no.
+    /// Whether cookies and other credentials may come along, said to origins that are named. Source: `cors.credentials`, default no.
     pub credentials: bool,
     /// Methods that a preflight allows; default `GET,HEAD,PUT,PATCH,POST,DELETE`. Source: `cors.methods`.
     pub methods: Vec<String>,
@@ -32,8 +34,8 @@ pub enum Origins {
     Any,
     /// Any, named back to it: the only form that works with credentials. Source: `origin: true`.
     Reflected,
-    /// These alone, such as `https://example.com`; handshakes of others are refused.
-    These(Vec<String>),
+    /// These alone; handshakes of others are refused.
+    These(Vec<Origin>),
 }
 
 const METHODS: &str = "GET,HEAD,PUT,PATCH,POST,DELETE";
@@ -44,9 +46,15 @@ impl Cors {
         Self { origins: Origins::Any, ..Self::default() }
     }
 
-    /// These origins alone. Source: `origin: [..]`.
-    pub fn these<S: Into<String>>(origins: impl IntoIterator<Item = S>) -> Self {
-        Self { origins: Origins::These(origins.into_iter().map(Into::into).collect()), ..Self::default() }
+    /// These origins alone, such as `https://example.com`, `https://*.example.org` for one label, or `null`. Source: `origin: [..]`.
+    ///
+    /// # Errors
+    /// [`OriginError`] for the first that is none, and so could never match.
+    pub fn these<S: TryInto<Origin, Error = OriginError>>(
+        origins: impl IntoIterator<Item = S>,
+    ) -> Result<Self, OriginError> {
+        let origins = origins.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+        Ok(Self { origins: Origins::These(origins), ..Self::default() })
     }
 
     /// Also with credentials. Source: `credentials: true`.
@@ -65,24 +73,24 @@ impl Cors {
         let (Origins::These(origins), Some(origin)) = (&self.origins, head.header("origin")) else {
             return true;
         };
-        let host = origin.split_once("://").map(|(_, host)| host);
-        origins.iter().any(|allowed| allowed == origin) || (host.is_some() && host == head.header("host"))
+        origins.iter().any(|allowed| allowed.admits(origin))
+            || head.host().is_some_and(|host| is_own(origin, host))
     }
 
     /// Writes the headers that the answer to this request carries.
     pub(crate) fn write(&self, head: &Head<'_>, out: &mut Vec<u8>) {
-        let origin = head.header("origin");
+        let named = head.header("origin").filter(|origin| self.names(origin));
         match &self.origins {
             Origins::Off => return,
             Origins::Any => write_header(out, "Access-Control-Allow-Origin", "*"),
             Origins::Reflected | Origins::These(_) => {
-                if let Some(origin) = origin.filter(|origin| self.names(origin)) {
+                if let Some(origin) = named {
                     write_header(out, "Access-Control-Allow-Origin", origin);
                 }
                 write_header(out, "Vary", "Origin");
             }
         }
-        if self.credentials {
+        if self.credentials && (named.is_some() || self.origins == Origins::Any) {
             write_header(out, "Access-Control-Allow-Credentials", "true");
         }
         if head.method == Method::Options {
@@ -95,7 +103,7 @@ impl Cors {
 
     fn names(&self, origin: &str) -> bool {
         match &self.origins {
-            Origins::These(origins) => origins.iter().any(|allowed| allowed == origin),
+            Origins::These(origins) => origins.iter().any(|allowed| allowed.admits(origin)),
             Origins::Reflected => true,
             Origins::Off | Origins::Any => false,
         }

@@ -222,7 +222,9 @@ impl Builder {
     /// ```
     /// use socketville::{Cors, Server};
     ///
-    /// Server::builder().cors(Cors::these(["https://example.com"]).with_credentials());
+    /// let origins = Cors::these(["https://example.com", "https://*.example.org"])?;
+    /// Server::builder().cors(origins.with_credentials());
+    /// # Ok::<(), socketville::OriginError>(())
     /// ```
     pub fn cors(&self, cors: Cors) -> &Self {
         self.with(|config| config.cors = cors)

@@ -84,7 +84,9 @@ mod survey;
 mod town;
 mod turn;
 
-pub use socketville_hub::{Cookie, Cors, Deflate, JoinError, Origins, SameSite, Transports};
+pub use socketville_hub::{
+    Cookie, Cors, Deflate, JoinError, Origin, OriginError, Origins, SameSite, Transports,
+};
 pub use socketville_proto::http::Method;
 pub use socketville_proto::sio::Parser;
 pub use socketville_sys::Preference as Driver;

@@ -50,7 +50,9 @@ fn any_origin_is_a_star_on_answers_and_errors() {
 
 #[test]
 fn a_list_of_origins_is_named_back_and_checked() {
-    let build = |io: &Builder| _ = io.cors(Cors::these(["https://a", "https://b"]).with_credentials());
+    let build = |io: &Builder| {
+        _ = io.cors(Cors::these(["https://a", "https://b"]).expect("origins").with_credentials())
+    };
     on_cores(&[1], build, |stage| {
         let reply = ask(stage, "GET", OPEN, "Origin: https://b\r\n");
         assert!(has(&reply, "access-control-allow-origin: https://b"), "{}", reply.head);
@@ -70,7 +72,9 @@ fn a_list_of_origins_is_named_back_and_checked() {
 
 #[test]
 fn a_preflight_allows_what_it_asks_for() {
-    let build = |io: &Builder| _ = io.cors(Cors { max_age_s: Some(60), ..Cors::these(["https://a"]) });
+    let build = |io: &Builder| {
+        _ = io.cors(Cors { max_age_s: Some(60), ..Cors::these(["https://a"]).expect("an origin") })
+    };
     on_cores(&[1], build, |stage| {
         let lines = "Origin: https://a\r\nAccess-Control-Request-Headers: x-one,x-two\r\n";
         let reply = ask(stage, "OPTIONS", OPEN, lines);
