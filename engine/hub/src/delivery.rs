@@ -10,6 +10,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use socketville_proto::encode;
 
+use crate::early::Sent;
 use crate::forms::{Form, Forms};
 use crate::limits::FLUSH_INTERVAL_MS_MAX;
 use crate::members::{Bitset, Members};
@@ -146,7 +147,7 @@ impl Hub {
         keys
     }
 
-    /// Sends a packet to one socket; false if it has left, or was busy and the packet volatile.
+    /// Sends a packet to one socket. To one that is not in yet it comes after the answer to its CONNECT.
     pub fn send(
         &mut self,
         key: SocketKey,
@@ -155,15 +156,15 @@ impl Hub {
         payload: &[u8],
         attachments: &[Vec<u8>],
         manner: Manner,
-    ) -> bool {
-        let Some(nsp) = self.sockets.find(key).map(|socket| socket.nsp) else { return false };
+    ) -> Sent {
+        let Some(nsp) = self.sockets.find(key).map(|socket| socket.nsp) else { return Sent::Gone };
         let route = self.routes[key.index as usize];
         if route == Route::Nobody {
-            return false;
+            return self.send_early(key, kind, id, payload, attachments, manner);
         }
         if manner.volatile && !self.is_writable(route) {
             self.counters.volatile_dropped += 1;
-            return false;
+            return Sent::Busy;
         }
         let position = self.next_position(kind, id);
         let (range, frames) = self.encode(nsp, kind, id, position, payload, attachments);
@@ -175,7 +176,7 @@ impl Hub {
             true => self.append(route, range),
             false => self.append_packet(route, range),
         }
-        true
+        Sent::Due
     }
 
     /// The place of an event that gets one: any that wants no answer, if there is a history.

@@ -24,6 +24,7 @@ mod deadlines;
 mod deflate;
 mod delivery;
 mod desk;
+mod early;
 mod effects;
 mod forms;
 mod heads;
@@ -71,6 +72,7 @@ pub use counters::{Counters, Gauges};
 pub use deadlines::Look;
 pub use delivery::{Delivery, Manner, Selector};
 pub use desk::{Consults, Cookie, Decision, Occasion, RefusedRequest, SameSite};
+pub use early::Sent;
 pub use effects::{Effect, Incoming, Payload, Peer, Reason, Request, RoomChange, RoomEvent, Text};
 pub use history::{Audience, Position};
 pub use http::Response;
@@ -127,6 +129,7 @@ pub struct Hub {
     sockets: table::Table<sockets::Socket>,
     socket_ids: socket_ids::SocketIds,
     routes: pages::Pages<delivery::Route>,
+    early: early::Early,
     namespaces: namespaces::Namespaces,
     asks_for_unknown: bool,
     namespace_names: Keyed<Box<str>, NspId>,
@@ -181,6 +184,7 @@ impl Hub {
             sockets: table::Table::new(),
             socket_ids: socket_ids::SocketIds::new(&hasher),
             routes: pages::Pages::new(),
+            early: early::Early::new(hasher.clone()),
             namespaces: namespaces::Namespaces::default(),
             asks_for_unknown: false,
             namespace_names: HashMap::with_hasher(hasher.clone()),

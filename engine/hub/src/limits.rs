@@ -42,6 +42,10 @@ pub const ANSWERS_BYTES_MAX: usize = 64 * 1024;
 /// answer before it posts again; each that is owed is a few bytes here.
 pub const PIPELINED_POSTS_MAX: usize = 16;
 
+/// Bytes of events to a client that its middlewares have not let in yet; past it an emit to it fails. A greeting fits many times; a middleware that
+/// waits for a backend while others emit must not fill memory.
+pub const EARLY_BYTES_MAX: usize = 64 * 1024;
+
 /// Milliseconds for a request's head to arrive; then it is answered 408 if it has begun, and the connection closes (slow-loris).
 pub const HEAD_TIMEOUT_MS: u64 = 10_000;
 

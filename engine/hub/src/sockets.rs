@@ -28,7 +28,8 @@ const _: () = assert!(size_of::<Socket>() <= 64);
 /// Whether a socket is in its namespace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Standing {
-    /// Middlewares are looking at it: it takes the namespace's place in its session and may join rooms, but hears nothing.
+    /// Middlewares are looking at it: it takes the namespace's place in its session and may join rooms; what is emitted to it waits
+    /// for the answer to its CONNECT, and of broadcasts it hears nothing.
     Waiting,
     /// It was let in.
     In,
@@ -111,6 +112,7 @@ impl Hub {
             None => format!(r#"{{"sid":"{}"}}"#, id.as_str()),
         };
         self.send_to_session(session, nsp, encode::Kind::Connect, payload.as_bytes());
+        self.send_waiting(key);
         true
     }
 
@@ -131,7 +133,7 @@ impl Hub {
     }
 
     /// Whether a socket waits and its client is still there: one that was turned down or has left is waiting to be forgotten.
-    fn is_held_waiting(&self, key: SocketKey) -> bool {
+    pub(crate) fn is_held_waiting(&self, key: SocketKey) -> bool {
         self.sockets.find(key).is_some_and(|socket| {
             socket.standing == Standing::Waiting
                 && self
@@ -208,6 +210,7 @@ impl Hub {
     /// Its namespace, if it was there.
     pub fn forget_socket(&mut self, key: SocketKey) -> Option<NspId> {
         let socket = self.sockets.remove(key)?;
+        self.forget_waiting(key);
         let name = self.socket_ids.remove(&socket.id, key.index);
         let name = name.as_deref().unwrap_or(socket.id.as_str());
         if let Some(namespace) = self.namespaces.find_mut(socket.nsp) {

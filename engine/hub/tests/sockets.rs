@@ -2,10 +2,10 @@
 
 mod pair;
 
-use pair::client::{binary, text};
+use pair::client::{binary, poll, post, text};
 use pair::{Client, Pair};
-use socketville_hub::limits::NAMESPACES_PER_SESSION_MAX;
-use socketville_hub::{Effect, Ending, Manner};
+use socketville_hub::limits::{EARLY_BYTES_MAX, NAMESPACES_PER_SESSION_MAX};
+use socketville_hub::{Effect, Ending, Manner, Sent};
 use socketville_proto::encode::Kind;
 
 /// The client that joins `/a` too; the label of that socket is the next one.
@@ -275,15 +275,72 @@ fn a_waiting_client_is_not_in_yet() {
     pair.tell(conn, "40");
     let (key, id) = pair.sockets[0];
     pair.hub.join(key, "r").expect("a room");
-    assert_eq!(
-        (pair.broadcast(&[], "[1]"), pair.broadcast(&["r"], "[1]"), pair.emit(key, "[1]")),
-        (0, 0, false)
-    );
+    assert_eq!((pair.broadcast(&[], "[1]"), pair.broadcast(&["r"], "[1]")), (0, 0));
     assert_eq!(pair.broadcast(&[id.as_str()], "[1]"), 0);
     assert!(pair.hub.welcome(key) && !pair.hub.welcome(key));
     assert_eq!(pair.broadcast(&["r"], "[2]"), 1);
     pair.turn();
     assert_eq!(pair.frames(conn), [format!(r#"40{{"sid":"{}"}}"#, id.as_str()), "42[2]".into()]);
+}
+
+/// What is emitted to it alone follows the answer to its CONNECT, in order and once, with what is emitted then behind it (the reference's clients keep
+/// what comes before); over polling and WebSocket.
+#[test]
+fn what_is_emitted_to_a_waiting_client_follows_its_connect() {
+    for is_polling in [false, true] {
+        let mut pair = Pair::new();
+        let (conn, sid) =
+            if is_polling { pair.polling("/socket.io/") } else { pair.websocket("/socket.io/") };
+        pair.keeps_waiting = true;
+        match is_polling {
+            true => assert_eq!(pair.ask_once(post(&sid, "40")).0, 200),
+            false => pair.tell(conn, "40"),
+        }
+        let (key, id) = pair.sockets[0];
+        assert!(pair.emit(key, "[1]") && pair.emit_volatile(key, "[2]"));
+        let attached = pair.hub.send(key, Kind::Event, Some(7), b"[3]", &[vec![1]], Manner::default());
+        assert!(attached.is_due() && pair.hub.early_bytes() > 0);
+        pair.turn();
+        assert!(is_polling || pair.frames(conn).is_empty());
+        assert!(pair.hub.welcome(key) && pair.emit(key, "[4]"));
+        let connect = format!(r#"40{{"sid":"{}"}}"#, id.as_str());
+        if is_polling {
+            let payload = pair.ask(conn, poll(&sid)).expect("packets").body;
+            assert_eq!(
+                payload,
+                format!("{connect}\u{1e}42[1]\u{1e}42[2]\u{1e}451-7[3]\u{1e}bAQ==\u{1e}42[4]")
+            );
+        } else {
+            pair.turn();
+            assert_eq!(pair.frames(conn), [&*connect, "42[1]", "42[2]", "451-7[3]", "[1]", "42[4]"]);
+        }
+        assert_eq!(pair.hub.early_bytes(), 0);
+    }
+}
+
+/// `EARLY_BYTES_MAX`, and nothing is kept for who is turned down or leaves.
+#[test]
+fn what_waits_for_a_client_is_bounded_and_goes_with_it() {
+    let mut pair = Pair::new();
+    pair.keeps_waiting = true;
+    let conns: Vec<_> = (0..2).map(|_| pair.websocket("/socket.io/").0).collect();
+    conns.iter().for_each(|conn| pair.tell(*conn, "40"));
+    let large = format!("[\"{}\"]", "x".repeat(EARLY_BYTES_MAX / 4));
+    for (key, _) in pair.sockets.clone() {
+        let sent: Vec<_> = (0..4)
+            .map(|_| pair.hub.send(key, Kind::Event, None, large.as_bytes(), &[], Manner::default()))
+            .collect();
+        assert_eq!(sent, [Sent::Due, Sent::Due, Sent::Due, Sent::TooEarly]);
+    }
+    let (turned_down, left) = (pair.sockets[0].0, pair.sockets[1].0);
+    pair.hub.turn_down(turned_down, r#"{"message":"no"}"#);
+    pair.break_line(conns[1]);
+    pair.turn();
+    assert_eq!(pair.hub.early_bytes(), 0);
+    for key in [turned_down, left] {
+        assert_eq!(pair.hub.send(key, Kind::Event, None, b"[1]", &[], Manner::default()), Sent::Gone);
+    }
+    assert_eq!(pair.frames(conns[0]), [r#"44{"message":"no"}"#]);
 }
 
 /// One that leaves meanwhile never connects, and one that was refused is gone with its rooms (semantics 19).

@@ -1,7 +1,7 @@
 //! Letting clients into a namespace: middlewares, one after the other.
 //!
 //! Not authentication: that is the application's. A client waits outside while its middlewares run, however long they await; it may be
-//! put into rooms meanwhile, hears nothing, and is forgotten with all that if it is refused or leaves.
+//! put into rooms meanwhile, and what is emitted to it follows the answer to its CONNECT; it is forgotten with all that if it is refused or leaves.
 
 use std::future::Future;
 use std::pin::Pin;

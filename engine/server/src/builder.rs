@@ -347,7 +347,8 @@ impl Namespace<'_> {
         self.with(|namespace| namespace.on_any.push(Box::new(see)))
     }
 
-    /// Decides on every client before it is let in; the next one is asked only if this one agrees. It may await anything. Source: `io.use`.
+    /// Decides on every client before it is let in; the next one is asked only if this one agrees. It may await anything. What it emits to the client
+    /// is heard once that is in, up to 64 KiB; of broadcasts the client hears nothing before. Source: `io.use`.
     ///
     /// ```
     /// use socketville::{Refusal, Server, Socket};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde::Serialize;
-use socketville_hub::{Effect, Hub, Id, Manner, NspId, Pages, Record, Selector, SocketKey};
+use socketville_hub::{Effect, Hub, Id, Manner, NspId, Pages, Record, Selector, Sent, SocketKey};
 use socketville_proto::encode;
 
 use crate::adapter::Reach;
@@ -287,7 +287,7 @@ impl Core {
         let event = EventName::new(event)?;
         self.with_scratch(|json, attachments| {
             write_event(json, event, args, attachments, self.town.app.config.parser)?;
-            Ok(self.send(recipients, encode::Kind::Event, id, json, attachments))
+            self.send(recipients, encode::Kind::Event, id, json, attachments)
         })
     }
 
@@ -301,7 +301,7 @@ impl Core {
         self.with_scratch(|json, attachments| {
             write_args(json, args, attachments, self.town.app.config.parser)?;
             let to = Recipients::Socket(key, Manner::default());
-            Ok(self.send(to, encode::Kind::Ack, Some(id), json, attachments))
+            self.send(to, encode::Kind::Ack, Some(id), json, attachments)
         })
     }
 
@@ -314,7 +314,9 @@ impl Core {
         json: &[u8],
         attachments: &[Vec<u8>],
     ) {
-        self.send(Recipients::Rooms(nsp, selector, reach), encode::Kind::Event, None, json, attachments);
+        let to = Recipients::Rooms(nsp, selector, reach);
+        let sent = self.send(to, encode::Kind::Event, None, json, attachments);
+        debug_assert!(sent.is_ok(), "a broadcast has no client that could be too early");
     }
 
     fn with_scratch<R>(&self, run: impl FnOnce(&mut Vec<u8>, &mut Vec<Vec<u8>>) -> R) -> R {
@@ -351,12 +353,18 @@ impl Core {
         id: Option<u64>,
         json: &[u8],
         attachments: &[Vec<u8>],
-    ) -> bool {
+    ) -> Result<bool, EmitError> {
         if kind == encode::Kind::Event && !self.is_showing.get() {
             self.watch(&recipients, json);
         }
         match recipients {
-            Recipients::Socket(key, manner) => self.hub_mut().send(key, kind, id, json, attachments, manner),
+            Recipients::Socket(key, manner) => {
+                match self.hub_mut().send(key, kind, id, json, attachments, manner) {
+                    Sent::Due => Ok(true),
+                    Sent::Gone | Sent::Busy => Ok(false),
+                    Sent::TooEarly => Err(EmitError::TooEarly),
+                }
+            }
             Recipients::Rooms(nsp, selector, reach) => {
                 let record = self.hub.borrow_mut().bundle(nsp, selector, kind, json, attachments);
                 let letter = if self.is_showing.get() { Letter::Unshown } else { Letter::Record };
@@ -364,7 +372,7 @@ impl Core {
                 if reach == Reach::Everywhere {
                     self.town.tell_others_event(nsp, selector, json, attachments);
                 }
-                true
+                Ok(true)
             }
         }
     }

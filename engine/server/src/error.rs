@@ -80,6 +80,8 @@ pub enum EmitError {
     Ended,
     /// There is no such namespace.
     Namespace(String),
+    /// Its client is not let in yet, and [`EARLY_BYTES_MAX`](crate::limits::EARLY_BYTES_MAX) were emitted to it already.
+    TooEarly,
     /// The event has a name that the protocol keeps for itself, see [`is_reserved_event`](crate::is_reserved_event). Nothing was sent.
     ReservedEvent(String),
 }
@@ -90,6 +92,7 @@ impl fmt::Display for EmitError {
             Self::Encode(error) => write!(f, "the arguments cannot be written as JSON: {error}"),
             Self::Full => write!(f, "a core takes no more: it is far behind"),
             Self::Ended => write!(f, "the server has ended"),
+            Self::TooEarly => write!(f, "its client is not let in yet, and no more is kept for it"),
             Self::ReservedEvent(found) => {
                 write!(f, "expected an event's name that is not reserved, found {found:?}")
             }
@@ -104,7 +107,7 @@ impl std::error::Error for EmitError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Encode(error) => Some(error),
-            Self::Full | Self::Ended | Self::Namespace(_) | Self::ReservedEvent(_) => None,
+            Self::Full | Self::Ended | Self::TooEarly | Self::Namespace(_) | Self::ReservedEvent(_) => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Not here: limits on what peers send (`proto::limits`) and on what a core keeps (`hub::limits`).
 
-pub use socketville_hub::limits::{FLUSH_INTERVAL_MS_MAX, STALL_MS};
+pub use socketville_hub::limits::{EARLY_BYTES_MAX, FLUSH_INTERVAL_MS_MAX, STALL_MS};
 
 /// Letters in a core's mailbox; past it an outside thread's emit fails with `EmitError::Full`, and a core keeps its letters and tries again.
 /// At 16 bytes a letter this is 1 MiB a core, and half a second of 128 000 records a second.

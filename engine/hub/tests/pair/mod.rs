@@ -282,19 +282,21 @@ impl Pair {
 
     /// An event to one socket, not flushed.
     pub(crate) fn emit(&mut self, key: SocketKey, json: &str) -> bool {
-        self.hub.send(key, encode::Kind::Event, None, json.as_bytes(), &[], Manner::default())
+        self.hub.send(key, encode::Kind::Event, None, json.as_bytes(), &[], Manner::default()).is_due()
     }
 
     /// An event to a socket that may be dropped.
     pub(crate) fn emit_volatile(&mut self, key: SocketKey, json: &str) -> bool {
-        self.hub.send(
-            key,
-            encode::Kind::Event,
-            None,
-            json.as_bytes(),
-            &[],
-            Manner { volatile: true, ..Manner::default() },
-        )
+        self.hub
+            .send(
+                key,
+                encode::Kind::Event,
+                None,
+                json.as_bytes(),
+                &[],
+                Manner { volatile: true, ..Manner::default() },
+            )
+            .is_due()
     }
 
     /// An event to rooms of `/` (to all if there are none), not flushed; how many sockets it is due to.
