@@ -6,6 +6,7 @@ mod announcement;
 mod events;
 mod key;
 mod options;
+mod output;
 mod pages;
 mod publication;
 mod publish;
@@ -18,24 +19,32 @@ use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
+use crate::output::Output;
+
 /// Faster and smaller than the system's for many short-lived buffers of few sizes.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let options = options::parse();
-    log_to_stderr();
-    match serve::run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
+    let output = match Output::start() {
+        Ok(output) => output,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            eprintln!("error: no thread for the log: {error}");
+            return ExitCode::FAILURE;
         }
+    };
+    log_to(&output);
+    let result = serve::run(&options, &output);
+    if let Err(error) = &result {
+        output.complain(&format!("error: {error:#}\n"));
     }
+    output.finish();
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Logs go to standard error, so that standard output holds what a person or a script asked for. `RUST_LOG` selects them.
-fn log_to_stderr() {
+fn log_to(output: &Output) {
     let (filter, complaint) = match std::env::var("RUST_LOG") {
         Ok(wanted) => match EnvFilter::try_new(&wanted) {
             Ok(filter) => (filter, None),
@@ -43,12 +52,12 @@ fn log_to_stderr() {
         },
         Err(_) => (EnvFilter::new("info"), None),
     };
-    let stderr = std::io::stderr;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
+        .with_writer(output.clone())
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
+    output.take_panics();
     if let Some(error) = complaint {
         tracing::warn!(%error, "RUST_LOG is not understood; logging at info");
     }

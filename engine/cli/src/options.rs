@@ -2,10 +2,17 @@
 //!
 //! Not defaults of the engine: what is not asked for here is left to the library.
 
+use std::str::FromStr;
+use std::time::Duration;
+
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use socketville::limits::FLUSH_INTERVAL_MS_MAX;
+<<<<<<< HEAD
 use socketville::{Cors, Origin, OriginError, Origins};
+=======
+use socketville::{Cors, Pinning};
+>>>>>>> 5d001de (server, cli: a stop is a drain, and the log holds nobody up)
 
 use crate::key::ApiKey;
 
@@ -66,6 +73,46 @@ pub(crate) struct Options {
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pub(crate) cores: Option<u16>,
+
+    /// To which cores of the machine the threads are pinned
+    ///
+    /// `auto` takes the first ones; a number leaves out so many of the first, for other programs that pin their threads; `none` leaves it to the kernel.
+    /// Where there are fewer cores than threads, none is pinned.
+    #[arg(
+        long,
+        env = "SOCKETVILLE_PIN",
+        hide_env_values = true,
+        value_name = "auto|none|N",
+        default_value = "auto"
+    )]
+    pub(crate) pin: Pin,
+
+    /// Share the port with other servers of the same user that do the same (SO_REUSEPORT); without it a port in use is an error
+    #[arg(
+        long,
+        env = "SOCKETVILLE_REUSE_PORT",
+        hide_env_values = true,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(crate) reuse_port: bool,
+
+    /// How long clients have to take what is due to them when the server is stopped, such as 10s or 500ms
+    ///
+    /// After SIGTERM no connection is accepted any more; the process ends as soon as all have what is theirs. A second signal ends it at once.
+    #[arg(
+        long,
+        env = "SOCKETVILLE_DRAIN_WINDOW",
+        hide_env_values = true,
+        value_name = "TIME",
+        default_value = "10s",
+        value_parser = time
+    )]
+    pub(crate) drain_window: Duration,
 
     /// How to talk to the kernel
     #[arg(
@@ -172,6 +219,37 @@ impl From<Driver> for socketville::Driver {
     }
 }
 
+/// Where threads are pinned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pin {
+    Auto,
+    From(usize),
+    Never,
+}
+
+impl FromStr for Pin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("auto", _) => Ok(Self::Auto),
+            ("none", _) => Ok(Self::Never),
+            (_, Ok(first)) => Ok(Self::From(first)),
+            _ => Err("expected auto, none, or how many cores to leave out".into()),
+        }
+    }
+}
+
+impl From<Pin> for Pinning {
+    fn from(pin: Pin) -> Self {
+        match pin {
+            Pin::Auto => Self::Auto,
+            Pin::From(first) => Self::From(first),
+            Pin::Never => Self::Never,
+        }
+    }
+}
+
 impl Options {
     /// Who may read answers across origins.
     pub(crate) fn cors(&self) -> Cors {
@@ -220,9 +298,26 @@ fn read(mut args: Vec<std::ffi::OsString>) -> Result<Options, clap::Error> {
     Ok(options)
 }
 
+<<<<<<< HEAD
 /// Whose pages may connect: an origin, or anybody's.
 fn page(text: &str) -> Result<Pages, OriginError> {
     if text.trim() == "*" { Ok(Pages::Any) } else { text.parse().map(Pages::Of) }
+=======
+/// A time: a whole number and `ms`, `s` or `m`; seconds without one.
+fn time(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let ms_each = match unit {
+        "ms" => 1,
+        "" | "s" => 1000,
+        "m" => 60_000,
+        _ => return Err(format!("expected a time such as 10s, 500ms or 1m, found {text:?}")),
+    };
+    let ms = number.parse::<u64>().ok().and_then(|number| number.checked_mul(ms_each));
+    ms.filter(|ms| *ms <= TIME_MS_MAX)
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("expected a time of at most an hour such as 10s or 500ms, found {text:?}"))
+>>>>>>> 5d001de (server, cli: a stop is a drain, and the log holds nobody up)
 }
 
 /// A namespace's name, with its slash.
@@ -241,6 +336,9 @@ fn namespace(name: &str) -> Result<String, String> {
 
 /// The neighbourhoods of the demo's town, beside `/`.
 const DEMO_NAMESPACES: &[&str] = &["/harbour", "/market"];
+
+/// The longest time that an option takes: an hour. More is a slip of the pen.
+const TIME_MS_MAX: u64 = 3_600_000;
 
 /// Bytes of a namespace's name: longer ones are refused by the engine's decoder, so nobody could ever join them.
 const NAMESPACE_BYTES_MAX: usize = 256;
@@ -264,6 +362,30 @@ mod tests {
         assert!(options.demo && options.listen == "0.0.0.0:3000" && options.driver == Driver::Auto);
         assert_eq!((options.cores, options.api_key.is_none(), options.flush_interval_ms), (None, true, 0));
         assert_eq!(options.all_namespaces(), ["/", "/harbour", "/market"]);
+    }
+
+    #[test]
+    fn times_have_units() {
+        let window =
+            |text: &str| parsed(&["serve", "--drain-window", text]).map(|options| options.drain_window);
+        for (text, ms) in [("10s", 10_000), ("500ms", 500), ("3", 3000), ("1m", 60_000), ("0s", 0)] {
+            assert_eq!(window(text).expect("a time"), Duration::from_millis(ms), "{text}");
+        }
+        for text in ["", "s", "-1s", "1.5s", "1 s", "2h", "61m", "99999999999999999999s"] {
+            assert!(window(text).is_err(), "{text}");
+        }
+        assert_eq!(parsed(&["serve"]).expect("valid").drain_window, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn threads_are_pinned_as_asked_for() {
+        let pin = |text: &str| parsed(&["serve", "--pin", text]).map(|options| options.pin);
+        for (text, expected) in [("auto", Pin::Auto), ("none", Pin::Never), ("4", Pin::From(4))] {
+            assert_eq!(pin(text).expect("valid"), expected);
+        }
+        assert!(pin("all").is_err() && pin("-1").is_err());
+        let options = parsed(&["serve", "--reuse-port"]).expect("valid");
+        assert!(options.reuse_port && options.pin == Pin::Auto);
     }
 
     #[test]

@@ -4,10 +4,15 @@
 
 use socketville::{Builder, HttpRequest, HttpResponse, Method};
 
-/// Adds `/healthz` and `/metrics`.
+/// Adds `/healthz`, `/readyz` and `/metrics`.
 pub(crate) fn serve_figures(io: &Builder) {
     io.route(Method::Get, "/healthz", async |_request: HttpRequest| {
         HttpResponse::text(200, "ok\n").with_header("Cache-Control", "no-store")
+    });
+    io.route(Method::Get, "/readyz", async |request: HttpRequest| {
+        let (status, text) =
+            if request.emitter().is_ready() { (200, "ready\n") } else { (503, "stopping\n") };
+        HttpResponse::text(status, text).with_header("Cache-Control", "no-store")
     });
     io.route(Method::Get, "/metrics", async |request: HttpRequest| {
         let reports = request.emitter().reports().await;
@@ -55,6 +60,7 @@ const DOORS: &str = concat!(
     "/socket.io/         clients of Socket.IO 4; they emit join and leave with a room's name\n",
     "POST /api/publish   backends with a bearer key: {\"rooms\":[..],\"event\":..,\"args\":[..]}\n",
     "/healthz            whether it lives\n",
+    "/readyz             whether it takes new clients\n",
     "/metrics            figures for Prometheus\n\n",
     "Started with --demo, it shows a town here.\n",
 );

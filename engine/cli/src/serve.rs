@@ -2,7 +2,6 @@
 //!
 //! Not the parts: events of clients, the door for backends, pages and figures have files of their own.
 
-use std::io::Write;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::announcement::Announcement;
 use crate::events::{self, Speech};
 use crate::key::ApiKey;
 use crate::options::Options;
+use crate::output::Output;
 use crate::publish::Door;
 use crate::town::{self, Constants};
 use crate::{pages, signals};
@@ -21,13 +21,14 @@ use crate::{pages, signals};
 ///
 /// # Errors
 /// An address that cannot be listened on, a driver that cannot be had, a core that failed.
-pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+pub(crate) fn run(options: &Options, output: &Output) -> anyhow::Result<()> {
     let new_key = match options.api_key {
         Some(_) => None,
         None => Some(ApiKey::generate().context("no key from the operating system")?),
     };
     let io = Server::builder();
     io.driver(options.driver.into()).cors(options.cors()).allow_eio3(options.allow_eio3);
+    io.reuse_port(options.reuse_port).pinning(options.pin.into()).drain_window(options.drain_window);
     if let Some(directory) = &options.client_dir {
         io.serve_client(directory);
     }
@@ -49,7 +50,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     } else {
         pages::serve_doors(&io)
     }
-    let opening = open_on_start(&io);
+    let opening = open_on_start(&io, output);
     let server = io.listen(&options.listen)?;
     let _ = opening.set(Opening::new(&server, options, new_key));
     Ok(server.run()?)
@@ -87,26 +88,18 @@ impl Opening {
 }
 
 /// Signals are listened to before anybody is told that the server is there.
-fn open_on_start(io: &Builder) -> Arc<OnceLock<Opening>> {
+fn open_on_start(io: &Builder, output: &Output) -> Arc<OnceLock<Opening>> {
     let opening = Arc::new(OnceLock::<Opening>::new());
-    let set = Arc::clone(&opening);
+    let (set, output) = (Arc::clone(&opening), output.clone());
     io.on_start(move |emitter| {
-        if let Err(error) = signals::stop_on_signal(emitter.clone()) {
+        if let Err(error) = signals::stop_on_signal(emitter.clone(), output.clone()) {
             tracing::error!(%error, "signals will end the server without a word to its clients");
         }
         let Some(Opening { announcement, town }) = opening.get() else { return };
-        announce(announcement);
+        output.print(&announcement.to_string());
         if let Some(constants) = town {
             socketville::spawn(town::tell(emitter, constants.clone()));
         }
     });
     set
-}
-
-/// A closed standard output ends nothing.
-fn announce(announcement: &Announcement) {
-    let mut stdout = std::io::stdout().lock();
-    if let Err(error) = write!(stdout, "{announcement}").and_then(|()| stdout.flush()) {
-        tracing::warn!(%error, "standard output is closed");
-    }
 }

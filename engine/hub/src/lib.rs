@@ -50,6 +50,7 @@ mod recovery;
 mod register;
 mod seats;
 mod session;
+mod shutdown;
 mod socket_ids;
 mod sockets;
 mod table;
@@ -88,6 +89,7 @@ pub use reading::Pause;
 pub use record::Record;
 pub use recovery::{Recovery, Returning};
 pub use session::Greeting;
+pub use shutdown::{Owed, Remains};
 pub use sockets::{Ending, JoinError};
 pub use table::Key;
 
@@ -120,8 +122,8 @@ pub struct Hub {
     conns: pages::Pages<conns::Conn>,
     conns_open: usize,
     conns_lingering: usize,
-    /// Whether all ends now, and no peer is waited for.
-    is_stopping: bool,
+    /// Until when clients have time to take what is theirs, if all ends.
+    ends_ms: Option<u64>,
     sessions: table::Table<session::Session>,
     sessions_v3: usize,
     session_ids: register::Register,
@@ -176,7 +178,7 @@ impl Hub {
             conns: pages::Pages::new(),
             conns_open: 0,
             conns_lingering: 0,
-            is_stopping: false,
+            ends_ms: None,
             sessions: table::Table::new(),
             sessions_v3: 0,
             session_ids: register::Register::new(hasher.clone()),
@@ -244,14 +246,6 @@ impl Hub {
             rooms: self.rooms_open,
             arena_bytes: self.outbox.arena_bytes(),
             held_bytes: self.account.held(),
-        }
-    }
-
-    /// Ends all sessions, as at a shutdown; no peer is waited for any more.
-    pub fn close_all(&mut self, now_ms: u64) {
-        self.is_stopping = true;
-        for key in self.sessions.keys().collect::<Vec<_>>() {
-            self.close_session(now_ms, key, Reason::ServerShuttingDown);
         }
     }
 

@@ -94,21 +94,23 @@ impl Hub {
             state.held = None;
             self.set_phase(conn, Phase::Closing);
             self.outbox.close(conn);
-            self.set_conn_deadline(conn, now_ms + LINGER_MS);
+            // At a shutdown who makes progress has the whole window; the server ends it.
+            let due_ms = self.ends_ms.map_or(now_ms, |ends_ms| ends_ms.max(now_ms)) + LINGER_MS;
+            self.set_conn_deadline(conn, due_ms);
         }
     }
 
     /// Ends a connection after its last bytes and whatever the peer still sends.
     pub(crate) fn linger(&mut self, now_ms: u64, conn: ConnId) {
         self.close_conn(now_ms, conn);
-        if !self.is_stopping && self.conn_mut(conn).is_some_and(|state| !state.has_ended) {
+        if self.conn_mut(conn).is_some_and(|state| !state.has_ended) {
             self.set_phase(conn, Phase::Lingering { ignored_bytes: 0 });
         }
     }
 
     /// Bytes came that nobody reads. Who has more to say than it had to is heard out, up to a limit.
     pub fn ignore(&mut self, conn: ConnId, bytes: usize) {
-        let may_linger = !self.is_stopping && !self.outbox.is_idle(conn);
+        let may_linger = !self.outbox.is_idle(conn);
         let Some(state) = self.conn_mut(conn).filter(|_| bytes > 0) else { return };
         let count = u32::try_from(bytes).unwrap_or(u32::MAX);
         match state.phase {

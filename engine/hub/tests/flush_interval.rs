@@ -272,7 +272,7 @@ fn a_shutdown_takes_along_what_waits() {
     let mut pair = Pair::new();
     let (client, polling) = (pair.join_websocket(), waiting_poll(&mut pair));
     pair.within(100, "[1]");
-    pair.hub.close_all(pair.now_ms);
+    pair.hub.close_all(pair.now_ms, pair.now_ms);
     pair.run_effects();
     pair.turn();
     assert_eq!(pair.frames(client.conn)[0], event(1));

@@ -5,7 +5,7 @@ mod pair;
 
 use pair::Pair;
 use pair::client::{binary, frame, get, text};
-use socketville_hub::{ConnId, Consults, Decision, Gauges, Response};
+use socketville_hub::{ConnId, Consults, Decision, Gauges, Remains, Response};
 
 const CLOSE: u8 = 0x88;
 
@@ -184,19 +184,20 @@ fn a_flood_is_cut_after_sixteen_mebibytes() {
     assert_eq!(pair.hub.gauges(), Gauges::default());
 }
 
-/// A shutdown waits for nobody.
+/// At a shutdown, too: a reset would take the last bytes along. How long is the server's to say.
 #[test]
-fn nobody_is_heard_out_at_a_shutdown() {
+fn who_goes_on_sending_is_heard_out_at_a_shutdown() {
     let mut pair = Pair::new();
-    let (silent, busy, conn) = (pair.join_websocket(), pair.join_websocket(), pair.open());
-    pair.hub.close_all(pair.now_ms);
+    let (silent, busy) = (pair.join_websocket(), pair.join_websocket());
+    pair.hub.close_all(pair.now_ms, pair.now_ms + 10_000);
     pair.run_effects();
     pair.feed(busy.conn, text("42[\"a\"]"));
     pair.turn();
     for ws in [&silent, &busy] {
         assert_eq!(pair.frames(ws.conn), ["close"]);
-        assert!(!pair.is_held(ws.conn));
+        assert!(pair.is_held(ws.conn) && !pair.is_open(ws.conn));
     }
-    pair.say(conn, "HELO example\r\n\r\n");
-    assert!(!pair.is_held(conn));
+    assert_eq!(pair.hub.remains(), Remains::Ends);
+    [&silent, &busy].into_iter().for_each(|ws| pair.end(ws.conn));
+    assert_eq!(pair.hub.remains(), Remains::Nothing);
 }

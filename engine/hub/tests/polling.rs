@@ -335,7 +335,7 @@ fn a_closed_bare_session_is_not_heard() {
     let request = post(&sid, "4late\x1ebAQI=").replace("/socket.io/", "/engine.io/");
     let conn = pair.open();
     pair.say(conn, &request[..request.len() - 1]);
-    pair.hub.close_all(pair.now_ms);
+    pair.hub.close_all(pair.now_ms, pair.now_ms);
     pair.say(conn, &request[request.len() - 1..]);
     assert_eq!(pair.take_heard(), [""; 0]);
 }

@@ -3,14 +3,16 @@
 mod pair;
 
 use pair::Pair;
-use pair::client::{UNKNOWN, poll, text, upgrade_session};
-use socketville_hub::Gauges;
+use pair::client::{UNKNOWN, poll, text, upgrade, upgrade_session};
+use socketville_hub::{Config, Gauges, Owed, Remains};
 
 fn shut_down(pair: &mut Pair) {
-    pair.hub.close_all(pair.now_ms);
+    pair.hub.close_all(pair.now_ms, pair.now_ms + WINDOW_MS);
     pair.run_effects();
     pair.turn();
 }
+
+const WINDOW_MS: u64 = 10_000;
 
 /// Source: the reference's reason `server shutting down`; a WebSocket gets what was due, then a close frame.
 #[test]
@@ -27,7 +29,13 @@ fn websockets_get_what_is_due_and_a_close() {
     assert_eq!(pair.frames(second.conn)[1..], ["42[\"bye\"]", "close"]);
     let left = |n: usize, rooms: &str| format!("#{n} left: server shutting down [{rooms}]");
     assert_eq!(pair.take_heard(), [left(0, "\"r\""), left(1, ""), left(2, "")]);
-    assert_eq!(pair.hub.gauges(), Gauges::default());
+    assert_eq!(
+        pair.hub.remains(),
+        Remains::Ends,
+        "for their ends, without which what they send might reset them"
+    );
+    [first.conn, second.conn].into_iter().for_each(|conn| pair.end(conn));
+    assert_eq!((pair.hub.remains(), pair.hub.gauges()), (Remains::Nothing, Gauges::default()));
 }
 
 /// A poll that waits is told; one that comes later gets what was due, then the close, and the id is gone.
@@ -67,15 +75,51 @@ fn those_on_the_doorstep_are_closed_too() {
     assert_eq!(pair.take_heard(), ["#0 left: server shutting down []", "#1 abandoned"]);
 }
 
-/// A blocked reader does not hold a shutdown up for longer than the linger.
+/// Who takes some of it from time to time has the whole window, not only a linger.
 #[test]
-fn a_blocked_reader_is_cut_after_the_linger() {
+fn a_slow_reader_gets_its_backlog_and_a_close_within_the_window() {
     let mut pair = Pair::new();
     let ws = pair.join_websocket();
     pair.limit(ws.conn, 0);
+    pair.emit(ws.key, "[\"late\"]");
+    pair.turn();
     shut_down(&mut pair);
-    pair.pass_ms(5_000);
-    assert_eq!(pair.hub.gauges(), Gauges::default());
+    assert_eq!(pair.hub.remains(), Remains::Owing);
+    for _ in 0..9 {
+        pair.pass_ms(1_000);
+        pair.limit(ws.conn, 1);
+        assert_eq!((pair.hub.remains(), pair.hub.owed().clients), (Remains::Owing, 1));
+    }
+    pair.limit(ws.conn, usize::MAX);
+    pair.turn();
+    assert_eq!(pair.frames(ws.conn), ["42[\"late\"]", "close"]);
+    assert_eq!((pair.hub.remains(), pair.hub.owed()), (Remains::Ends, Owed::default()));
+}
+
+/// What the window cuts off is known: bytes in backlogs, and packets that nobody polled for.
+#[test]
+fn what_was_not_taken_is_counted() {
+    let mut pair = Pair::new();
+    let (deaf, absent, _idle) = (pair.join_websocket(), pair.join_polling(), pair.open());
+    pair.limit(deaf.conn, 0);
+    pair.emit(deaf.key, "[\"lost\"]");
+    pair.emit(absent.key, "[\"lost\"]");
+    pair.turn();
+    shut_down(&mut pair);
+    pair.pass_ms(WINDOW_MS);
+    assert_eq!(pair.hub.remains(), Remains::Owing);
+    let (event, close) = ("42[\"lost\"]".len(), 2);
+    assert_eq!(pair.hub.owed(), Owed { clients: 2, bytes: (2 + event + close) + event });
+}
+
+/// A bare WebSocket is no session's, and is told as well. Source: RFC 6455 section 7.4.1, going away.
+#[test]
+fn bare_websockets_are_told_that_the_server_goes() {
+    let mut pair = Pair::with(Config { websocket_paths: vec!["/echo".into()], ..Config::default() });
+    let conn = pair.open();
+    pair.ask(conn, upgrade("/echo"));
+    shut_down(&mut pair);
+    assert_eq!(pair.frames(conn), ["close 1001"]);
 }
 
 /// Once is enough.

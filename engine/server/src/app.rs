@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use socketville_hub::{Config, RoomChange};
 
@@ -34,6 +35,8 @@ pub(crate) struct App {
     pub(crate) client_dir: Option<PathBuf>,
     pub(crate) on_engine_message: Option<BoxedMessage>,
     pub(crate) on_websocket_message: Option<BoxedMessage>,
+    /// How long clients have to take what is due when the server stops.
+    pub(crate) drain_window: Option<Duration>,
     /// Runs once on each core before its first connection.
     pub(crate) on_start: Vec<BoxedStart>,
 }

@@ -243,6 +243,14 @@ impl Builder {
         self
     }
 
+    /// How long clients have to take what is due to them, and lies in backlogs, when the server is stopped ([`Emitter::stop`]); default 10 s.
+    /// The server ends as soon as all have what is theirs; those who have not by then are cut, and counted in the last line of the log. Zero
+    /// waits for nobody.
+    pub fn drain_window(&self, window: Duration) -> &Self {
+        self.app().drain_window = Some(window);
+        self
+    }
+
     /// To which cores of the machine the threads are pinned; default: [`Pinning::Auto`].
     pub fn pinning(&self, pinning: Pinning) -> &Self {
         self.start.borrow_mut().pinning = pinning;

@@ -120,7 +120,13 @@ impl Emitter {
         survey(&self.town, move |core| core.hub().namespace_len(nsp)).await.into_iter().sum()
     }
 
-    /// Ends the server: clients are told, then the loops end.
+    /// Whether the server takes new clients: it runs, and is not being stopped. What a load balancer asks for.
+    pub fn is_ready(&self) -> bool {
+        self.town.is_ready()
+    }
+
+    /// Ends the server. From now on nobody is accepted; clients are told, and have the [drain window](crate::Builder::drain_window) to take what
+    /// is due to them; then [`Server::run`](crate::Server::run) returns. Called again, it changes nothing.
     pub fn stop(&self) {
         self.town.stop();
     }

@@ -80,6 +80,7 @@ mod sleep;
 mod socket;
 mod spawn;
 mod spread;
+mod stopping;
 mod survey;
 mod town;
 mod turn;

@@ -19,6 +19,17 @@ pub const ORDERS_WAITING_MAX: usize = 1 << 16;
 /// no pong either.
 pub const STANDSTILL: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// How long clients have by default, when a server stops, to take what is due to them; then they are cut, and counted.
+pub const DRAIN_WINDOW: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Milliseconds for which a core that stops waits for what the others have said before; one that says nothing for so long is busy with
+/// something else.
+pub const SETTLE_MS_MAX: u64 = 1_000;
+
+/// Milliseconds for which a core that stops waits for the ends of peers, when it has nothing more for anybody: for a close frame in answer, or a
+/// last poll. Who sends on after the end would be reset, and might lose what it has not read.
+pub const ENDS_MS_MAX: u64 = 2_000;
+
 /// Connections on their way to a core; past it they are closed, and the client asks again.
 pub const PASSED_MAX: usize = 1 << 12;
 

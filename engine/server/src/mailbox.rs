@@ -53,6 +53,7 @@ pub(crate) struct Mailbox {
     is_full: AtomicBool,
     bell: Bell,
     is_stopping: AtomicBool,
+    has_settled: AtomicBool,
     is_standing: AtomicBool,
     /// Held while it begins or ends to stand still, so that what is thrown away came before the end.
     turning: Mutex<()>,
@@ -84,6 +85,7 @@ impl Mailbox {
             is_full: AtomicBool::new(false),
             bell: Bell::new(),
             is_stopping: AtomicBool::new(false),
+            has_settled: AtomicBool::new(false),
             is_standing: AtomicBool::new(false),
             turning: Mutex::default(),
             is_closed: AtomicBool::new(false),
@@ -189,6 +191,15 @@ impl Mailbox {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::SeqCst)
+    }
+
+    /// The core stops, and has told the others all that it had to tell them before.
+    pub(crate) fn settle(&self) {
+        self.has_settled.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn has_settled(&self) -> bool {
+        self.has_settled.load(Ordering::SeqCst) || self.is_closed()
     }
 
     /// The core has ended: nobody waits for an answer from it.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use socketville_sys::{
     Choice, DriverKind, Epoll, Listener, PortUse, Preference, Ring, available_cores, probe,
@@ -129,6 +130,16 @@ impl Server {
         });
         let result = self.crew.run(words);
         runtime.shutdown_background();
+        let [clients, bytes] =
+            [&self.town.cut_clients, &self.town.cut_bytes].map(|count| count.load(Ordering::Relaxed));
+        match clients {
+            0 => tracing::info!("stopped; every client had what was due to it"),
+            _ => tracing::warn!(
+                clients,
+                bytes,
+                "stopped; the drain window was over before these clients had taken what was due to them"
+            ),
+        }
         result
     }
 }

@@ -3,8 +3,10 @@
 //! Nothing that changes per message: a core's own data is its own.
 
 use std::rc::Rc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+
+use socketville_hub::Owed;
 
 use crate::app::App;
 use crate::children::Children;
@@ -17,6 +19,9 @@ pub(crate) struct Town {
     pub(crate) mailboxes: Vec<Mailbox>,
     /// Emits of threads that are no core's; each was encoded once.
     pub(crate) emits_outside: AtomicU64,
+    /// Clients, and bytes for them, that the window of the stop cut off.
+    pub(crate) cut_clients: AtomicU64,
+    pub(crate) cut_bytes: AtomicU64,
     /// Broadcasts that wanted answers.
     pub(crate) gathers: AtomicU64,
     /// Marks the private ids of sockets; the same for all cores.
@@ -33,6 +38,8 @@ impl Town {
             app,
             mailboxes,
             emits_outside: AtomicU64::new(0),
+            cut_clients: AtomicU64::new(0),
+            cut_bytes: AtomicU64::new(0),
             gathers: AtomicU64::new(0),
             secret,
             children,
@@ -91,6 +98,22 @@ impl Town {
     /// Whether any core has ended; then all do.
     pub(crate) fn has_ended(&self) -> bool {
         self.mailboxes.iter().any(Mailbox::is_closed)
+    }
+
+    /// Whether every core that stops has told the others all that it had to tell them before.
+    pub(crate) fn has_settled(&self) -> bool {
+        self.mailboxes.iter().all(Mailbox::has_settled)
+    }
+
+    /// Whether new clients are taken.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.mailboxes.iter().any(|mailbox| mailbox.is_stopping() || mailbox.is_closed())
+    }
+
+    /// The window of a stop is over for a core, and some of its clients have not taken what was theirs.
+    pub(crate) fn cut_off(&self, owed: Owed) {
+        self.cut_clients.fetch_add(owed.clients as u64, Ordering::Relaxed);
+        self.cut_bytes.fetch_add(owed.bytes as u64, Ordering::Relaxed);
     }
 
     /// Asks all cores to close everything and end, after the letters that they have.

@@ -27,10 +27,11 @@ use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent}
 
 use crate::core::Core;
 use crate::limits::{
-    LETTERS_PER_TURN_MAX, PASSED_MAX, RECORDS_WAITING_MAX, SENDS_PER_BATCH, SENDS_PER_TURN_MAX,
+    DRAIN_WINDOW, LETTERS_PER_TURN_MAX, PASSED_MAX, RECORDS_WAITING_MAX, SENDS_PER_BATCH, SENDS_PER_TURN_MAX,
     TASKS_PER_TURN_MAX,
 };
 use crate::mailbox::Letter;
+use crate::stopping::{Step, Stopping, Verdict};
 
 /// Connections on their way to a core, with what was read of them.
 pub(crate) type Crossing<P> = ArrayQueue<(P, Vec<u8>)>;
@@ -52,7 +53,7 @@ pub(crate) struct Turn<D: Driver> {
     settled: Settled,
     /// Letters that a full mailbox did not take, by core.
     waiting: Vec<VecDeque<Letter>>,
-    is_stopping: bool,
+    stopping: Stopping,
     /// Where connections go whose request is not ours.
     elsewhere: Option<Elsewhere<D>>,
 }
@@ -72,6 +73,8 @@ impl<D: Driver> Turn<D> {
     pub(crate) fn new(driver: D, core: Rc<Core>, crossings: Arc<[Crossing<D::Passed>]>) -> Self {
         core.town.mailboxes[usize::from(core.index)].bell().hang(driver.waker());
         let waiting = crossings.iter().map(|_| VecDeque::new()).collect();
+        let window = core.town.app.drain_window.unwrap_or(DRAIN_WINDOW);
+        let stopping = Stopping::new(u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
         Self {
             driver,
             core,
@@ -83,7 +86,7 @@ impl<D: Driver> Turn<D> {
             refusals: Vec::new(),
             settled: Settled::default(),
             waiting,
-            is_stopping: false,
+            stopping,
             elsewhere: None,
         }
     }
@@ -115,7 +118,8 @@ impl<D: Driver> Turn<D> {
         let is_busy = hub.is_due()
             || core.executor.has_woken()
             || !mailbox.is_empty()
-            || (mailbox.is_stopping() && !self.is_stopping)
+            || (mailbox.is_stopping() && self.stopping.is_running())
+            || (self.stopping.is_settling() && core.town.has_settled())
             || !self.crossings[usize::from(core.index)].is_empty()
             || !self.readable.is_empty()
             || !core.errands.borrow().is_empty()
@@ -128,8 +132,8 @@ impl<D: Driver> Turn<D> {
         }
         let is_waiting = self.waiting.iter().any(|records| !records.is_empty());
         let retry_ms = is_waiting.then_some(now_ms + 1);
-        let next_ms =
-            [hub.next_timer_ms(), core.timers.next_deadline(), retry_ms].into_iter().flatten().min();
+        let next_ms = [hub.next_timer_ms(), core.timers.next_deadline(), retry_ms, self.stopping.next_ms()];
+        let next_ms = next_ms.into_iter().flatten().min();
         next_ms.map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms)))
     }
 
@@ -157,7 +161,12 @@ impl<D: Driver> Turn<D> {
             self.run_errands(now_ms);
         });
         core.counters.borrow_mut().turns += 1;
-        if self.is_stopping && !core.hub().is_due() { Next::Stop } else { Next::Turn }
+        match self.stopping.judge(now_ms, || core.hub().remains()) {
+            Verdict::GoesOn => return Next::Turn,
+            Verdict::Done => {}
+            Verdict::Cut => core.town.cut_off(core.hub().owed()),
+        }
+        Next::Stop
     }
 
     fn reap(&mut self, now_ms: u64) -> Look {
@@ -226,12 +235,7 @@ impl<D: Driver> Turn<D> {
                 Some(Letter::Order(order)) => order(&core),
             }
         }
-        let mailbox = &core.town.mailboxes[index];
-        if mailbox.is_stopping() && mailbox.is_empty() && !self.is_stopping {
-            self.is_stopping = true;
-            core.hub_mut().close_all(now_ms);
-            core.run_effects();
-        }
+        self.stop(now_ms);
         while !self.crossings[index].is_empty()
             && let Some((passed, mut bytes)) = self.crossings[index].pop()
         {
@@ -239,6 +243,25 @@ impl<D: Driver> Turn<D> {
                 core.hub_mut().open(now_ms, conn_of(token));
                 core.handle_bytes(conn_of(token), &mut bytes);
             }
+        }
+    }
+
+    /// On the way to the end, if somebody wants it.
+    fn stop(&mut self, now_ms: u64) {
+        let core = Rc::clone(&self.core);
+        let mailbox = &core.town.mailboxes[usize::from(core.index)];
+        if !mailbox.is_stopping() {
+            return;
+        }
+        let has_heard_all = || core.town.has_settled() && mailbox.is_empty();
+        let step = self.stopping.begin(now_ms).or_else(|| self.stopping.settle(now_ms, has_heard_all));
+        match step {
+            Some(Step::CloseListener) => self.driver.close_listener(),
+            Some(Step::CloseAll { until_ms }) => {
+                core.hub_mut().close_all(now_ms, until_ms);
+                core.run_effects();
+            }
+            None => {}
         }
     }
 
@@ -263,6 +286,13 @@ impl<D: Driver> Turn<D> {
                 core.counters.borrow_mut().records_dropped += waiting.len() as u64;
                 waiting.clear();
                 mailbox.stand_still();
+            }
+        }
+        if self.stopping.is_settling() && self.waiting.iter().all(VecDeque::is_empty) {
+            let mailboxes = &core.town.mailboxes;
+            if !mailboxes[usize::from(core.index)].has_settled() {
+                mailboxes[usize::from(core.index)].settle();
+                mailboxes.iter().for_each(|mailbox| mailbox.bell().ring());
             }
         }
     }

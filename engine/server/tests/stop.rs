@@ -1,5 +1,5 @@
 //! The end of a server: `Emitter::stop` ends `Server::run`, clients are closed, what was said before still arrives, and nobody waits for ever.
-//! Not a graceful drain of what handlers still wait for: their tasks are dropped.
+//! What lies in backlogs has a window to leave. Not a drain of what handlers still wait for: their tasks are dropped.
 
 mod client;
 mod stage;
@@ -13,13 +13,18 @@ use serde_json::{Value, json};
 use socketville::{Ack, Binary, Builder, EmitError, Server, Socket, sleep, spawn};
 
 use client::http::Polling;
+use socketville_proto::ws::Opcode;
 use stage::{on_each, wait};
 
 const LONG: Duration = Duration::from_secs(3600);
 
+/// What a server has unless it is told otherwise: more than any of these tests needs.
+const WINDOW: Duration = Duration::from_secs(10);
+
 #[test]
 fn clients_hear_what_was_said_and_are_closed() {
     let build = |io: &Builder| {
+        io.drain_window(WINDOW);
         io.of("/").on_disconnect(|socket: Socket, reason: String| socket.emitter().emit("left", reason));
     };
     on_each(build, |stage| {
@@ -119,6 +124,59 @@ fn a_client_that_does_not_read_holds_nobody_up() {
         stage.stop();
         client.until_closed();
         drop(deaf);
+    });
+}
+
+/// More than the kernel takes: the rest lies in a backlog.
+#[test]
+fn a_late_reader_gets_all_that_was_accepted_and_a_close() {
+    const MUCH: usize = 24;
+    let build = |io: &Builder| {
+        io.drain_window(WINDOW).backlog_max(64 << 20).on("flood", |socket: Socket| {
+            let much = Binary(vec![0; 1 << 20]);
+            (0..MUCH).for_each(|_| socket.emit("much", &much));
+        });
+    };
+    on_each(build, |stage| {
+        let mut late = stage.client();
+        late.emit(r#"["flood"]"#);
+        let mut other = stage.client();
+        while stage.sum(|report| report.turns.sends_refused) == 0 {
+            other.before_fence();
+        }
+        assert!(stage.emitter.is_ready());
+        stage.emitter.stop();
+        assert!(!stage.emitter.is_ready());
+        other.until_closed();
+        while TcpStream::connect(stage.address).is_ok() {}
+        let mut frames = std::iter::from_fn(|| late.frame()).collect::<Vec<_>>();
+        let last = frames.pop().expect("there was something");
+        assert_eq!(last.0, Opcode::Close, "after all that was due");
+        let attachments =
+            frames.iter().filter(|(opcode, bytes)| *opcode == Opcode::Binary && bytes.len() == 1 << 20);
+        assert_eq!(attachments.count(), MUCH);
+        drop(late);
+        stage.ended();
+    });
+}
+
+/// What one core has said before the stop is heard by the clients of all.
+#[test]
+fn broadcasts_on_their_way_between_cores_arrive() {
+    let build = |io: &Builder| {
+        io.drain_window(WINDOW).on("last", |socket: Socket| {
+            (0..1000).for_each(|number| socket.nsp().emit("word", number));
+            socket.emitter().stop();
+        });
+    };
+    on_each(build, |stage| {
+        let mut clients = stage.clients_per_core(1);
+        clients[0].emit(r#"["last"]"#);
+        for client in &mut clients {
+            assert_eq!(client.until_closed().len(), 1000);
+        }
+        drop(clients);
+        stage.ended();
     });
 }
 
