@@ -24,6 +24,7 @@ enum Phase {
     Running,
     Settling { by_ms: u64, until_ms: u64 },
     Closing { until_ms: u64, ends_by_ms: Option<u64> },
+    Ended,
 }
 
 /// What is to be done next.
@@ -81,21 +82,27 @@ impl Stopping {
 
     /// At the end of a turn.
     pub(crate) fn judge(&mut self, now_ms: u64, remains: impl FnOnce() -> Remains) -> Verdict {
-        let Phase::Closing { until_ms, ends_by_ms } = &mut self.phase else { return Verdict::GoesOn };
-        match remains() {
+        let (until_ms, ends_by_ms) = match &mut self.phase {
+            Phase::Running | Phase::Settling { .. } => return Verdict::GoesOn,
+            Phase::Closing { until_ms, ends_by_ms } => (until_ms, ends_by_ms),
+            Phase::Ended => return Verdict::Done,
+        };
+        let verdict = match remains() {
             Remains::Nothing => Verdict::Done,
             Remains::Ends if now_ms >= *ends_by_ms.get_or_insert((now_ms + ENDS_MS_MAX).min(*until_ms)) => {
                 Verdict::Done
             }
             Remains::Owing if now_ms >= *until_ms => Verdict::Cut,
-            Remains::Owing | Remains::Ends => Verdict::GoesOn,
-        }
+            Remains::Owing | Remains::Ends => return Verdict::GoesOn,
+        };
+        self.phase = Phase::Ended;
+        verdict
     }
 
     /// When something changes by time alone.
     pub(crate) fn next_ms(&self) -> Option<u64> {
         match self.phase {
-            Phase::Running => None,
+            Phase::Running | Phase::Ended => None,
             Phase::Settling { by_ms, .. } => Some(by_ms),
             Phase::Closing { until_ms, ends_by_ms } => Some(ends_by_ms.unwrap_or(until_ms)),
         }
@@ -162,5 +169,6 @@ mod tests {
         let mut stopping = Stopping::new(0);
         assert!(stopping.begin(7).is_some() && stopping.settle(7, || false).is_some());
         assert_eq!(stopping.judge(7, || Remains::Owing), Verdict::Cut);
+        assert_eq!((stopping.judge(8, || Remains::Owing), stopping.next_ms()), (Verdict::Done, None), "once");
     }
 }
