@@ -8,11 +8,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use socketville::limits::FLUSH_INTERVAL_MS_MAX;
-<<<<<<< HEAD
-use socketville::{Cors, Origin, OriginError, Origins};
-=======
-use socketville::{Cors, Pinning};
->>>>>>> 5d001de (server, cli: a stop is a drain, and the log holds nobody up)
+use socketville::{Cors, Origin, OriginError, Origins, Pinning};
 
 use crate::key::ApiKey;
 
@@ -298,11 +294,11 @@ fn read(mut args: Vec<std::ffi::OsString>) -> Result<Options, clap::Error> {
     Ok(options)
 }
 
-<<<<<<< HEAD
 /// Whose pages may connect: an origin, or anybody's.
 fn page(text: &str) -> Result<Pages, OriginError> {
     if text.trim() == "*" { Ok(Pages::Any) } else { text.parse().map(Pages::Of) }
-=======
+}
+
 /// A time: a whole number and `ms`, `s` or `m`; seconds without one.
 fn time(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -317,7 +313,6 @@ fn time(text: &str) -> Result<Duration, String> {
     ms.filter(|ms| *ms <= TIME_MS_MAX)
         .map(Duration::from_millis)
         .ok_or_else(|| format!("expected a time of at most an hour such as 10s or 500ms, found {text:?}"))
->>>>>>> 5d001de (server, cli: a stop is a drain, and the log holds nobody up)
 }
 
 /// A namespace's name, with its slash.
