@@ -31,7 +31,6 @@ struct Suspect {
 }
 
 /// What the hub knows of its own punctuality.
-#[derive(Default)]
 pub(crate) struct Deadlines {
     suspects: Vec<Suspect>,
     /// When the last turn began.
@@ -43,6 +42,11 @@ pub(crate) struct Deadlines {
 }
 
 impl Deadlines {
+    pub(crate) fn new(hasher: ahash::RandomState) -> Self {
+        let paused = hashbrown::HashSet::with_hasher(hasher);
+        Self { suspects: Vec::new(), turn_ms: None, gap_ms: None, paused }
+    }
+
     /// Whether somebody is to be judged as soon as all has been read.
     pub(crate) const fn has_suspects(&self) -> bool {
         !self.suspects.is_empty()

@@ -48,6 +48,7 @@ mod reading;
 mod record;
 mod recovery;
 mod register;
+mod room_shares;
 mod seats;
 mod session;
 mod shutdown;
@@ -136,6 +137,7 @@ pub struct Hub {
     asks_for_unknown: bool,
     namespace_names: Keyed<Box<str>, NspId>,
     rooms_open: usize,
+    room_shares: room_shares::RoomShares,
     timers: timers::Timers,
     deadlines: deadlines::Deadlines,
     effects: VecDeque<Effect>,
@@ -164,7 +166,10 @@ impl Hub {
         let account = Account::default();
         let mut ids = ids::Ids::new(core, seed);
         let hasher = ahash::RandomState::with_seeds(ids.number(), ids.number(), ids.number(), ids.number());
+        let room_shares = room_shares::RoomShares::new(&account, config.budget.hard_bytes, &hasher);
         Self {
+            deadlines: deadlines::Deadlines::new(hasher.clone()),
+            room_shares,
             outbox: Outbox::new(config.backlog_limits(), account.clone()),
             account,
             press: config.per_message_deflate.map(deflate::Press::new),
@@ -193,7 +198,6 @@ impl Hub {
             hasher,
             rooms_open: 0,
             timers: timers::Timers::default(),
-            deadlines: deadlines::Deadlines::default(),
             effects: VecDeque::new(),
             polls_due: Vec::new(),
             polls_waiting: waves::Waves::default(),

@@ -20,8 +20,18 @@ pub const ROOM_NAME_BYTES_MAX: usize = 256;
 /// nanoseconds a member, which nobody notices once in so many bytes; and as much is what a backlog can grow by before its limit is looked at.
 pub const BUNDLE_BYTES_MAX: usize = 64 * 1024;
 
-/// Rooms of one core over all namespaces; past it a join that would make a room is refused.
-pub const ROOMS_MAX: usize = 1 << 20;
+/// Rooms that each socket may be in whatever others hold, so that nobody's use of a core keeps another from a room of its own.
+pub const ROOMS_FREE: usize = 16;
+
+/// Bytes of a core's rooms over all namespaces, or a quarter of its budget if that is less; past it a socket joins no more than [`ROOMS_FREE`]. One
+/// address has a quarter of it. Two and a half million rooms with short names.
+pub const ROOMS_BYTES_MAX: usize = 512 << 20;
+
+/// Bytes of a room apart from its name: its place, its list of members, its entry in the map of names, with what an allocator adds.
+pub const ROOM_BYTES: usize = 192;
+
+/// Bytes of a membership: a number in the room, a key in the socket.
+pub const MEMBER_BYTES: usize = 16;
 
 /// Namespaces that one connection may join, unless the application says otherwise; past it CONNECT is refused, and the others stay as they are.
 /// The reference has no limit; each is a socket here.

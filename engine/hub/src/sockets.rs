@@ -7,8 +7,9 @@ use socketville_proto::eio::Revision;
 use socketville_proto::encode;
 
 use crate::delivery::{NO_ATTACHMENTS, Route};
-use crate::limits::{ROOM_NAME_BYTES_MAX, ROOMS_MAX, ROOMS_PER_SOCKET_MAX};
+use crate::limits::{MEMBER_BYTES, ROOM_NAME_BYTES_MAX, ROOMS_BYTES_MAX, ROOMS_PER_SOCKET_MAX};
 use crate::namespaces::RoomKey;
+use crate::room_shares::room_bytes;
 use crate::session::{Link, Session};
 use crate::{Effect, Hub, Id, NspId, Reason, RoomChange, SessionKey, SocketKey};
 
@@ -45,8 +46,10 @@ pub enum JoinError {
     NameTooLong,
     /// The socket is in [`ROOMS_PER_SOCKET_MAX`] rooms.
     TooManyRoomsOfSocket,
-    /// The core has [`ROOMS_MAX`] rooms.
+    /// Rooms of the core take [`ROOMS_BYTES_MAX`] bytes, and the socket has its [`ROOMS_FREE`](crate::limits::ROOMS_FREE).
     TooManyRooms,
+    /// Clients of its address hold a quarter of that, and the socket has its [`ROOMS_FREE`](crate::limits::ROOMS_FREE).
+    TooManyRoomsOfAddress,
 }
 
 impl std::fmt::Display for JoinError {
@@ -55,7 +58,10 @@ impl std::fmt::Display for JoinError {
             Self::Gone => write!(f, "the socket has left"),
             Self::NameTooLong => write!(f, "a room's name has at most {ROOM_NAME_BYTES_MAX} bytes"),
             Self::TooManyRoomsOfSocket => write!(f, "a socket is in at most {ROOMS_PER_SOCKET_MAX} rooms"),
-            Self::TooManyRooms => write!(f, "there are at most {ROOMS_MAX} rooms"),
+            Self::TooManyRooms => {
+                write!(f, "rooms take at most {} MiB, or a quarter of the budget", ROOMS_BYTES_MAX >> 20)
+            }
+            Self::TooManyRoomsOfAddress => write!(f, "an address has at most a quarter of all rooms"),
         }
     }
 }
@@ -216,8 +222,8 @@ impl Hub {
         if let Some(namespace) = self.namespaces.find_mut(socket.nsp) {
             namespace.members.remove(key.index);
         }
-        for &room in &socket.rooms {
-            self.leave_room(socket.nsp, name, room, key.index);
+        for (left, &room) in (0..socket.rooms.len()).rev().zip(&socket.rooms) {
+            self.leave_room(socket.nsp, name, room, key, left);
         }
         if socket.standing == Standing::In && self.watches_rooms {
             self.tell_room(socket.nsp, name, RoomChange::Left(name.into()));
@@ -226,11 +232,14 @@ impl Hub {
         Some(socket.nsp)
     }
 
-    fn leave_room(&mut self, nsp: NspId, who: &str, key: RoomKey, slot: u32) {
+    /// `rooms_left` are those that the socket is in still.
+    fn leave_room(&mut self, nsp: NspId, who: &str, key: RoomKey, socket: SocketKey, rooms_left: usize) {
         let Some(namespace) = self.namespaces.find_mut(nsp) else { return };
         let name =
             if self.watches_rooms { namespace.rooms.find(key).map(|room| room.name.clone()) } else { None };
-        let gone = namespace.leave(key, slot);
+        let gone = namespace.leave(key, socket.index);
+        let bytes = MEMBER_BYTES + gone.as_ref().map_or(0, |room| room_bytes(room.name.len()));
+        self.room_shares.leave(socket, rooms_left, bytes);
         self.rooms_open -= usize::from(gone.is_some());
         if let Some(name) = name {
             self.tell_room(nsp, &name, RoomChange::Left(who.into()));
@@ -256,15 +265,16 @@ impl Hub {
         if name == self.socket_ids.name(key.index, &socket.id) {
             return Ok(()); // the room of one's own exists always
         }
-        let is_new = namespace.room(name).is_none();
-        if is_new && self.rooms_open >= ROOMS_MAX {
-            return Err(JoinError::TooManyRooms);
+        let (rooms, is_new) = (socket.rooms.len(), namespace.room(name).is_none());
+        if namespace.room(name).is_some_and(|room| room.members.contains(key.index)) {
+            return Ok(());
         }
-        if socket.rooms.len() >= ROOMS_PER_SOCKET_MAX
-            && !namespace.room(name).is_some_and(|r| r.members.contains(key.index))
-        {
+        if rooms >= ROOMS_PER_SOCKET_MAX {
             return Err(JoinError::TooManyRoomsOfSocket);
         }
+        self.take_room(key, rooms, is_new.then_some(name.len()))?;
+        let socket = self.sockets.find_mut(key).ok_or(JoinError::Gone)?;
+        let namespace = self.namespaces.find_mut(socket.nsp).ok_or(JoinError::Gone)?;
         let room = namespace.room_or_new(name);
         self.rooms_open += usize::from(is_new);
         let has_joined = namespace.rooms.find_mut(room).is_some_and(|r| r.members.insert(key.index));
@@ -288,9 +298,9 @@ impl Hub {
         let Some(&room) = namespace.room_names.get(name) else { return };
         let Some(at) = socket.rooms.iter().position(|&r| r == room) else { return };
         socket.rooms.swap_remove(at);
-        let nsp = socket.nsp;
+        let (nsp, left) = (socket.nsp, socket.rooms.len());
         let who = self.watched_name(key).unwrap_or_default();
-        self.leave_room(nsp, &who, room, key.index);
+        self.leave_room(nsp, &who, room, key, left);
     }
 
     /// The rooms of a socket, its own id first.
