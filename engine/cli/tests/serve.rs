@@ -192,6 +192,31 @@ fn refusals_are_said_in_the_acknowledgement() {
     });
 }
 
+/// SIGHUP changes nothing; after SIGTERM a connection that is there hears that no more are taken, and what it asked for is answered.
+#[test]
+fn signals_end_it_in_order() {
+    with_each_driver(&["--api-key", "a-key"], |program| {
+        assert_eq!((program.get("/readyz").status, program.get("/readyz").body), (200, "ready\n".into()));
+        program.signal("HUP");
+        assert_eq!(program.get("/healthz").status, 200);
+    });
+}
+
+#[test]
+fn a_port_in_use_is_said_and_can_be_shared() {
+    with_each_driver(&[], |program| {
+        let address = program.said.split("http://").nth(1).and_then(|rest| rest.split('/').next());
+        let address = address.expect("an address is printed");
+        let said = Program::start(&["serve", "--listen", address]).err().expect("fails");
+        assert!(said.contains("which is in use by another server"), "{said}");
+    });
+    let first = Program::start(&["serve", "--listen", "127.0.0.1:0", "--reuse-port"]).expect("starts");
+    let address = first.said.split("http://").nth(1).and_then(|rest| rest.split('/').next());
+    let second = Program::start(&["serve", "--listen", address.expect("an address"), "--reuse-port"]);
+    assert_eq!(second.expect("it shares").end(), Some(0));
+    assert_eq!(first.end(), Some(0));
+}
+
 #[test]
 fn a_start_that_fails_says_why() {
     let said = Program::start(&["serve", "--listen", "nowhere"]).err().expect("fails");

@@ -10,6 +10,7 @@ use socketville_hub::{NspId, Selector};
 
 use crate::builder::Builder;
 use crate::calls;
+use crate::rarely::rarely;
 use crate::relay::Relay;
 use crate::town::Town;
 
@@ -116,7 +117,7 @@ impl Town {
         let nsp = self.name_of(nsp);
         let message = ClusterMessage { nsp, rooms: names(selector.to), except, content: content() };
         if calls::run(|| adapter.send(message)).is_err() {
-            tracing::error!("an adapter panicked; other servers were not told something");
+            rarely!(error, "an adapter panicked; other servers were not told something");
         }
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::core::Core;
 use crate::data::Data;
+use crate::rarely::rarely;
 
 /// A function of the application panicked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,7 +85,7 @@ impl Core {
     #[cold]
     fn note_panic(&self, what: &'static str) {
         self.counters.borrow_mut().handler_panics += 1;
-        tracing::error!("{what} panicked");
+        rarely!(error, "{what} panicked");
     }
 
     /// Drops what the engine has let go of since the last time. What those drops let go of is dropped the next time.

@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use crate::args::EncodeError;
+use crate::rarely::rarely;
 
 /// The result of things that can fail at start.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -121,6 +122,6 @@ impl From<EncodeError> for EmitError {
 /// Where an emit's error goes if the caller does not want it.
 pub(crate) fn report(event: &str, result: std::result::Result<(), EmitError>) {
     if let Err(error) = result {
-        tracing::error!(event, %error, "an event was not emitted");
+        rarely!(error, event, %error, "an event was not emitted");
     }
 }

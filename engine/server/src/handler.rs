@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::binary::Attachments;
 use crate::extract::{ArgumentError, read_argument, read_missing};
+use crate::rarely::rarely;
 use crate::{Ack, Socket};
 
 /// A function that handles events: 0 to 8 parameters that are [`FromEvent`], result `()` or `Result<(), E>`, sync or async.
@@ -88,7 +89,7 @@ impl HandlerResult for () {
 impl<E: fmt::Display> HandlerResult for Result<(), E> {
     fn report(self) {
         if let Err(error) = self {
-            tracing::warn!(%error, "an event handler failed");
+            rarely!(warn, %error, "an event handler failed");
         }
     }
 }

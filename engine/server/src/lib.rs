@@ -69,6 +69,7 @@ mod packet;
 mod parents;
 mod payloads;
 mod pins;
+mod rarely;
 mod recovery;
 mod relay;
 mod remote;

@@ -30,6 +30,9 @@ pub const SETTLE_MS_MAX: u64 = 1_000;
 /// last poll. Who sends on after the end would be reset, and might lose what it has not read.
 pub const ENDS_MS_MAX: u64 = 2_000;
 
+/// Milliseconds between two lines of the log from one cause; those in between are counted in the next. A person reads no faster.
+pub const LOG_INTERVAL_MS: u64 = 5_000;
+
 /// Connections on their way to a core; past it they are closed, and the client asks again.
 pub const PASSED_MAX: usize = 1 << 12;
 

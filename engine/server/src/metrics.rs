@@ -39,6 +39,12 @@ pub struct CoreCounters {
     pub standstills: u64,
     /// Broadcasts whose answers are owed now; a gauge.
     pub answers_owed: u64,
+    /// Failed accepts, mostly for want of descriptors.
+    pub accept_errors: u64,
+    /// Connections closed as soon as they were accepted, since there was no descriptor or no place to keep them by.
+    pub accepts_refused: u64,
+    /// Connections closed on their way to their session's core, for it had too many on their way.
+    pub passes_refused: u64,
     /// Connections that went to their session's core.
     pub connections_passed: u64,
     /// Connections that left for the mounted service.
@@ -88,6 +94,34 @@ const METRICS: &[Metric] = &[
     ("connections_opened_total", "counter", "TCP connections opened.", |r| r.hub.connections_opened as f64),
     ("connections_refused_total", "counter", "TCP connections over the limit.", |r| {
         r.hub.connections_refused as f64
+    }),
+    ("accept_errors_total", "counter", "Failed accepts, mostly for want of descriptors.", |r| {
+        r.turns.accept_errors as f64
+    }),
+    ("accepts_refused_total", "counter", "Connections closed for want of a descriptor or a place.", |r| {
+        r.turns.accepts_refused as f64
+    }),
+    (
+        "passes_refused_total",
+        "counter",
+        "Connections closed on their way to a core that had too many.",
+        |r| r.turns.passes_refused as f64,
+    ),
+    ("joins_refused_total", "counter", "Joins of rooms refused by a limit.", |r| r.hub.joins_refused as f64),
+    ("recovered_total", "counter", "Lost clients that came back with all they missed.", |r| {
+        r.hub.recovered as f64
+    }),
+    ("recoveries_crowded_total", "counter", "Lost clients not kept since too many were.", |r| {
+        r.hub.recoveries_crowded as f64
+    }),
+    (
+        "namespaces_crowded_total",
+        "counter",
+        "CONNECTs refused since a client had too many namespaces.",
+        |r| r.hub.namespaces_crowded as f64,
+    ),
+    ("arguments_refused_total", "counter", "Events whose arguments did not fit their handler.", |r| {
+        r.turns.arguments_refused as f64
     }),
     ("connections_handed_over_total", "counter", "Connections that left for the mounted service.", |r| {
         r.turns.connections_handed_over as f64
@@ -212,6 +246,24 @@ pub fn sends_per_frame(reports: &[CoreReport]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whatever is refused, dropped or cut is counted where operators look.
+    #[test]
+    fn every_refusal_is_a_metric() {
+        let report = format!("{:?}", CoreReport::default());
+        let fields = report.split(['{', '}', ',']).filter_map(|part| part.trim().split_once(": "));
+        let is_refusal = |name: &str| {
+            ["_refused", "_dropped", "_crowded", "_cut", "_errors", "_panics", "_unhandled", "_timeouts"]
+                .iter()
+                .any(|end| name.ends_with(end))
+        };
+        let refusals: Vec<_> = fields.map(|(name, _)| name).filter(|name| is_refusal(name)).collect();
+        assert!(refusals.len() > 10, "{refusals:?}");
+        for name in refusals.into_iter().filter(|name| *name != "requests_refused") {
+            let metric = format!("{name}_total");
+            assert!(METRICS.iter().any(|(known, ..)| *known == metric), "{metric} is no metric");
+        }
+    }
 
     #[test]
     fn every_metric_has_help_kind_and_a_line_per_core() {

@@ -26,6 +26,7 @@ use tower_service::Service;
 
 use crate::Server;
 use crate::limits::MOUNTED_MAX;
+use crate::rarely::rarely;
 
 /// What `Body` and `Service` ask of their errors.
 type AnyError = Box<dyn StdError + Send + Sync>;
@@ -74,7 +75,7 @@ impl Server {
             Some(place) => {
                 runtime.spawn(serve(service.clone(), file, head, place));
             }
-            None => tracing::warn!("{MOUNTED_MAX} connections are with the mounted service; one was closed"),
+            None => rarely!(warn, "{MOUNTED_MAX} connections are with the mounted service; one was closed"),
         }));
         self
     }
@@ -92,7 +93,7 @@ where
     let stream = match Rewound::new(file, head) {
         Ok(stream) => TokioIo::new(stream),
         Err(error) => {
-            return tracing::warn!(%error, "a connection was lost on its way to the mounted service");
+            return rarely!(warn, %error, "a connection was lost on its way to the mounted service");
         }
     };
     let service = TowerToHyperService::new(service);

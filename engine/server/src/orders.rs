@@ -14,6 +14,7 @@ use crate::arguments::FromAnswer;
 use crate::core::Core;
 use crate::gather::BroadcastAckError;
 use crate::operator::{Broadcast, IntoRooms, Rooms, Target, written};
+use crate::rarely::rarely;
 use crate::remote::RemoteSocket;
 use crate::socket::Socket;
 use crate::survey::survey;
@@ -60,7 +61,7 @@ impl Broadcast<'_> {
         self.each(move |socket| {
             for room in &rooms {
                 if let Err(error) = socket.join(room) {
-                    tracing::warn!(socket = socket.id(), room, %error, "an ordered join was refused");
+                    rarely!(warn, socket = socket.id(), room, %error, "an ordered join was refused");
                 }
             }
         });
@@ -84,7 +85,7 @@ impl Broadcast<'_> {
     /// reference's cluster adapters. What cannot be written as JSON is logged, and so is a name that the protocol keeps for itself.
     pub fn server_side_emit(self, event: &str, args: impl Serialize) {
         let Ok(nsp) = self.known() else {
-            return tracing::error!(event, "an event to servers was for a namespace that does not exist");
+            return rarely!(error, event, "an event to servers was for a namespace that does not exist");
         };
         if self.town().app.adapter.is_none() {
             return;
@@ -94,7 +95,7 @@ impl Broadcast<'_> {
                 let content = || Content::ServerSide(EventPayload::of(&json, &attachments));
                 self.town().tell_others(nsp, &self.target().selector(), content);
             }
-            Err(error) => tracing::error!(event, %error, "an event to servers was not told"),
+            Err(error) => rarely!(error, event, %error, "an event to servers was not told"),
         }
     }
 
@@ -126,7 +127,7 @@ impl Broadcast<'_> {
     /// Has every core do something with each of its sockets.
     fn each(self, act: impl Fn(&Socket) + Send + Sync + 'static) {
         let Ok(nsp) = self.known() else {
-            return tracing::error!("an order was for a namespace that does not exist");
+            return rarely!(error, "an order was for a namespace that does not exist");
         };
         if self.target().is_nobody() {
             return;

@@ -5,6 +5,7 @@
 use std::future::Future;
 
 use crate::core::Core;
+use crate::rarely::rarely;
 
 /// Starts a task on the core whose thread this is: in a handler, in another task, or in [`on_start`](crate::Builder::on_start).
 ///
@@ -33,7 +34,7 @@ pub fn spawn(task: impl Future<Output = ()> + 'static) {
     };
     if core.executor.spawn(task).is_err() {
         core.counters.borrow_mut().tasks_refused += 1;
-        tracing::error!("too many tasks are waiting; one was not started");
+        rarely!(error, "too many tasks are waiting; one was not started");
     }
 }
 

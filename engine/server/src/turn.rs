@@ -31,6 +31,7 @@ use crate::limits::{
     TASKS_PER_TURN_MAX,
 };
 use crate::mailbox::Letter;
+use crate::rarely::rarely;
 use crate::stopping::{Step, Stopping, Verdict};
 
 /// Connections on their way to a core, with what was read of them.
@@ -169,7 +170,25 @@ impl<D: Driver> Turn<D> {
         Next::Stop
     }
 
+    /// Connections that could not be accepted are nobody's but the driver's: here they are counted for all to see.
+    fn note_accepts(&self) {
+        let driver = self.driver.counters();
+        let mut counters = self.core.counters.borrow_mut();
+        if driver.accept_errors != counters.accept_errors {
+            counters.accept_errors = driver.accept_errors;
+            counters.accepts_refused = driver.accepts_refused;
+            let (core, refused) = (self.core.index, driver.accepts_refused);
+            rarely!(
+                warn,
+                core,
+                refused,
+                "connections cannot be accepted, for want of descriptors (ulimit -n, LimitNOFILE of systemd)"
+            );
+        }
+    }
+
     fn reap(&mut self, now_ms: u64) -> Look {
+        self.note_accepts();
         let mut look = Look::Quiet;
         for ready in self.ready.drain(..) {
             match ready {
@@ -216,7 +235,7 @@ impl<D: Driver> Turn<D> {
         core.executor.run_woken(core.executor.queued().min(TASKS_PER_TURN_MAX));
         for (_, message) in core.executor.take_panics() {
             core.counters.borrow_mut().handler_panics += 1;
-            tracing::error!(message, "a task panicked");
+            rarely!(error, message, "a task panicked");
         }
         core.run_effects();
     }
@@ -388,10 +407,12 @@ impl<D: Driver> Turn<D> {
             Ok(passed) => {
                 self.core.hub_mut().forget(conn);
                 // A full queue drops, and so closes, the connection: its client tries again.
-                if self.crossings[usize::from(to)].push((passed, bytes)).is_ok() {
-                    self.core.town.mailboxes[usize::from(to)].bell().ring();
+                let mut counters = self.core.counters.borrow_mut();
+                match self.crossings[usize::from(to)].push((passed, bytes)) {
+                    Ok(()) => self.core.town.mailboxes[usize::from(to)].bell().ring(),
+                    Err(_closed) => counters.passes_refused += 1,
                 }
-                self.core.counters.borrow_mut().connections_passed += 1;
+                counters.connections_passed += 1;
             }
             Err(_) => self.say_busy(now_ms, conn),
         }

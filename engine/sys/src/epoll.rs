@@ -158,13 +158,17 @@ impl Epoll {
                 self.counters.accepted += 1;
                 self.slots.queue(Ready::Accepted(token));
             }
-            Err(_no_memory) => self.counters.accept_errors += 1,
+            Err(_no_memory) => {
+                self.counters.accept_errors += 1;
+                self.slots.queue(Ready::Woken);
+            }
         }
     }
 
     /// At the limit of descriptors those who wait are refused; whoever comes later is reported again. Else accepting pauses.
     fn accept_failed(&mut self, errno: i32) {
         self.counters.accept_errors += 1;
+        self.slots.queue(Ready::Woken);
         if let Some(listener) = self.listener.as_ref().filter(|_| is_exhaustion(errno)) {
             let refused = self.spare.refuse(listener);
             self.counters.accepts_refused += refused;

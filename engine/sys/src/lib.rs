@@ -53,7 +53,7 @@ pub enum Ready {
     Readable(Token),
     /// The socket takes bytes again. Only after [`Driver::watch_writable`], once for each watch.
     Writable(Token),
-    /// Somebody called [`Waker::wake`], once or more often.
+    /// Somebody called [`Waker::wake`], once or more often; or an accept failed, which the counters tell.
     Woken,
 }
 

@@ -66,11 +66,15 @@ impl Program {
         Err(errors.iter().fold(said, |said, line| said + &line + "\n"))
     }
 
-    /// Ends it with SIGTERM; its exit code.
-    pub(crate) fn end(mut self) -> Option<i32> {
-        let kill = format!("kill -TERM {}", self.child.id());
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
         let sent = Command::new("sh").arg("-c").arg(kill).status();
         assert!(sent.is_ok_and(|status| status.success()), "the signal was sent");
+    }
+
+    /// Ends it with SIGTERM; its exit code.
+    pub(crate) fn end(mut self) -> Option<i32> {
+        self.signal("TERM");
         while self.lines.recv_timeout(PATIENCE).is_ok() {}
         let _ = self.child.kill(); // does nothing to what has ended
         self.child.wait().expect("it was started").code()

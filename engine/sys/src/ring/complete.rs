@@ -63,7 +63,10 @@ impl Ring {
         match u32::try_from(result) {
             Ok(index) => self.accepted(index),
             Err(_) if result == -libc::ECANCELED => {}
-            Err(_) => self.counters.accept_errors += 1,
+            Err(_) => {
+                self.counters.accept_errors += 1;
+                self.slots.queue(Ready::Woken);
+            }
         }
         if is_last && self.is_accepting && sequence == self.accept_sequence {
             match -result {
