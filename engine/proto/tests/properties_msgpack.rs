@@ -50,6 +50,73 @@ fn as_floats(value: &mut Value) {
     }
 }
 
+/// Appends a value of any form, with what the official encoder knows and JSON does not, up to the limits of nesting.
+fn write_value(choose: &mut impl FnMut(u64) -> u64, depth: u32, out: &mut Vec<u8>) {
+    match choose(if depth > 140 { 9 } else { 12 }) {
+        0 => out.push(choose(128) as u8),
+        1 => out.push([0xc0, 0xc2, 0xc3, 0xe0][choose(4) as usize]),
+        2 | 3 => {
+            let bits = choose(u64::MAX);
+            let whole = (bits >> choose(64)) as f64;
+            let special =
+                [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, whole, -whole, f64::from_bits(bits)];
+            out.push(0xcb);
+            out.extend(special[choose(7) as usize].to_be_bytes());
+        }
+        4 => {
+            out.push([0xcf, 0xd3][choose(2) as usize]);
+            out.extend((choose(u64::MAX) >> choose(64)).to_be_bytes());
+        }
+        5 => out.extend([0xa2, b' ' + choose(90) as u8, b"\"\\\0"[choose(3) as usize]]),
+        6 => out.extend([0xc4, 1, choose(256) as u8]),
+        7 => out.extend([0xd4, [0, 5, 255][choose(3) as usize], choose(256) as u8]),
+        8 => {
+            out.extend([0xd7, [0, 0, 255, 7][choose(4) as usize]]);
+            out.extend((choose(u64::MAX) >> choose(64)).to_be_bytes());
+        }
+        9 => {
+            out.extend(std::iter::repeat_n(0x91, choose(135) as usize));
+            write_value(choose, depth + 140, out);
+        }
+        10 => {
+            let count = choose(4);
+            out.push(0x90 | count as u8);
+            (0..count).for_each(|_| write_value(choose, depth + 1, out));
+        }
+        _ => {
+            let count = choose(5);
+            out.push(0x80 | count as u8);
+            for _ in 0..count {
+                out.extend([&b"\xac_placeholder"[..], b"\xa3num", b"\xa1a", b"\xa1b"][choose(4) as usize]);
+                match choose(3) {
+                    0 => out.push(0xc3),
+                    1 => out.push(choose(3) as u8),
+                    _ => write_value(choose, depth + 1, out),
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What was read is written as it was, whatever it is: what JSON has no word for, floats beyond 2^53, places that are none, the last level.
+    #[test]
+    fn any_value_is_written_as_it_was(seed in any::<u64>()) {
+        let mut state = seed | 1;
+        let mut choose = |count: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % count
+        };
+        let mut event = b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x95\xa1a".to_vec();
+        (0..4).for_each(|_| write_value(&mut choose, 1, &mut event));
+        fuzzing::msgpack::packet(&event);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -131,6 +131,10 @@ impl Builder {
 
     /// What Socket.IO's packets look like; the clients of this server must be told the same. Source: `parser`, default JSON.
     ///
+    /// With [`Parser::MsgPack`] what JSON cannot say is relayed as it came ([`Arguments`](crate::Arguments), [`Packet`](crate::Packet)): NaN, the infinities,
+    /// `undefined`, dates. To handlers NaN is `f64::NAN` or `None`, `undefined` is `None` or no member, and a date is its text. What a handler emits is JSON: its
+    /// NaN and infinities are null, its dates are what it writes.
+    ///
     /// ```
     /// use socketville::{Parser, Server};
     ///

@@ -1,4 +1,4 @@
-//! Dates as the clients' language writes them: `2012-04-23T18:25:43.511Z`. It is not a calendar: one direction, one form.
+//! Dates as the clients' language writes them: `2012-04-23T18:25:43.511Z`, there and back. It is not a calendar: one form.
 
 use std::io::Write;
 
@@ -22,6 +22,30 @@ pub(super) fn write_date(out: &mut Vec<u8>, ms: i128) {
     };
     let rest = write!(out, "-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z\"");
     debug_assert!(written.is_ok() && rest.is_ok(), "memory takes everything");
+}
+
+/// The moment of a text that [`write_date`] has written, without its quotes; `None` for any other.
+pub(super) fn read_date(text: &[u8]) -> Option<i128> {
+    let number = |digits: &[u8]| str::from_utf8(digits).ok()?.parse::<i128>().ok();
+    let (year, rest) = text.split_at_checked(if matches!(text.first()?, b'+' | b'-') { 7 } else { 4 })?;
+    let [b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', ms @ .., b'Z'] = rest
+    else {
+        return None;
+    };
+    let days = day_of(number(year)?, number(&[*m1, *m2])?, number(&[*d1, *d2])?);
+    let minutes = number(&[*h1, *h2])? * 60 + number(&[*n1, *n2])?;
+    let moment = days * MS_PER_DAY + (minutes * 60 + number(&[*s1, *s2])?) * 1000 + number(ms)?;
+    let mut written = Vec::new();
+    write_date(&mut written, moment);
+    (written.get(1..written.len() - 1) == Some(text)).then_some(moment)
+}
+
+/// The day of a date, counted from 1970-01-01: the way back of [`civil`].
+const fn day_of(year: i128, month: i128, day: i128) -> i128 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) }; // from March
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    era * 146_097 + 365 * year_of_era + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar: by eras of 400 years that begin in March, so that
@@ -61,6 +85,30 @@ mod tests {
             let mut out = Vec::new();
             write_date(&mut out, ms);
             assert_eq!(String::from_utf8(out).unwrap(), text, "{ms}");
+            let inside = text.trim_matches('"').as_bytes();
+            assert_eq!(read_date(inside), Some(ms).filter(|_| text != "null"), "{text}");
+        }
+        for text in [
+            "",
+            "null",
+            "2012-04-23",
+            "2012-13-01T00:00:00.000Z",
+            "2012-02-30T00:00:00.000Z",
+            "02012-01-01T00:00:00.000Z",
+            "2012-01-01T24:00:00.000Z",
+            "2012-01-01T00:00:00.0Z",
+            "+02012-01-01T00:00:00.000Z",
+            "2012-01-01T00:00:00.000Z ",
+        ] {
+            assert_eq!(read_date(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_day_is_there_and_back() {
+        for days in (-200_000..200_000).step_by(7).chain(-800..800) {
+            let (year, month, day) = civil(days);
+            assert_eq!(day_of(year, month, day), days);
         }
     }
 }

@@ -10,11 +10,18 @@
 //!   a4 data 92 a4 said c4 01 07   what JSON has as payload; binary stands where it belongs
 //! ```
 //!
-//! What JSON cannot say becomes what `JSON.stringify` makes of the value that the official decoder reads: NaN and the infinities
-//! are null; a date (extension type 0, 8 bytes) is a string such as `"2012-04-23T18:25:43.511Z"`; `undefined` (type 0, 1 byte) is
-//! null in an array and missing in a map; type 0 with a length is binary; any other extension is an array of its type and its
-//! bytes. Beyond it, MessagePack's own timestamps (type -1) are dates too: newer encoders write them. Keys are strings, and
-//! strings are UTF-8. Two passes: one over all to find the members, one over `data`; each step takes a byte at least, and
+//! What JSON cannot say becomes what `JSON.stringify` makes of the value that the official decoder reads, spelled so that the writer knows it again:
+//!
+//! ```text
+//! NaN                               null, and the space NAN_MARK behind it
+//! undefined (type 0, 1 byte)        null, and the space UNDEFINED_MARK; in a map it is read as no member
+//! the infinities                    1e999, -1e999: numbers that no float reaches
+//! a date (type 0, 8 bytes)          "\u0032012-04-23T18:25:43.511Z": its first digit or sign is escaped
+//! ```
+//!
+//! So they are relayed as they came, and are JSON to all who read it. Type 0 with a length is binary; any other extension is an array of its type and its
+//! bytes. Beyond the official decoder, MessagePack's own timestamps (type -1) are dates too, of milliseconds: newer encoders write them. Keys are
+//! strings, and strings are UTF-8. Two passes: one over all to find the members, one over `data`; each step takes a byte at least, and
 //! nothing is reserved by a size that the peer merely claims (RUSTSEC-2017-0006).
 
 mod date;

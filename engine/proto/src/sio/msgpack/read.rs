@@ -60,8 +60,6 @@ struct Frame {
     /// Elements, or keys, that have not come yet.
     left: u32,
     is_map: bool,
-    /// Where the last key's member began, its comma included.
-    member: usize,
     key: Key,
     /// Whether its last `_placeholder` was true.
     is_marked: bool,
@@ -101,7 +99,6 @@ impl Scribe<'_> {
     fn key(&mut self) -> Result<(), Error> {
         let Some(frame) = self.frames.last_mut() else { return Ok(()) };
         frame.left -= 1;
-        frame.member = self.json.len();
         if !matches!(self.json.last(), Some(b'[' | b'{')) {
             self.json.push(b',');
         }
@@ -147,8 +144,7 @@ impl Scribe<'_> {
         }
         self.note(Head::Nil, self.json.len());
         self.json.push(if is_map { b'{' } else { b'[' });
-        let (member, key) = (self.json.len(), Key::Other);
-        self.frames.push(Frame { left: count, is_map, member, key, is_marked: false, num: None });
+        self.frames.push(Frame { left: count, is_map, key: Key::Other, is_marked: false, num: None });
         Ok(())
     }
 
@@ -188,20 +184,39 @@ impl Scribe<'_> {
         self.unsigned(number.unsigned_abs());
     }
 
-    /// As the clients' language writes numbers: no fraction if there is none; null for what JSON has no word for.
+    /// As the clients' language writes numbers: no fraction if there is none. What JSON has no word for is null with a mark, or a number that no float
+    /// reaches.
     fn float(&mut self, number: f64) {
-        const EXACT_MAX: f64 = 9_007_199_254_740_992.0; // 2^53: above, not every integer is a float
-        if !number.is_finite() {
-            self.json.extend_from_slice(b"null");
-        } else if number.fract() == 0.0 && number.abs() <= EXACT_MAX {
+        const UNSIGNED_END: f64 = 18_446_744_073_709_551_616.0; // 2^64
+        const SIGNED_MIN: f64 = -9_223_372_036_854_775_808.0; // -2^63
+        if number.is_nan() {
+            self.marked_null(json::NAN_MARK);
+        } else if number.is_infinite() {
+            self.json.extend_from_slice(if number > 0.0 { b"1e999" } else { b"-1e999" });
+        } else if number.fract() == 0.0 && (SIGNED_MIN..0.0).contains(&number) {
             self.signed(number as i64);
+        } else if number.fract() == 0.0 && (0.0..UNSIGNED_END).contains(&number) {
+            self.unsigned(number as u64);
         } else {
             let written = write!(self.json, "{number:?}"); // not Display, which writes 1e300 in 301 digits
             debug_assert!(written.is_ok(), "memory takes everything");
         }
     }
 
+    /// A null to all who read JSON, and what it stands for to the writer.
+    fn marked_null(&mut self, mark: &str) {
+        self.json.extend_from_slice(b"null");
+        self.json.extend_from_slice(mark.as_bytes());
+    }
+
+    /// Whether so many levels more are within the limit.
+    fn check_depth(&self, levels: usize) -> Result<(), Error> {
+        let is_within = self.frames.len() + levels <= limits::JSON_DEPTH_MAX as usize;
+        is_within.then_some(()).ok_or_else(|| Fault::Depth.into())
+    }
+
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.check_depth(1)?; // a placeholder or a list
         if self.binary == Binary::Numbers {
             self.json.push(b'[');
             for (i, byte) in bytes.iter().enumerate() {
@@ -229,10 +244,10 @@ impl Scribe<'_> {
         let big_endian =
             |bytes: &[u8]| bytes.iter().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
         match (kind, data, is_fixed) {
-            (0, [_], true) => self.undefined(),
+            (0, [_], true) => self.marked_null(json::UNDEFINED_MARK),
             (0, data, false) => return self.bytes(data),
             (0, data @ [_, _, _, _, _, _, _, _], true) => {
-                write_date(&mut self.json, i128::from(big_endian(data) as i64));
+                self.date(i128::from(big_endian(data) as i64));
             }
             (-1, data @ [_, _, _, _], true) => self.timestamp(i128::from(big_endian(data)), 0),
             (-1, data @ [_, _, _, _, _, _, _, _], true) => {
@@ -245,6 +260,7 @@ impl Scribe<'_> {
             }
             (-1, data, false) => return Err(Fault::Timestamp(data.len()).into()),
             (kind, data, _) => {
+                self.check_depth(2)?;
                 self.json.push(b'[');
                 self.signed(i64::from(kind));
                 self.json.push(b',');
@@ -257,14 +273,16 @@ impl Scribe<'_> {
 
     fn timestamp(&mut self, seconds: i128, nanos: u64) {
         let all = seconds * 1_000_000_000 + i128::from(nanos);
-        write_date(&mut self.json, all / 1_000_000);
+        self.date(all.div_euclid(1_000_000));
     }
 
-    /// Null among elements, no member at all in a map.
-    fn undefined(&mut self) {
-        match self.frames.last() {
-            Some(frame) if frame.is_map => self.json.truncate(frame.member),
-            _ => self.json.extend_from_slice(b"null"),
+    /// A text whose first digit or sign is escaped: no writer of JSON does that, so the writer knows it for a date.
+    fn date(&mut self, ms: i128) {
+        let start = self.json.len();
+        write_date(&mut self.json, ms);
+        if let Some([b'"', first, ..]) = self.json.get(start..) {
+            let escape = format!("\\u{first:04x}");
+            self.json.splice(start + 1..start + 2, escape.bytes());
         }
     }
 
@@ -272,9 +290,7 @@ impl Scribe<'_> {
         let count = self.payload.attachments.len() as u64;
         self.suspects.retain(|suspect| suspect.num < count);
         if !self.suspects.is_empty() {
-            self.clear_suspects();
-            let text = str::from_utf8(&self.json).map_err(|_| Fault::Text)?;
-            self.payload.spans = json::scan_array(text)?;
+            self.clear_suspects()?;
         }
         let json = String::from_utf8(self.json).map_err(|_| Fault::Text)?;
         Ok(Payload { json, ..self.payload })
@@ -282,8 +298,15 @@ impl Scribe<'_> {
 
     /// A map of the peer's own that says `_placeholder` must not be taken for the place of an attachment: its `num` is written with a
     /// fraction of zero. That is the same number to everyone, but not the index of anything.
-    fn clear_suspects(&mut self) {
+    fn clear_suspects(&mut self) -> Result<(), Error> {
         self.suspects.sort_unstable_by_key(|suspect| suspect.end);
+        for span in &mut self.payload.spans {
+            for at in [&mut span.0, &mut span.1] {
+                let before = self.suspects.partition_point(|suspect| suspect.end <= *at as usize);
+                let moved = *at as usize + 2 * before;
+                *at = u32::try_from(moved).map_err(|_| json::Error::Bytes(moved))?;
+            }
+        }
         let mut cleared = Vec::with_capacity(self.json.len() + 2 * self.suspects.len());
         let mut at = 0;
         for suspect in &self.suspects {
@@ -293,6 +316,7 @@ impl Scribe<'_> {
         }
         cleared.extend_from_slice(&self.json[at..]);
         self.json = cleared;
+        Ok(())
     }
 }
 

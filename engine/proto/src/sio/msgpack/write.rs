@@ -8,6 +8,7 @@
 
 use smallvec::SmallVec;
 
+use super::date::read_date;
 use crate::encode::{Kind, Packet};
 use crate::sio::json;
 use crate::ws;
@@ -128,7 +129,13 @@ impl<A: AsRef<[u8]>> Writer<'_, A> {
         self.at += raw.len();
         let is_key = self.frames.last().is_some_and(|frame| frame.is_object && frame.count % 2 == 0);
         let start = self.out.len();
-        write_string(self.out, raw);
+        match marked_date(raw).filter(|_| !is_key) {
+            Some(ms) => {
+                self.out.extend_from_slice(&[0xd7, 0]);
+                self.out.extend_from_slice(&ms.to_be_bytes());
+            }
+            None => write_string(self.out, raw),
+        }
         if !is_key {
             return self.count(raw);
         }
@@ -148,7 +155,14 @@ impl<A: AsRef<[u8]>> Writer<'_, A> {
         let is_end = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
         let raw = &rest[..rest.iter().position(is_end).unwrap_or(rest.len())];
         self.at += raw.len();
+        let after = &self.text[self.at..];
         match raw {
+            b"null" if after.starts_with(json::NAN_MARK.as_bytes()) => {
+                write_sized(self.out, 0xcb, &f64::NAN.to_be_bytes());
+            }
+            b"null" if after.starts_with(json::UNDEFINED_MARK.as_bytes()) => {
+                self.out.extend_from_slice(&[0xd4, 0, 0]);
+            }
             b"null" => self.out.push(0xc0),
             b"false" => self.out.push(0xc2),
             b"true" => self.out.push(0xc3),
@@ -188,6 +202,15 @@ fn string_end(text: &[u8], at: usize) -> usize {
             None => return text.len(),
         }
     }
+}
+
+/// The moment that a string literal stands for whose first digit or sign is escaped, as the reader writes dates.
+fn marked_date(raw: &[u8]) -> Option<i64> {
+    let inside = raw.strip_prefix(b"\"\\u00")?.strip_suffix(b"\"")?;
+    let mut text = Vec::new();
+    json::unescape_lossy(&mut text, raw.get(1..raw.len() - 1)?);
+    (text.len() + 5 == inside.len() + 4).then_some(())?; // nothing else is escaped
+    i64::try_from(read_date(&text)?).ok()
 }
 
 /// Writes a string literal with its quotes.
