@@ -45,20 +45,6 @@ pub fn raise_descriptor_limit() -> u64 {
     descriptor_limit().rlim_cur
 }
 
-/// Gives the calling thread a descriptor table of its own, a copy of the process's: the limit of open descriptors counts for each
-/// table. Made for generators of load; the engine's connections need no descriptors.
-///
-/// From now on this thread sees nothing that other threads open, and closes nothing of theirs: descriptors made after this call
-/// must not cross to or from it. Whatever it has open closes with it.
-///
-/// # Errors
-/// The kernel's refusal.
-pub fn unshare_descriptors() -> io::Result<()> {
-    // SAFETY: the call takes no pointer. Every descriptor owned so far stays what it is, in both tables.
-    let result = unsafe { libc::unshare(libc::CLONE_FILES) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
 /// The limit of open descriptors, soft and hard.
 pub(crate) fn descriptor_limit() -> libc::rlimit {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -90,20 +76,6 @@ mod tests {
         }
         assert_eq!(available_cores(), cores, "only the spawned threads were pinned");
         assert!(pin_to_core(usize::MAX).is_err());
-    }
-
-    #[test]
-    fn a_thread_with_descriptors_of_its_own_takes_none_of_the_others() {
-        let opened = std::thread::spawn(|| {
-            unshare_descriptors().expect("needs no privilege");
-            let (file, _end) = io::pipe().expect("two descriptors");
-            let number = std::os::fd::AsRawFd::as_raw_fd(&file);
-            let process = format!("/proc/{}/fd/{number}", std::process::id());
-            let own = std::fs::read_link(format!("/proc/thread-self/fd/{number}")).expect("open here");
-            (own, std::fs::read_link(process).ok())
-        });
-        let (own, others) = opened.join().expect("no panic");
-        assert_ne!(Some(own), others, "the process's table has no such pipe");
     }
 
     #[test]

@@ -34,7 +34,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use clock::{Clock, cpu_ns_of, process_cpu_ns, thread_cpu_ns};
-pub use cores::{available_cores, pin_to_core, raise_descriptor_limit, unshare_descriptors};
+pub use cores::{available_cores, pin_to_core, raise_descriptor_limit};
 pub use counters::Counters;
 pub use epoll::Epoll;
 pub use listener::{Listener, PortUse};
