@@ -87,10 +87,31 @@ pub(crate) struct Conn {
     /// When it has taken too long over what it is in the middle of; `u64::MAX` if it may.
     pub(crate) due_ms: u64,
     pub(crate) alarm: Alarm,
-    /// Whether the peer has sent its end while an answer was being made.
-    pub(crate) has_ended: bool,
+    /// How far its peer has come.
+    pub(crate) course: Course,
     /// What the answer to the request carries besides; `None` is the rule.
     pub(crate) extra: Option<Box<Extra>>,
+}
+
+/// How far a peer has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Course {
+    /// It has made no request yet.
+    New,
+    /// It has made one.
+    Known,
+    /// It has sent its end while an answer was being made.
+    Ended,
+}
+
+impl Course {
+    /// A request has come.
+    pub(crate) const fn known(self) -> Self {
+        match self {
+            Self::New => Self::Known,
+            other => other,
+        }
+    }
 }
 
 pub(crate) enum Phase {
@@ -155,6 +176,11 @@ impl Hub {
             self.counters.connections_refused += 1;
             self.cut(conn);
         }
+    }
+
+    /// Whether a connection has made no request yet.
+    pub fn is_new(&self, conn: ConnId) -> bool {
+        self.conn(conn).is_some_and(|state| state.course == Course::New)
     }
 
     /// How the bytes that came are to be read.
@@ -235,7 +261,7 @@ impl Conn {
             reading: Reading::FREE,
             due_ms: u64::MAX,
             alarm: Alarm::NONE,
-            has_ended: false,
+            course: Course::New,
             extra: None,
         }
     }

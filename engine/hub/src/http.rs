@@ -5,7 +5,7 @@
 use socketville_proto::http::{self, Body, Head, KeepAlive, Method};
 use socketville_proto::ws;
 
-use crate::conns::{Content, Phase, Progress, find};
+use crate::conns::{Content, Course, Phase, Progress, find};
 use crate::desk::Decision;
 use crate::limits::{HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL, SLOTS_MAX};
 use crate::poll_buffer::{ContentType, PollAnswer};
@@ -96,10 +96,10 @@ impl Hub {
         self.counters.requests += u64::from(decision.is_none());
         let raw = &bytes[..length];
         let letters = decision.and_then(|decision| decision.name.as_deref());
-        let mut has_body = !matches!(head.body, Body::None | Body::Length(0));
-        let mut taken = length;
+        let (mut has_body, mut taken) = (!matches!(head.body, Body::None | Body::Length(0)), length);
         let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
-        let is_kept = head.keep_alive && (!state.has_ended || length < bytes.len());
+        state.course = state.course.known();
+        let is_kept = head.keep_alive && (state.course != Course::Ended || length < bytes.len());
         state.keep = if is_kept { KeepAlive::Keep } else { KeepAlive::Close };
         state.content = if head.method == Method::Head { Content::Withheld } else { Content::Sent };
         let (verdict, extra) = self.receive(head, self.verdict(head), decision);

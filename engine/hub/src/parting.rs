@@ -12,7 +12,7 @@
 use socketville_proto::http::KeepAlive;
 use socketville_proto::ws::{self, CloseCode};
 
-use crate::conns::{Conn, Phase, Role};
+use crate::conns::{Conn, Course, Phase, Role};
 use crate::limits::{LINGER_BYTES_MAX, LINGER_MS};
 use crate::outbox::Overflow;
 use crate::session::Link;
@@ -44,9 +44,9 @@ impl Hub {
                 if state.held.is_none() {
                     state.keep = KeepAlive::Close;
                 }
-                state.has_ended = true;
+                state.course = Course::Ended;
             }
-            Phase::Http if !is_idle && state.held.is_some() => state.has_ended = true,
+            Phase::Http if !is_idle && state.held.is_some() => state.course = Course::Ended,
             Phase::Http if !is_idle => self.close_conn(now_ms, conn),
             Phase::Closing | Phase::Lingering { .. } if !is_idle => self.set_phase(conn, Phase::Closing),
             _ => self.handle_end(conn, Reason::TransportClose),
@@ -103,7 +103,7 @@ impl Hub {
     /// Ends a connection after its last bytes and whatever the peer still sends.
     pub(crate) fn linger(&mut self, now_ms: u64, conn: ConnId) {
         self.close_conn(now_ms, conn);
-        if self.conn_mut(conn).is_some_and(|state| !state.has_ended) {
+        if self.conn_mut(conn).is_some_and(|state| state.course != Course::Ended) {
             self.set_phase(conn, Phase::Lingering { ignored_bytes: 0 });
         }
     }

@@ -28,6 +28,7 @@ mod admission;
 mod app;
 mod args;
 mod arguments;
+mod arrivals;
 mod bare;
 mod binary;
 mod builder;

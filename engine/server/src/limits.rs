@@ -36,6 +36,10 @@ pub const LOG_INTERVAL_MS: u64 = 5_000;
 /// Connections on their way to a core; past it they are closed, and the client asks again.
 pub const PASSED_MAX: usize = 1 << 12;
 
+/// Connections of one turn whose first request or end is dealt with, when more wait: some 5 ms of a core. The others wait for the next turn, so that a crowd that
+/// comes back at once makes nobody else wait.
+pub const NEWCOMERS_PER_TURN: usize = 256;
+
 /// Sends of one turn: 2048 take about 9 ms of kernel time; then reads, pongs, accepts and timers have their turn.
 pub const SENDS_PER_TURN_MAX: usize = 2048;
 

@@ -25,6 +25,7 @@ use smallvec::SmallVec;
 use socketville_hub::{Batch, ConnId, Effect, Look, Parting, Reason, Refusal, Response, Settled};
 use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent};
 
+use crate::arrivals::{Arrivals, Speaker};
 use crate::core::Core;
 use crate::limits::{
     DRAIN_WINDOW, LETTERS_PER_TURN_MAX, PASSED_MAX, RECORDS_WAITING_MAX, SENDS_PER_BATCH, SENDS_PER_TURN_MAX,
@@ -47,7 +48,7 @@ pub(crate) struct Turn<D: Driver> {
     /// By core; ours is where we collect.
     crossings: Arc<[Crossing<D::Passed>]>,
     ready: Vec<Ready>,
-    readable: Vec<Token>,
+    arrivals: Arrivals,
     batch: Batch,
     unsent: Vec<Unsent>,
     refusals: Vec<(usize, Refusal)>,
@@ -81,7 +82,7 @@ impl<D: Driver> Turn<D> {
             core,
             crossings,
             ready: Vec::new(),
-            readable: Vec::new(),
+            arrivals: Arrivals::default(),
             batch: Batch::default(),
             unsent: Vec::new(),
             refusals: Vec::new(),
@@ -122,7 +123,7 @@ impl<D: Driver> Turn<D> {
             || (mailbox.is_stopping() && self.stopping.is_running())
             || (self.stopping.is_settling() && core.town.has_settled())
             || !self.crossings[usize::from(core.index)].is_empty()
-            || !self.readable.is_empty()
+            || !self.arrivals.is_empty()
             || !core.errands.borrow().is_empty()
             || !core.payloads.borrow().is_empty()
             || !core.dropped.is_empty()
@@ -196,7 +197,7 @@ impl<D: Driver> Turn<D> {
                     look = Look::Busy;
                     self.core.hub_mut().open(now_ms, conn_of(token));
                 }
-                Ready::Readable(token) => self.readable.push(token),
+                Ready::Readable(token) => self.arrivals.push(token),
                 Ready::Writable(token) => self.core.hub_mut().outbox.handle_writable(conn_of(token)),
                 Ready::Woken => {}
             }
@@ -205,12 +206,16 @@ impl<D: Driver> Turn<D> {
         if self.core.is_full() {
             return Look::Averted;
         }
-        if !self.readable.is_empty() {
+        if !self.arrivals.is_empty() {
             look = Look::Busy;
         }
         let core = &self.core;
-        self.readable.retain(|token| core.hub_mut().may_read(conn_of(*token)));
-        self.driver.receive(&self.readable, &mut |token, received| match received {
+        let mut turn = self.arrivals.take(|token| match core.hub().is_new(conn_of(token)) {
+            false if !self.driver.has_ended(token) => Speaker::Established,
+            _ => Speaker::Passing,
+        });
+        turn.retain(|token| core.hub_mut().may_read(conn_of(*token)));
+        self.driver.receive(&turn, &mut |token, received| match received {
             Received::Bytes(bytes) => core.handle_bytes(conn_of(token), bytes),
             Received::Empty => {}
             Received::Eof => {
@@ -222,7 +227,7 @@ impl<D: Driver> Turn<D> {
                 core.run_effects();
             }
         });
-        self.readable.clear();
+        self.arrivals.give_back(turn);
         look
     }
 
@@ -388,7 +393,7 @@ impl<D: Driver> Turn<D> {
                 Effect::Pass(conn, to, bytes) => self.pass(now_ms, conn, to, bytes),
                 Effect::HandOver(conn, bytes) => self.hand_over(now_ms, conn, bytes),
                 Effect::Join(session, nsp) => core.join_unasked(session, nsp),
-                Effect::Read(conn) => self.readable.push(token_of(conn)),
+                Effect::Read(conn) => self.arrivals.push(token_of(conn)),
                 Effect::Request(..)
                 | Effect::AskAddress(..)
                 | Effect::Resume(_)

@@ -390,6 +390,10 @@ impl Driver for Epoll {
         socket::peer_address(self.file(token)?)
     }
 
+    fn has_ended(&self, token: Token) -> bool {
+        self.slots.find(token).is_some_and(|slot| slot.flags.is_hung_up)
+    }
+
     fn counters(&self) -> &Counters {
         &self.counters
     }

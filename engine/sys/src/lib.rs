@@ -174,6 +174,11 @@ pub trait Driver {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Whether the peer has ended or broken the connection, as far as the kernel has told; bytes from before may still be there.
+    fn has_ended(&self, _token: Token) -> bool {
+        false
+    }
+
     /// What has happened so far.
     fn counters(&self) -> &Counters;
 }

@@ -300,6 +300,10 @@ impl Driver for Ring {
         self.address_of(token)
     }
 
+    fn has_ended(&self, token: Token) -> bool {
+        self.slots.find(token).is_some_and(|slot| slot.flags.is_hung_up)
+    }
+
     fn counters(&self) -> &Counters {
         &self.counters
     }
