@@ -5,6 +5,7 @@
 mod announcement;
 mod events;
 mod key;
+mod limit_options;
 mod options;
 mod output;
 mod pages;

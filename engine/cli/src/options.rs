@@ -11,6 +11,7 @@ use socketville::limits::FLUSH_INTERVAL_MS_MAX;
 use socketville::{Cors, Origin, OriginError, Origins, Pinning};
 
 use crate::key::ApiKey;
+use crate::limit_options::LimitOptions;
 
 /// A broadcast engine that speaks Socket.IO.
 ///
@@ -169,6 +170,10 @@ pub(crate) struct Options {
         value_parser = namespace
     )]
     pub(crate) namespaces: Vec<String>,
+
+    /// Limits for each client.
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 
     /// Milliseconds that a broadcast may wait for others, so that they leave in one send
     ///
@@ -449,6 +454,8 @@ mod tests {
             (&["serve", "--namespace", &long], "expected at most 256 bytes, found 257"),
             (&["serve", "--cors-origin", "example.org"], "it has no scheme"),
             (&["serve", "--cors-origin", "https://a,https://b/c"], "it has more than scheme, host and port"),
+            (&["serve", "--attachments-max", "100"], "100 is not in 1..=99"),
+            (&["serve", "--depth-max", "0"], "0 is not in 1..=128"),
             (&["serve", "--port", "3000"], "unexpected argument '--port'"),
             (&["start"], "unrecognized subcommand 'start'"),
         ] {

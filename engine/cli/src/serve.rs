@@ -29,6 +29,7 @@ pub(crate) fn run(options: &Options, output: &Output) -> anyhow::Result<()> {
     let io = Server::builder();
     io.driver(options.driver.into()).cors(options.cors()).allow_eio3(options.allow_eio3);
     io.reuse_port(options.reuse_port).pinning(options.pin.into()).drain_window(options.drain_window);
+    options.limits.apply(&io);
     if let Some(directory) = &options.client_dir {
         io.serve_client(directory);
     }

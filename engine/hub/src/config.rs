@@ -2,12 +2,12 @@
 //!
 //! Not how to listen: addresses, cores and drivers are the server's business.
 
-use socketville_proto::sio::Parser;
+use socketville_proto::sio::{PacketLimits, Parser};
 
 use crate::account::Budget;
 use crate::cors::Cors;
 use crate::desk::Cookie;
-use crate::limits::NAMESPACES_PER_SESSION_MAX;
+use crate::limits::{NAMESPACES_PER_SESSION_MAX, ROOMS_PER_SOCKET_MAX};
 use crate::outbox::BacklogLimits;
 
 /// Options of the engine; every core has the same.
@@ -68,6 +68,11 @@ pub struct Config {
     /// Namespaces that one connection may join; more are refused with CONNECT_ERROR. No such option in the reference; default
     /// [`NAMESPACES_PER_SESSION_MAX`].
     pub namespaces_per_session_max: usize,
+    /// Rooms of one socket; more joins are refused. No such option in the reference; default [`ROOMS_PER_SOCKET_MAX`].
+    pub rooms_per_socket_max: usize,
+    /// What a packet of a client may have; more closes its connection. Attachments are also how many are sent. Source: socket.io-parser's
+    /// `maxAttachments`, default 10; 128 levels of nesting.
+    pub packet_limits: PacketLimits,
     /// Connections of one core; more are closed at once. Default: no limit but the kernel's.
     pub connections_max: usize,
 }
@@ -128,6 +133,8 @@ impl Default for Config {
             client_files: Vec::new(),
             keeps_handshakes: true,
             namespaces_per_session_max: NAMESPACES_PER_SESSION_MAX,
+            rooms_per_socket_max: ROOMS_PER_SOCKET_MAX,
+            packet_limits: PacketLimits::DEFAULT,
             connections_max: usize::MAX,
         }
     }

@@ -10,7 +10,7 @@ pub const CORES_MAX: u16 = 64;
 /// length are keys without an allocation, and other servers of a cluster tell ids from rooms by it.
 pub const ID_LETTERS_MAX: usize = crate::ids::ID_LEN - 1;
 
-/// Rooms of one socket; past it a join is refused. The reference has no limit; a set per socket must not grow for ever.
+/// Rooms of one socket, unless the application says otherwise; past it a join is refused. The reference has no limit; a set per socket must not grow for ever.
 pub const ROOMS_PER_SOCKET_MAX: usize = 1024;
 
 /// Bytes of a room's name; past it a join is refused. Long names are keys in maps on every core.

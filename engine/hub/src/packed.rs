@@ -15,7 +15,7 @@ impl Hub {
         bytes: &[u8],
     ) -> Option<Incoming<'a>> {
         self.counters.packets_in += 1;
-        let Ok(packet) = msgpack::decode(bytes) else {
+        let Ok(packet) = msgpack::decode_within(bytes, self.config.packet_limits.depth) else {
             self.reject_packet(now_ms, key);
             return None;
         };

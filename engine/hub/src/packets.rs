@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use socketville_proto::eio::Revision;
-use socketville_proto::sio::Parser;
+use socketville_proto::sio::{PacketLimits, Parser};
 use socketville_proto::{eio, sio};
 
 use crate::limits::NAMESPACE_NAME_BYTES_MAX;
@@ -80,7 +80,7 @@ impl Hub {
             return None;
         }
         // Matched as it comes: a packet is large, and a name for it would be a copy.
-        match sio::decode(text) {
+        match sio::decode_within(text, self.config.packet_limits) {
             Err(_) => {
                 self.reject_packet(now_ms, key);
                 None
@@ -155,7 +155,7 @@ impl Hub {
         text: String,
         attachments: Vec<Vec<u8>>,
     ) -> Option<Incoming<'a>> {
-        match sio::decode(&text).ok()? {
+        match sio::decode_within(&text, PacketLimits::CHECKED).ok()? {
             sio::Packet::Event { nsp, id, .. } => {
                 let socket = self.socket_or_reject(now_ms, key, nsp)?;
                 Some(Incoming::Event { socket, id, args: Text::Owned(text), attachments })

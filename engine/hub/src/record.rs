@@ -49,7 +49,7 @@ impl Record {
             };
         }
         let text = str::from_utf8(payload).ok()?.strip_prefix('4')?;
-        match sio::decode(text).ok()? {
+        match sio::decode_within(text, sio::PacketLimits::CHECKED).ok()? {
             sio::Packet::Event { args, .. } => Some(args.json().into()),
             _ => None,
         }

@@ -7,7 +7,7 @@ use socketville_proto::eio::Revision;
 use socketville_proto::encode;
 
 use crate::delivery::{NO_ATTACHMENTS, Route};
-use crate::limits::{MEMBER_BYTES, ROOM_NAME_BYTES_MAX, ROOMS_BYTES_MAX, ROOMS_PER_SOCKET_MAX};
+use crate::limits::{MEMBER_BYTES, ROOM_NAME_BYTES_MAX, ROOMS_BYTES_MAX};
 use crate::namespaces::RoomKey;
 use crate::room_shares::room_bytes;
 use crate::session::{Link, Session};
@@ -44,7 +44,7 @@ pub enum JoinError {
     Gone,
     /// The name has more than [`ROOM_NAME_BYTES_MAX`] bytes.
     NameTooLong,
-    /// The socket is in [`ROOMS_PER_SOCKET_MAX`] rooms.
+    /// The socket is in as many rooms as it may be.
     TooManyRoomsOfSocket,
     /// Rooms of the core take [`ROOMS_BYTES_MAX`] bytes, and the socket has its [`ROOMS_FREE`](crate::limits::ROOMS_FREE).
     TooManyRooms,
@@ -57,7 +57,7 @@ impl std::fmt::Display for JoinError {
         match self {
             Self::Gone => write!(f, "the socket has left"),
             Self::NameTooLong => write!(f, "a room's name has at most {ROOM_NAME_BYTES_MAX} bytes"),
-            Self::TooManyRoomsOfSocket => write!(f, "a socket is in at most {ROOMS_PER_SOCKET_MAX} rooms"),
+            Self::TooManyRoomsOfSocket => write!(f, "the socket is in as many rooms as it may be"),
             Self::TooManyRooms => {
                 write!(f, "rooms take at most {} MiB, or a quarter of the budget", ROOMS_BYTES_MAX >> 20)
             }
@@ -269,7 +269,7 @@ impl Hub {
         if namespace.room(name).is_some_and(|room| room.members.contains(key.index)) {
             return Ok(());
         }
-        if rooms >= ROOMS_PER_SOCKET_MAX {
+        if rooms >= self.config.rooms_per_socket_max {
             return Err(JoinError::TooManyRoomsOfSocket);
         }
         self.take_room(key, rooms, is_new.then_some(name.len()))?;

@@ -67,7 +67,7 @@ pub const PAYLOAD_LENGTH_DIGITS_MAX: usize = 9;
 
 // Socket.IO -------------------------------------------------------------------------------------------------
 
-/// Levels of nesting in a packet's JSON. More closes the connection.
+/// Levels of nesting in a packet's JSON, unless the application wants fewer. More closes the connection.
 ///
 /// Handlers read arguments with readers that recurse or stop at this depth; 200,000 levels would be fatal to
 /// them.
@@ -79,8 +79,11 @@ pub const JSON_DEPTH_MAX: u32 = 128;
 /// read.
 pub const ARGUMENTS_MAX: usize = 65_536;
 
-/// Binary attachments of one packet (CVE-2026-33151). More closes the connection. The reference's default.
+/// Binary attachments of one packet (CVE-2026-33151), unless the application says otherwise. More closes the connection. The reference's default.
 pub const ATTACHMENTS_MAX: u8 = 10;
+
+/// The most attachments that an application may allow: a count has two digits.
+pub const ATTACHMENTS_LIMIT: u8 = 99;
 
 /// Pieces of binary in one packet of MessagePack. More closes the connection, and is not sent either.
 ///
@@ -110,4 +113,5 @@ pub const NAMESPACE_QUERY_BYTES_MAX: usize = 8 * 1024;
 const _: () = assert!(HEADERS_MAX * 4 < HEAD_BYTES_MAX, "a head of the shortest header lines fits");
 const _: () = assert!(CONTROL_PAYLOAD_MAX < 126, "a control frame's length needs no extension");
 const _: () = assert!(ACK_ID_MAX < 10_u64.pow(ACK_ID_DIGITS_MAX as u32), "every id fits into its digits");
-const _: () = assert!(ATTACHMENTS_MAX < 100, "a count has at most two digits");
+const _: () =
+    assert!(ATTACHMENTS_MAX <= ATTACHMENTS_LIMIT && ATTACHMENTS_LIMIT < 100, "a count has two digits");

@@ -62,7 +62,7 @@ pub enum AckError {
     Timeout,
     /// The client left.
     Disconnected,
-    /// The client owes [`ACKS_PER_SOCKET_MAX`](crate::limits::ACKS_PER_SOCKET_MAX) answers already.
+    /// The client owes as many answers as it may, see [`Builder::acks_per_socket_max`](crate::Builder::acks_per_socket_max).
     TooMany,
     /// It came, but is not what was expected.
     Argument(ArgumentError),

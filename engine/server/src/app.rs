@@ -27,6 +27,8 @@ pub(crate) struct App {
     pub(crate) adapter: Option<Box<dyn Adapter>>,
     /// Handlers of one client that may wait before it is not read on.
     pub(crate) tasks_per_client: Option<usize>,
+    /// Acknowledgements that one client may owe.
+    pub(crate) acks_per_socket: Option<usize>,
     /// Whether dynamic namespaces go with their last client.
     pub(crate) cleans_up: bool,
     pub(crate) on_new_namespace: Vec<BoxedNameWatcher>,

@@ -22,6 +22,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::ser::{SerializeTuple, Serializer};
 
+use socketville_hub::Config;
 use socketville_proto::sio::{self, Parser, json};
 
 use crate::binary::with_attachments_out;
@@ -36,9 +37,9 @@ pub(crate) fn write_event(
     event: EventName<'_>,
     args: &(impl Serialize + ?Sized),
     attachments: &mut Vec<Vec<u8>>,
-    parser: Parser,
+    form: Form,
 ) -> Result<(), EncodeError> {
-    write_array(out, Some(event.as_str()), args, attachments, parser)
+    write_array(out, Some(event.as_str()), args, attachments, form)
 }
 
 /// The same of an event that came, whose name is not looked at.
@@ -50,9 +51,9 @@ pub(crate) fn rewrite_event(
     event: &str,
     args: &(impl Serialize + ?Sized),
     attachments: &mut Vec<Vec<u8>>,
-    parser: Parser,
+    form: Form,
 ) -> Result<(), EncodeError> {
-    write_array(out, Some(event), args, attachments, parser)
+    write_array(out, Some(event), args, attachments, form)
 }
 
 /// Writes `[arg,...]`, the payload of an ack, to the end of `out`; binary goes to the end of `attachments`.
@@ -63,9 +64,26 @@ pub(crate) fn write_args(
     out: &mut Vec<u8>,
     args: &(impl Serialize + ?Sized),
     attachments: &mut Vec<Vec<u8>>,
-    parser: Parser,
+    form: Form,
 ) -> Result<(), EncodeError> {
-    write_array(out, None, args, attachments, parser)
+    write_array(out, None, args, attachments, form)
+}
+
+/// How a server's packets are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    parser: Parser,
+    attachments: u8,
+}
+
+impl Form {
+    pub(crate) const fn of(config: &Config) -> Self {
+        Self { parser: config.parser, attachments: config.packet_limits.attachments }
+    }
+
+    const fn attachments_max(self) -> usize {
+        self.parser.attachments_max(self.attachments)
+    }
 }
 
 /// Why arguments could not be turned into a packet.
@@ -114,15 +132,15 @@ fn write_array(
     event: Option<&str>,
     args: &(impl Serialize + ?Sized),
     attachments: &mut Vec<Vec<u8>>,
-    parser: Parser,
+    form: Form,
 ) -> Result<(), EncodeError> {
     let (out_start, attachments_start) = (out.len(), attachments.len());
     let written = with_attachments_out(attachments, || write_elements(out, event, args));
     let written = written.map_err(EncodeError::Json).and(match attachments.len() {
-        found if found > parser.attachments_max() => {
-            Err(EncodeError::TooManyAttachments { max: parser.attachments_max(), found })
+        found if found > form.attachments_max() => {
+            Err(EncodeError::TooManyAttachments { max: form.attachments_max(), found })
         }
-        found if found > attachments_start && parser == Parser::Json => {
+        found if found > attachments_start && form.parser == Parser::Json => {
             check_places(&out[out_start..], &(attachments_start..found))
         }
         _ => Ok(()),
@@ -347,6 +365,8 @@ mod tests {
     use super::*;
     use crate::Binary;
 
+    const JSON: Form = Form { parser: Parser::Json, attachments: 10 };
+
     #[derive(Serialize)]
     struct Point {
         x: i32,
@@ -368,7 +388,7 @@ mod tests {
 
     fn event(args: &(impl Serialize + ?Sized)) -> String {
         let mut out = Vec::new();
-        rewrite_event(&mut out, "e", args, &mut Vec::new(), Parser::Json).unwrap();
+        rewrite_event(&mut out, "e", args, &mut Vec::new(), JSON).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -413,16 +433,16 @@ mod tests {
     #[test]
     fn acks_have_no_name_and_names_are_escaped() {
         let mut out = b"430".to_vec();
-        write_args(&mut out, &("ok", 1), &mut Vec::new(), Parser::Json).unwrap();
+        write_args(&mut out, &("ok", 1), &mut Vec::new(), JSON).unwrap();
         assert_eq!(out, br#"430["ok",1]"#);
         for (args, expected) in [(json!(null), "[null]"), (json!([]), "[[]]")] {
             let mut out = Vec::new();
-            write_args(&mut out, &args, &mut Vec::new(), Parser::Json).unwrap();
+            write_args(&mut out, &args, &mut Vec::new(), JSON).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
         let mut out = Vec::new();
-        write_args(&mut out, &(), &mut Vec::new(), Parser::Json).unwrap();
-        rewrite_event(&mut out, "a\"\n", &(), &mut Vec::new(), Parser::Json).unwrap();
+        write_args(&mut out, &(), &mut Vec::new(), JSON).unwrap();
+        rewrite_event(&mut out, "a\"\n", &(), &mut Vec::new(), JSON).unwrap();
         assert_eq!(out, br#"[]["a\"\n"]"#);
     }
 
@@ -431,7 +451,7 @@ mod tests {
     fn binary_becomes_placeholders_in_order() {
         let (mut out, mut attachments) = (Vec::new(), Vec::new());
         let args = (Binary(vec![1]), vec![Binary(vec![2, 3])], Some(Binary(vec![])));
-        rewrite_event(&mut out, "e", &args, &mut attachments, Parser::Json).unwrap();
+        rewrite_event(&mut out, "e", &args, &mut attachments, JSON).unwrap();
         let written: Value = serde_json::from_slice(&out).unwrap();
         let place = |num: u32| json!({"_placeholder": true, "num": num});
         assert_eq!(written, json!(["e", place(0), [place(1)], place(2)]));
@@ -444,11 +464,9 @@ mod tests {
         let forged = |num: Value| json!([{"_placeholder": true, "num": num}]);
         for num in [json!(1), json!("0"), json!(-1), json!(0.5), json!(null)] {
             let (mut out, mut attachments) = (Vec::new(), Vec::new());
-            assert!(
-                rewrite_event(&mut out, "e", &forged(num.clone()), &mut attachments, Parser::Json).is_ok()
-            );
+            assert!(rewrite_event(&mut out, "e", &forged(num.clone()), &mut attachments, JSON).is_ok());
             let both = (Binary(vec![1]), forged(num));
-            let error = rewrite_event(&mut out, "e", &both, &mut attachments, Parser::Json).unwrap_err();
+            let error = rewrite_event(&mut out, "e", &both, &mut attachments, JSON).unwrap_err();
             assert!(matches!(error, EncodeError::Placeholder) && attachments.is_empty(), "{error}");
         }
     }
@@ -457,14 +475,16 @@ mod tests {
     fn failures_leave_no_trace() {
         let (mut out, mut attachments) = (b"x".to_vec(), vec![vec![9]]);
         let keys_that_are_no_text = (Binary(vec![1]), BTreeMap::from([((1, 2), 3)]));
-        let error =
-            rewrite_event(&mut out, "e", &keys_that_are_no_text, &mut attachments, Parser::Json).unwrap_err();
+        let error = rewrite_event(&mut out, "e", &keys_that_are_no_text, &mut attachments, JSON).unwrap_err();
         assert!(matches!(error, EncodeError::Json(_)), "{error}");
         let many = vec![Binary(vec![1]); 10];
-        let error = rewrite_event(&mut out, "e", &many, &mut attachments, Parser::Json).unwrap_err();
+        let error = rewrite_event(&mut out, "e", &many, &mut attachments, JSON).unwrap_err();
         assert!(matches!(error, EncodeError::TooManyAttachments { max: 10, found: 11 }), "{error}");
         assert_eq!((out.as_slice(), attachments.as_slice()), (&b"x"[..], &[vec![9]][..]));
-        assert!(rewrite_event(&mut out, "e", &many, &mut attachments, Parser::MsgPack).is_ok());
+        assert!(
+            rewrite_event(&mut out, "e", &many, &mut attachments, Form { parser: Parser::MsgPack, ..JSON })
+                .is_ok()
+        );
         assert_eq!(attachments.len(), 11);
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use socketville_hub::Config;
 use socketville_proto::http::Method;
+use socketville_proto::limits::{ATTACHMENTS_LIMIT, JSON_DEPTH_MAX};
 use socketville_sys::{PortUse, Preference};
 
 use crate::admission::{Refusal, boxed_admission};
@@ -204,6 +205,28 @@ impl Builder {
     /// [`TASKS_PER_CLIENT_MAX`](crate::limits::TASKS_PER_CLIENT_MAX). The reference has no such limit.
     pub fn tasks_per_client_max(&self, tasks: usize) -> &Self {
         self.with_app(|app| app.tasks_per_client = Some(tasks.max(1)))
+    }
+
+    /// Rooms that one socket may be in; more joins are refused with [`JoinError`](crate::JoinError). Default 1024; the reference has no limit.
+    pub fn rooms_per_socket_max(&self, rooms: usize) -> &Self {
+        self.with(|config| config.rooms_per_socket_max = rooms)
+    }
+
+    /// Binary attachments of one packet, 1 to 99; more from a client closes its connection, and more cannot be emitted. Clients must be told to accept more
+    /// than 10. Source: socket.io-parser's `maxAttachments`, default 10. Packets of MessagePack have no attachments.
+    pub fn attachments_max(&self, attachments: u8) -> &Self {
+        self.with(|config| config.packet_limits.attachments = attachments.clamp(1, ATTACHMENTS_LIMIT))
+    }
+
+    /// Levels of nesting in a packet of a client, up to 128; more closes its connection. Default 128; the reference has no limit.
+    pub fn depth_max(&self, levels: u8) -> &Self {
+        self.with(|config| config.packet_limits.depth = levels.clamp(1, JSON_DEPTH_MAX as u8))
+    }
+
+    /// Acknowledgements that one client may owe; past it `emit_with_ack` fails with [`AckError::TooMany`](crate::AckError::TooMany). Default 256; the
+    /// reference has no limit.
+    pub fn acks_per_socket_max(&self, acks: usize) -> &Self {
+        self.with_app(|app| app.acks_per_socket = Some(acks))
     }
 
     /// Connections of each core; more are closed at once. Default: what the kernel allows.

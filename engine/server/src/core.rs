@@ -13,7 +13,7 @@ use socketville_hub::{Effect, Hub, Id, Manner, NspId, Pages, Record, Selector, S
 use socketville_proto::encode;
 
 use crate::adapter::Reach;
-use crate::args::{write_args, write_event};
+use crate::args::{Form, write_args, write_event};
 use crate::calls::{Dropped, Keep};
 use crate::error::EmitError;
 use crate::event_name::EventName;
@@ -286,7 +286,7 @@ impl Core {
     ) -> Result<bool, EmitError> {
         let event = EventName::new(event)?;
         self.with_scratch(|json, attachments| {
-            write_event(json, event, args, attachments, self.town.app.config.parser)?;
+            write_event(json, event, args, attachments, Form::of(&self.town.app.config))?;
             self.send(recipients, encode::Kind::Event, id, json, attachments)
         })
     }
@@ -299,7 +299,7 @@ impl Core {
         args: &(impl Serialize + ?Sized),
     ) -> Result<bool, EmitError> {
         self.with_scratch(|json, attachments| {
-            write_args(json, args, attachments, self.town.app.config.parser)?;
+            write_args(json, args, attachments, Form::of(&self.town.app.config))?;
             let to = Recipients::Socket(key, Manner::default());
             self.send(to, encode::Kind::Ack, Some(id), json, attachments)
         })

@@ -454,7 +454,7 @@ fn with_args<R>(text: Text<'_>, read: impl FnOnce(&sio::Args<'_>) -> R) -> Optio
         }
         Text::Owned(text) => {
             owned = text;
-            match sio::decode(&owned).ok()? {
+            match sio::decode_within(&owned, sio::PacketLimits::CHECKED).ok()? {
                 sio::Packet::Event { args, .. } | sio::Packet::Ack { args, .. } => args,
                 sio::Packet::Connect { .. } | sio::Packet::Disconnect { .. } => return None,
             }

@@ -75,7 +75,7 @@ pub const DROPS_AT_END_MAX: usize = 8;
 /// must not fill a log, and one line is enough to look for the handler.
 pub const MISMATCH_LOG_MS: u64 = 10_000;
 
-/// Acknowledgements that one socket may owe; past it `emit_with_ack` fails. A client that answers none must not fill memory.
+/// Acknowledgements that one socket may owe, unless the application says otherwise; past it `emit_with_ack` fails. A client that answers none must not fill memory.
 pub const ACKS_PER_SOCKET_MAX: usize = 256;
 
 const _: () = assert!(SENDS_PER_TURN_MAX.is_multiple_of(SENDS_PER_BATCH));

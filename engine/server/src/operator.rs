@@ -15,7 +15,7 @@ use socketville_hub::{Id, NspId, Record, Selector};
 use socketville_proto::encode;
 
 use crate::adapter::Reach;
-use crate::args::write_event;
+use crate::args::{Form, write_event};
 use crate::core::{Core, Recipients};
 use crate::error::{EmitError, report};
 use crate::event_name::EventName;
@@ -105,7 +105,7 @@ pub(crate) fn written(
     args: &impl Serialize,
 ) -> Result<(Vec<u8>, Vec<Vec<u8>>), EmitError> {
     let (mut json, mut attachments) = (Vec::new(), Vec::new());
-    write_event(&mut json, EventName::new(event)?, args, &mut attachments, town.app.config.parser)?;
+    write_event(&mut json, EventName::new(event)?, args, &mut attachments, Form::of(&town.app.config))?;
     Ok((json, attachments))
 }
 

@@ -9,7 +9,7 @@ use serde::ser::{Error, Serialize, Serializer};
 use socketville_proto::sio::{self, Spans};
 
 use crate::ack::Ack;
-use crate::args::{EncodeError, rewrite_event};
+use crate::args::{EncodeError, Form, rewrite_event};
 use crate::arguments::relay;
 use crate::binary::Attachments;
 use crate::extract::{ArgumentError, read_argument, read_missing};
@@ -113,8 +113,8 @@ impl<'a> Packet<'a> {
     /// [`EncodeError`] if they could not be emitted either; those that were there stay.
     pub fn set_args(&mut self, args: impl Serialize) -> Result<(), EncodeError> {
         let (mut json, mut attachments) = (Vec::new(), Vec::new());
-        let parser = self.socket.core_rc().town.app.config.parser;
-        rewrite_event(&mut json, &self.event, &args, &mut attachments, parser)?;
+        let form = Form::of(&self.socket.core_rc().town.app.config);
+        rewrite_event(&mut json, &self.event, &args, &mut attachments, form)?;
         let json = String::from_utf8(json).map_err(unreadable)?;
         let spans = sio::Args::parse(&json).map_err(unreadable)?.into_spans();
         self.replaced = Some(Box::new(Replaced { json, spans, attachments: attachments.into() }));

@@ -302,7 +302,7 @@ impl Socket {
     fn owe_ack(&self) -> Result<Owed<'_>, AckError> {
         let kept = self.0.kept();
         let mut acks = kept.acks.borrow_mut();
-        if acks.len() >= ACKS_PER_SOCKET_MAX {
+        if acks.len() >= self.0.core.town.app.acks_per_socket.unwrap_or(ACKS_PER_SOCKET_MAX) {
             return Err(AckError::TooMany);
         }
         let id = loop {

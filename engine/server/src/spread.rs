@@ -27,13 +27,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use socketville_proto::sio::Parser;
+    use socketville_hub::Config;
 
-    use crate::args::rewrite_event;
+    use crate::args::{Form, rewrite_event};
 
     fn written(args: &impl Serialize) -> String {
         let mut out = Vec::new();
-        rewrite_event(&mut out, "said", args, &mut Vec::new(), Parser::Json).expect("has a JSON form");
+        rewrite_event(&mut out, "said", args, &mut Vec::new(), Form::of(&Config::default()))
+            .expect("has a JSON form");
         String::from_utf8(out).expect("text")
     }
 

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use super::{Error, json};
+use crate::limits;
 
 /// Where each element of an array begins and ends, in bytes of the array's text. Six elements need no heap: a name
 /// and five arguments, more than almost any event has.
@@ -38,7 +39,13 @@ impl<'a> Args<'a> {
     /// [`Error::Json`] if the text is not one strict JSON array (RFC 8259) within the limits.
     #[inline]
     pub fn parse(json: &'a str) -> Result<Self, Error> {
-        let (spans, texts) = json::scan_args(json)?;
+        Self::parse_within(json, limits::JSON_DEPTH_MAX)
+    }
+
+    /// [`Args::parse`], with so many levels at most.
+    #[inline]
+    pub(super) fn parse_within(json: &'a str, depth_max: u32) -> Result<Self, Error> {
+        let (spans, texts) = json::scan_args(json, depth_max)?;
         Ok(Self { json, spans, texts })
     }
 

@@ -15,7 +15,7 @@ pub enum Error {
     Type(char),
     /// Expected a packet that clients send, found a CONNECT_ERROR.
     ConnectError,
-    /// Expected an attachment count of 1 to [`limits::ATTACHMENTS_MAX`] in digits, found something else.
+    /// Expected an attachment count in digits, of 1 to [`limits::ATTACHMENTS_MAX`] or what the application allows, found something else.
     AttachmentCount,
     /// Expected a dash after the attachment count, found something else.
     AttachmentDash,
@@ -75,13 +75,9 @@ impl fmt::Display for Error {
             Error::Empty => f.write_str("expected a packet type, found nothing"),
             Error::Type(found) => write!(f, "expected a packet type 0 to 6, found {found:?}"),
             Error::ConnectError => f.write_str("expected a packet that clients send, found a CONNECT_ERROR"),
-            Error::AttachmentCount => {
-                write!(
-                    f,
-                    "expected 1 to {} attachments in digits, found something else",
-                    limits::ATTACHMENTS_MAX
-                )
-            }
+            Error::AttachmentCount => f.write_str(
+                "expected a count of attachments that are allowed, in digits, found something else",
+            ),
             Error::AttachmentDash => f.write_str("expected a dash after the attachment count, found none"),
             Error::NamespaceBytes(found) => {
                 let max = limits::NAMESPACE_BYTES_MAX;

@@ -23,7 +23,7 @@ mod query;
 pub use args::{Args, Spans};
 pub use attachments::Pending;
 pub use error::Error;
-pub use packet::{Packet, check_event, decode, is_reserved};
+pub use packet::{Packet, PacketLimits, check_event, decode, decode_within, is_reserved};
 pub use parser::Parser;
 pub use places::{are_places_own, pick, renumber};
 pub use query::decode_connect_v3;

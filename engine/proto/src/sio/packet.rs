@@ -60,26 +60,59 @@ const RESERVED_EVENT_NAMES: [&str; 6] =
 /// digits only, an id is at most 2^53-1, EVENT and ACK need a payload, CONNECT and DISCONNECT have no id.
 #[inline]
 pub fn decode(text: &str) -> Result<Packet<'_>, Error> {
+    decode_within(text, PacketLimits::DEFAULT)
+}
+
+/// What an application allows in a packet of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketLimits {
+    /// Binary attachments, at most [`limits::ATTACHMENTS_LIMIT`].
+    pub attachments: u8,
+    /// Levels of nesting, at most [`limits::JSON_DEPTH_MAX`].
+    pub depth: u8,
+}
+
+impl PacketLimits {
+    /// What the reference allows.
+    pub const DEFAULT: Self =
+        Self { attachments: limits::ATTACHMENTS_MAX, depth: limits::JSON_DEPTH_MAX as u8 };
+    /// All that can be: for a packet that was checked before.
+    pub const CHECKED: Self =
+        Self { attachments: limits::ATTACHMENTS_LIMIT, depth: limits::JSON_DEPTH_MAX as u8 };
+}
+
+impl Default for PacketLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// [`decode`], within the limits of an application.
+///
+/// # Errors
+/// As [`decode`].
+#[inline]
+pub fn decode_within(text: &str, limits: PacketLimits) -> Result<Packet<'_>, Error> {
     let kind = *text.as_bytes().first().ok_or(Error::Empty)?;
     let rest = text.get(1..).unwrap_or_default();
     match kind {
-        b'0' => decode_connect(rest),
+        b'0' => decode_connect(rest, limits),
         b'1' => decode_disconnect(rest),
-        b'2' => decode_event(rest, 0),
-        b'3' => decode_ack(rest, 0),
+        b'2' => decode_event(rest, 0, limits),
+        b'3' => decode_ack(rest, 0, limits),
         b'4' => Err(Error::ConnectError),
-        b'5' => decode_binary_event(rest),
-        b'6' => decode_attachments(rest).and_then(|(count, rest)| decode_ack(rest, count)),
+        b'5' => decode_binary_event(rest, limits),
+        b'6' => decode_attachments(rest, limits).and_then(|(count, rest)| decode_ack(rest, count, limits)),
         _ => Err(text.chars().next().map_or(Error::Empty, Error::Type)),
     }
 }
 
-fn decode_connect(rest: &str) -> Result<Packet<'_>, Error> {
+fn decode_connect(rest: &str, limits: PacketLimits) -> Result<Packet<'_>, Error> {
     let (nsp, payload) = decode_anonymous(rest)?;
     if payload.is_empty() {
         return Ok(Packet::Connect { nsp, auth: None });
     }
-    match json::validate(payload)? {
+    match json::validate_within(payload, limits.depth.into())? {
         Kind::Object => Ok(Packet::Connect { nsp, auth: Some(payload) }),
         found => Err(Error::AuthKind(found)),
     }
@@ -93,24 +126,24 @@ fn decode_disconnect(rest: &str) -> Result<Packet<'_>, Error> {
     }
 }
 
-fn decode_binary_event(rest: &str) -> Result<Packet<'_>, Error> {
-    let (attachments, rest) = decode_attachments(rest)?;
-    decode_event(rest, attachments)
+fn decode_binary_event(rest: &str, limits: PacketLimits) -> Result<Packet<'_>, Error> {
+    let (attachments, rest) = decode_attachments(rest, limits)?;
+    decode_event(rest, attachments, limits)
 }
 
 #[inline(always)] // into the reading of a text packet: what it makes is moved once less
-fn decode_event(rest: &str, attachments: u8) -> Result<Packet<'_>, Error> {
+fn decode_event(rest: &str, attachments: u8, limits: PacketLimits) -> Result<Packet<'_>, Error> {
     let (nsp, rest) = decode_namespace(rest)?;
     let (id, payload) = decode_id(rest)?;
-    let args = decode_args(payload, attachments)?;
+    let args = decode_args(payload, attachments, limits)?;
     check_event_name(&args)?;
     Ok(Packet::Event { nsp, id, attachments, args })
 }
 
-fn decode_ack(rest: &str, attachments: u8) -> Result<Packet<'_>, Error> {
+fn decode_ack(rest: &str, attachments: u8, limits: PacketLimits) -> Result<Packet<'_>, Error> {
     let (nsp, rest) = decode_namespace(rest)?;
     let (id, payload) = decode_id(rest)?;
-    let args = decode_args(payload, attachments)?;
+    let args = decode_args(payload, attachments, limits)?;
     Ok(Packet::Ack { nsp, id, attachments, args })
 }
 
@@ -124,10 +157,10 @@ fn decode_anonymous(rest: &str) -> Result<(&str, &str), Error> {
 }
 
 /// The attachment count and what follows its dash.
-fn decode_attachments(rest: &str) -> Result<(u8, &str), Error> {
+fn decode_attachments(rest: &str, limits: PacketLimits) -> Result<(u8, &str), Error> {
     let (digits, rest) = split_digits(rest, 2);
     let count: u8 = digits.parse().map_err(|_| Error::AttachmentCount)?;
-    if !(1..=limits::ATTACHMENTS_MAX).contains(&count) || rest.starts_with(|c: char| c.is_ascii_digit()) {
+    if !(1..=limits.attachments).contains(&count) || rest.starts_with(|c: char| c.is_ascii_digit()) {
         return Err(Error::AttachmentCount);
     }
     let rest = rest.strip_prefix('-').ok_or(Error::AttachmentDash)?;
@@ -199,15 +232,15 @@ fn split_digits(text: &str, max: usize) -> (&str, &str) {
 /// The payload of an EVENT or an ACK. In a binary packet every placeholder must name one of its attachments
 /// (CVE-2022-2421); in others a placeholder is an object like any other.
 #[inline]
-fn decode_args(payload: &str, attachments: u8) -> Result<Args<'_>, Error> {
+fn decode_args(payload: &str, attachments: u8, limits: PacketLimits) -> Result<Args<'_>, Error> {
     if payload.is_empty() {
         return Err(Error::MissingPayload);
     }
     if attachments == 0 {
-        return Args::parse(payload);
+        return Args::parse_within(payload, limits.depth.into());
     }
     let mut placeholders = Placeholders::new(attachments);
-    let spans = json::scan_array_with(payload, &mut placeholders)?;
+    let spans = json::scan_array_with(payload, limits.depth.into(), &mut placeholders)?;
     placeholders.verdict()?;
     Ok(Args::from_parts(payload, spans))
 }
@@ -238,7 +271,7 @@ pub fn is_reserved(name: &str) -> bool {
 /// Those of [`decode`] about the payload; [`Error::AttachmentCount`] for more than 255.
 pub fn check_event(payload: &str, attachments: usize) -> Result<Args<'_>, Error> {
     let attachments = u8::try_from(attachments).map_err(|_| Error::AttachmentCount)?;
-    let args = decode_args(payload, attachments)?;
+    let args = decode_args(payload, attachments, PacketLimits::CHECKED)?;
     check_event_name(&args)?;
     Ok(args)
 }

@@ -15,10 +15,10 @@ pub enum Parser {
 }
 
 impl Parser {
-    /// Attachments that clients accept in one packet: by default, or at all if there is no default.
-    pub const fn attachments_max(self) -> usize {
+    /// Attachments that may be sent in one packet, if clients are told to accept so many in text's binary messages.
+    pub const fn attachments_max(self, attachments: u8) -> usize {
         match self {
-            Self::Json => limits::ATTACHMENTS_MAX as usize,
+            Self::Json => attachments as usize,
             Self::MsgPack => limits::BINARIES_MAX,
         }
     }

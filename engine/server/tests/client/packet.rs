@@ -36,7 +36,7 @@ impl Packet {
             };
             return Self::new(Kind::ConnectError, nsp, Some(json));
         }
-        match sio::decode(text).expect("a packet") {
+        match sio::decode_within(text, sio::PacketLimits::CHECKED).expect("a packet") {
             sio::Packet::Connect { nsp, auth } => Self::new(Kind::Connect, nsp, auth),
             sio::Packet::Disconnect { nsp } => Self::new(Kind::Disconnect, nsp, None),
             sio::Packet::Event { nsp, id, attachments, args } => {

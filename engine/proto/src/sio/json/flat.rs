@@ -69,7 +69,7 @@ mod tests {
                     format!("{first},{second}]"),
                 ] {
                     if let Some(spans) = scan(&text) {
-                        assert_eq!(scan_array_with(&text, &mut ()), Ok(spans), "{text}");
+                        assert_eq!(scan_array_with(&text, 128, &mut ()), Ok(spans), "{text}");
                         taken += 1;
                     }
                 }

@@ -68,7 +68,7 @@ pub enum Error {
         /// What stands there; `None` at the text's end.
         found: Option<u8>,
     },
-    /// Expected at most [`limits::JSON_DEPTH_MAX`] levels of nesting, found another at this offset.
+    /// Expected fewer levels of nesting, at most [`limits::JSON_DEPTH_MAX`], found another at this offset.
     Depth(usize),
     /// Expected an array, found another kind of value.
     NotArray(Kind),
@@ -88,7 +88,7 @@ impl fmt::Display for Error {
                 write!(f, "expected {expected} at byte {at}, found the end")
             }
             Error::Depth(at) => {
-                write!(f, "expected at most {} levels, found another at byte {at}", limits::JSON_DEPTH_MAX)
+                write!(f, "expected fewer levels of nesting, found another at byte {at}")
             }
             Error::NotArray(found) => write!(f, "expected an array, found {}", found.name()),
             Error::Elements(found) => {
@@ -109,6 +109,11 @@ pub fn validate(text: &str) -> Result<Kind, Error> {
     scanner::scan(text, &mut ())
 }
 
+/// [`validate`], with so many levels at most.
+pub(super) fn validate_within(text: &str, depth_max: u32) -> Result<Kind, Error> {
+    scanner::scan_within(text, depth_max, &mut ())
+}
+
 /// [`validate`] with somebody watching the same pass.
 pub(super) fn scan_with(text: &str, visitor: &mut impl Visitor) -> Result<Kind, Error> {
     scanner::scan(text, visitor)
@@ -119,24 +124,28 @@ pub(super) fn scan_with(text: &str, visitor: &mut impl Visitor) -> Result<Kind, 
 /// # Errors
 /// Any [`Error`].
 pub fn scan_array(text: &str) -> Result<Spans, Error> {
-    scan_args(text).map(|(spans, _)| spans)
+    scan_args(text, limits::JSON_DEPTH_MAX).map(|(spans, _)| spans)
 }
 
 /// [`scan_array`], and what it saw of the texts.
-pub(super) fn scan_args(text: &str) -> Result<(Spans, Texts), Error> {
+pub(super) fn scan_args(text: &str, depth_max: u32) -> Result<(Spans, Texts), Error> {
     match flat::scan(text) {
         Some(spans) => Ok((spans, Texts::Plain)),
-        None => scan_array_with(text, &mut ()).map(|spans| (spans, Texts::Any)),
+        None => scan_array_with(text, depth_max, &mut ()).map(|spans| (spans, Texts::Any)),
     }
 }
 
 /// [`scan_array`] with somebody watching the same pass.
-pub(super) fn scan_array_with(text: &str, visitor: &mut impl Visitor) -> Result<Spans, Error> {
+pub(super) fn scan_array_with(
+    text: &str,
+    depth_max: u32,
+    visitor: &mut impl Visitor,
+) -> Result<Spans, Error> {
     if u32::try_from(text.len()).is_err() {
         return Err(Error::Bytes(text.len()));
     }
     let mut elements = Elements::default();
-    let kind = scanner::scan(text, &mut (&mut elements, visitor))?;
+    let kind = scanner::scan_within(text, depth_max, &mut (&mut elements, visitor))?;
     if kind != Kind::Array {
         return Err(Error::NotArray(kind));
     }

@@ -54,7 +54,14 @@ impl<A: Visitor, B: Visitor> Visitor for (&mut A, &mut B) {
 
 /// Passes over one value and the space around it.
 pub(super) fn scan(text: &str, visitor: &mut impl Visitor) -> Result<Kind, Error> {
-    let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0, depth: 0, objects: 0, visitor };
+    scan_within(text, limits::JSON_DEPTH_MAX, visitor)
+}
+
+/// [`scan`], with so many levels at most; more than [`limits::JSON_DEPTH_MAX`] are that.
+pub(super) fn scan_within(text: &str, depth_max: u32, visitor: &mut impl Visitor) -> Result<Kind, Error> {
+    let depth_max = depth_max.min(limits::JSON_DEPTH_MAX);
+    let mut scanner =
+        Scanner { text, bytes: text.as_bytes(), at: 0, depth: 0, depth_max, objects: 0, visitor };
     scanner.skip_space();
     let kind = scanner.kind()?;
     loop {
@@ -71,6 +78,7 @@ struct Scanner<'a, V> {
     bytes: &'a [u8],
     at: usize,
     depth: u32,
+    depth_max: u32,
     /// One bit per open array or object, the innermost lowest; set for an object.
     objects: u128,
     visitor: &'a mut V,
@@ -124,7 +132,7 @@ impl<'a, V: Visitor> Scanner<'a, V> {
     }
 
     fn open(&mut self, is_object: bool) -> Result<bool, Error> {
-        if self.depth == limits::JSON_DEPTH_MAX {
+        if self.depth == self.depth_max {
             return Err(Error::Depth(self.at));
         }
         let kind = if is_object { Kind::Object } else { Kind::Array };

@@ -15,6 +15,14 @@ use crate::sio::{Args, Error};
 /// Any [`Error`] but those of the text's own form. What the official decoder refuses is refused, and what the JSON decoder
 /// refuses: an ack id that is negative or over 2^53-1, one in a CONNECT or a DISCONNECT, a CONNECT_ERROR, a reserved name.
 pub fn decode(bytes: &[u8]) -> Result<Packet<'_>, Error> {
+    decode_within(bytes, limits::JSON_DEPTH_MAX as u8)
+}
+
+/// [`decode`], with so many levels of nesting at most.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_within(bytes: &[u8], depth_max: u8) -> Result<Packet<'_>, Error> {
     let members = Members::read(bytes)?;
     let nsp = members.nsp.ok_or(Fault::Namespace)?;
     if nsp.len() > limits::NAMESPACE_BYTES_MAX {
@@ -22,16 +30,16 @@ pub fn decode(bytes: &[u8]) -> Result<Packet<'_>, Error> {
     }
     match (members.kind.ok_or(Fault::Type)?, members.id) {
         (0 | 1, Some(id)) => Err(Error::UnexpectedAckId(id)),
-        (0, None) => Ok(Packet::Connect { nsp, auth: members.auth()? }),
+        (0, None) => Ok(Packet::Connect { nsp, auth: members.auth(depth_max)? }),
         (1, None) => match members.data {
             None => Ok(Packet::Disconnect { nsp }),
             Some(data) => Err(Error::UnexpectedPayload(data.len())),
         },
         (2, id) => {
-            let payload = members.payload()?;
+            let payload = members.payload(depth_max)?;
             Ok(Packet::Event { nsp, id, payload: check_name(payload)? })
         }
-        (3, id) => Ok(Packet::Ack { nsp, id, payload: members.payload()? }),
+        (3, id) => Ok(Packet::Ack { nsp, id, payload: members.payload(depth_max)? }),
         (4, _) => Err(Error::ConnectError),
         _ => Err(Fault::Type.into()),
     }
@@ -75,21 +83,21 @@ impl<'a> Members<'a> {
         Ok(())
     }
 
-    fn auth(&self) -> Result<Option<String>, Error> {
+    fn auth(&self, depth_max: u8) -> Result<Option<String>, Error> {
         let Some(data) = self.data else { return Ok(None) };
         match Reader::new(data).head()? {
-            Head::Map(_) => Ok(Some(read(data, Binary::Numbers)?.json)),
+            Head::Map(_) => Ok(Some(read(data, Binary::Numbers, depth_max)?.json)),
             head => Err(Error::AuthKind(json_kind(head))),
         }
     }
 
-    fn payload(&self) -> Result<Payload, Error> {
+    fn payload(&self, depth_max: u8) -> Result<Payload, Error> {
         let data = self.data.ok_or(Error::MissingPayload)?;
         match Reader::new(data).head()? {
             Head::Array(count) if count as usize > limits::ARGUMENTS_MAX => {
                 Err(Error::Json(json::Error::Elements(count as usize)))
             }
-            Head::Array(_) => read(data, Binary::Attached),
+            Head::Array(_) => read(data, Binary::Attached, depth_max),
             head => Err(Error::Json(json::Error::NotArray(json_kind(head)))),
         }
     }

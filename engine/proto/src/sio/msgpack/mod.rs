@@ -35,7 +35,7 @@ use std::fmt;
 use super::Spans;
 use crate::limits;
 
-pub use decode::decode;
+pub use decode::{decode, decode_within};
 pub use write::write;
 
 /// A packet that a client may send; see [`super::Packet`].
@@ -107,7 +107,7 @@ pub enum Error {
     Id,
     /// Expected 12 bytes in a timestamp of that form, found this many.
     Timestamp(usize),
-    /// Expected at most [`limits::JSON_DEPTH_MAX`] levels of nesting, found another.
+    /// Expected fewer levels of nesting, at most [`limits::JSON_DEPTH_MAX`], found another.
     Depth,
     /// Expected at most [`limits::BINARIES_MAX`] pieces of binary, found another.
     Binaries,
@@ -126,9 +126,7 @@ impl fmt::Display for Error {
             Error::Namespace => f.write_str("expected a namespace, found something else"),
             Error::Id => f.write_str("expected an integer as ack id, found something else"),
             Error::Timestamp(found) => write!(f, "expected 12 bytes of timestamp, found {found}"),
-            Error::Depth => {
-                write!(f, "expected at most {} levels, found another", limits::JSON_DEPTH_MAX)
-            }
+            Error::Depth => f.write_str("expected fewer levels of nesting, found another"),
             Error::Binaries => {
                 write!(f, "expected at most {} pieces of binary, found another", limits::BINARIES_MAX)
             }

@@ -25,7 +25,7 @@ pub(super) enum Binary {
 }
 
 /// Reads one value that has no more bytes behind it.
-pub(super) fn read(bytes: &[u8], binary: Binary) -> Result<Payload, Error> {
+pub(super) fn read(bytes: &[u8], binary: Binary, depth_max: u8) -> Result<Payload, Error> {
     let mut scribe = Scribe {
         reader: Reader::new(bytes),
         json: Vec::with_capacity(bytes.len()),
@@ -34,6 +34,7 @@ pub(super) fn read(bytes: &[u8], binary: Binary) -> Result<Payload, Error> {
         element: 0,
         suspects: Vec::new(),
         binary,
+        depth_max: u32::from(depth_max).min(limits::JSON_DEPTH_MAX) as usize,
     };
     scribe.value()?;
     while scribe.close_finished()? {
@@ -53,6 +54,7 @@ struct Scribe<'a> {
     element: usize,
     suspects: Vec<Suspect>,
     binary: Binary,
+    depth_max: usize,
 }
 
 /// An open array or map.
@@ -139,7 +141,7 @@ impl Scribe<'_> {
     }
 
     fn open(&mut self, count: u32, is_map: bool) -> Result<(), Error> {
-        if self.frames.len() >= limits::JSON_DEPTH_MAX as usize {
+        if self.frames.len() >= self.depth_max {
             return Err(Fault::Depth.into());
         }
         self.note(Head::Nil, self.json.len());
@@ -211,7 +213,7 @@ impl Scribe<'_> {
 
     /// Whether so many levels more are within the limit.
     fn check_depth(&self, levels: usize) -> Result<(), Error> {
-        let is_within = self.frames.len() + levels <= limits::JSON_DEPTH_MAX as usize;
+        let is_within = self.frames.len() + levels <= self.depth_max;
         is_within.then_some(()).ok_or_else(|| Fault::Depth.into())
     }
 

@@ -1,0 +1,68 @@
+//! Options that limit what one client may have. What is not asked for is left to the library.
+//!
+//! Not budgets of memory, which are the server's as a whole.
+
+use clap::Args;
+use socketville::Builder;
+
+/// Limits for each client.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct LimitOptions {
+    /// Namespaces that one connection may join; more are refused, and the others stay [default: 64]
+    #[arg(
+        long,
+        env = "SOCKETVILLE_NAMESPACES_PER_CONNECTION_MAX",
+        hide_env_values = true,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub(crate) namespaces_per_connection_max: Option<u16>,
+
+    /// Rooms that one client may be in; more joins are refused [default: 1024]
+    #[arg(
+        long,
+        env = "SOCKETVILLE_ROOMS_PER_CLIENT_MAX",
+        hide_env_values = true,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub(crate) rooms_per_client_max: Option<u32>,
+
+    /// Binary attachments of one packet; clients must be told to accept more than 10 [default: 10]
+    #[arg(
+        long,
+        env = "SOCKETVILLE_ATTACHMENTS_MAX",
+        hide_env_values = true,
+        value_name = "N",
+        value_parser = clap::value_parser!(u8).range(1..=99)
+    )]
+    pub(crate) attachments_max: Option<u8>,
+
+    /// Levels of nesting in a packet; more closes its client's connection [default: 128]
+    #[arg(
+        long,
+        env = "SOCKETVILLE_DEPTH_MAX",
+        hide_env_values = true,
+        value_name = "N",
+        value_parser = clap::value_parser!(u8).range(1..=128)
+    )]
+    pub(crate) depth_max: Option<u8>,
+}
+
+impl LimitOptions {
+    /// Says the limits that were asked for.
+    pub(crate) fn apply(&self, io: &Builder) {
+        if let Some(namespaces) = self.namespaces_per_connection_max {
+            io.namespaces_per_session_max(namespaces.into());
+        }
+        if let Some(rooms) = self.rooms_per_client_max {
+            io.rooms_per_socket_max(rooms as usize);
+        }
+        if let Some(attachments) = self.attachments_max {
+            io.attachments_max(attachments);
+        }
+        if let Some(levels) = self.depth_max {
+            io.depth_max(levels);
+        }
+    }
+}
