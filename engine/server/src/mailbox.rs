@@ -54,6 +54,7 @@ pub(crate) struct Mailbox {
     bell: Bell,
     is_stopping: AtomicBool,
     has_settled: AtomicBool,
+    has_finished: AtomicBool,
     is_standing: AtomicBool,
     /// Held while it begins or ends to stand still, so that what is thrown away came before the end.
     turning: Mutex<()>,
@@ -86,6 +87,7 @@ impl Mailbox {
             bell: Bell::new(),
             is_stopping: AtomicBool::new(false),
             has_settled: AtomicBool::new(false),
+            has_finished: AtomicBool::new(false),
             is_standing: AtomicBool::new(false),
             turning: Mutex::default(),
             is_closed: AtomicBool::new(false),
@@ -196,6 +198,15 @@ impl Mailbox {
     /// The core stops, and has told the others all that it had to tell them before.
     pub(crate) fn settle(&self) {
         self.has_settled.store(true, Ordering::SeqCst);
+    }
+
+    /// The core has nothing more to do before the end.
+    pub(crate) fn finish(&self) {
+        self.has_finished.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn has_finished(&self) -> bool {
+        self.has_finished.load(Ordering::SeqCst) || self.is_closed()
     }
 
     pub(crate) fn has_settled(&self) -> bool {

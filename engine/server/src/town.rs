@@ -105,6 +105,11 @@ impl Town {
         self.mailboxes.iter().all(Mailbox::has_settled)
     }
 
+    /// Whether every core that stops has nothing more to do.
+    pub(crate) fn has_finished(&self) -> bool {
+        self.mailboxes.iter().all(Mailbox::has_finished)
+    }
+
     /// Whether new clients are taken.
     pub(crate) fn is_ready(&self) -> bool {
         !self.mailboxes.iter().any(|mailbox| mailbox.is_stopping() || mailbox.is_closed())

@@ -56,6 +56,8 @@ pub(crate) struct Turn<D: Driver> {
     /// Letters that a full mailbox did not take, by core.
     waiting: Vec<VecDeque<Letter>>,
     stopping: Stopping,
+    /// Whether it has said so.
+    has_ended: bool,
     /// Where connections go whose request is not ours.
     elsewhere: Option<Elsewhere<D>>,
 }
@@ -89,6 +91,7 @@ impl<D: Driver> Turn<D> {
             settled: Settled::default(),
             waiting,
             stopping,
+            has_ended: false,
             elsewhere: None,
         }
     }
@@ -122,6 +125,7 @@ impl<D: Driver> Turn<D> {
             || !mailbox.is_empty()
             || (mailbox.is_stopping() && self.stopping.is_running())
             || (self.stopping.is_settling() && core.town.has_settled())
+            || (!self.has_ended && mailbox.has_finished() && core.town.has_finished())
             || !self.crossings[usize::from(core.index)].is_empty()
             || !self.arrivals.is_empty()
             || !core.errands.borrow().is_empty()
@@ -168,7 +172,20 @@ impl<D: Driver> Turn<D> {
             Verdict::Done => {}
             Verdict::Cut => core.town.cut_off(core.hub().owed()),
         }
-        Next::Stop
+        self.finish()
+    }
+
+    /// Cores end together: until then each answers what the others, and connections that are there, ask it.
+    fn finish(&mut self) -> Next {
+        let core = Rc::clone(&self.core);
+        let mailboxes = &core.town.mailboxes;
+        let own = &mailboxes[usize::from(core.index)];
+        if !own.has_finished() {
+            own.finish();
+            mailboxes.iter().for_each(|mailbox| mailbox.bell().ring());
+        }
+        self.has_ended = core.town.has_finished();
+        if self.has_ended { Next::Stop } else { Next::Turn }
     }
 
     /// Connections that could not be accepted are nobody's but the driver's: here they are counted for all to see.
