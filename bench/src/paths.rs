@@ -111,11 +111,11 @@ impl Core {
 
     /// As the server's dispatch reads a WebSocket.
     fn read(&mut self, conn: ConnId, bytes: &mut [u8]) -> Result<()> {
-        let Intake::WebSocket(mut decoder) = self.hub.intake(conn) else { bail!("no WebSocket") };
+        let Intake::WebSocket(mut reader) = self.hub.intake(conn) else { bail!("no WebSocket") };
         let (message_max, mut at) = (self.hub.message_bytes_max(conn), 0);
         loop {
             let rest = bytes.get_mut(at..).unwrap_or_default();
-            let Ok((taken, message)) = decoder.decode(rest, message_max) else { bail!("a bad frame") };
+            let Ok((taken, message)) = reader.decoder.decode(rest, message_max) else { bail!("a bad frame") };
             let Some(message) = message else { break };
             at += taken;
             match self.hub.handle_message(NOW_MS, conn, message) {
@@ -127,7 +127,7 @@ impl Core {
             }
             self.drop_effects();
         }
-        self.hub.return_decoder(conn, decoder);
+        self.hub.return_decoder(conn, reader);
         Ok(())
     }
 

@@ -30,11 +30,8 @@ struct Published<T> {
 }
 
 impl Door {
-    /// Answers a request.
+    /// Answers a request that was admitted.
     pub(crate) async fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        if let Err(refusal) = self.admit(request.header("authorization")) {
-            return refusal;
-        }
         let emitter = request.emitter();
         match Body::read(request.body(), &self.namespaces) {
             Err(fault) => HttpResponse::json(400, &json!({ "error": fault })),
@@ -47,7 +44,7 @@ impl Door {
     }
 
     /// Whether the header shows the key (RFC 6750 section 2.1).
-    fn admit(&self, authorization: Option<&str>) -> Result<(), HttpResponse> {
+    pub(crate) fn admit(&self, authorization: Option<&str>) -> Result<(), HttpResponse> {
         let bearer = authorization.and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -33,6 +33,11 @@ pub(crate) fn run(options: &Options, output: &Output) -> anyhow::Result<()> {
     if let Some(directory) = &options.client_dir {
         io.serve_client(directory);
     }
+    io.backlog_max(bytes(options.backlog_max_kib, 10))
+        .backlog_burst_max(bytes(options.backlog_burst_max_kib, 10));
+    if let Some(mib) = options.memory_max_mib {
+        io.memory_max(bytes(mib, 20));
+    }
     if let Some(cores) = options.cores {
         io.cores(cores.into());
     }
@@ -57,12 +62,23 @@ pub(crate) fn run(options: &Options, output: &Output) -> anyhow::Result<()> {
     Ok(server.run()?)
 }
 
+/// Bytes of so many units of two to this power.
+fn bytes(units: u32, power: u32) -> usize {
+    usize::try_from(u64::from(units) << power).unwrap_or(usize::MAX)
+}
+
 fn serve_backends(io: &Builder, door: Door) {
     let door = Arc::new(door);
-    io.route(Method::Post, "/api/publish", move |request: HttpRequest| {
-        let door = Arc::clone(&door);
-        async move { door.answer(&request).await }
-    });
+    let guard = Arc::clone(&door);
+    io.guarded_route(
+        Method::Post,
+        "/api/publish",
+        move |head| guard.admit(head.header("authorization")),
+        move |request: HttpRequest| {
+            let door = Arc::clone(&door);
+            async move { door.answer(&request).await }
+        },
+    );
 }
 
 /// What is done when the server runs, and is known only when it listens.

@@ -7,6 +7,7 @@ use socketville_proto::eio::{PayloadForm, PayloadItems, Revision};
 use socketville_proto::http::KeepAlive;
 use socketville_proto::ws;
 
+use crate::account::{Charge, Kind};
 use crate::desk::Extra;
 use crate::limits::{HEAD_TIMEOUT_MS, SLOTS_MAX};
 use crate::pages::Pages;
@@ -29,10 +30,26 @@ pub struct ConnId {
 pub enum Intake {
     /// With [`Hub::handle_http`].
     Http,
-    /// With this decoder and what [`Hub::lend_inflater`] has for it, each message to [`Hub::handle_message`]; then give it back with [`Hub::return_decoder`].
-    WebSocket(ws::Decoder),
+    /// With this decoder and what [`Hub::lend_inflater`] has for it, each message to [`Hub::handle_message`]; then give it back with
+    /// [`Hub::return_decoder`].
+    WebSocket(FrameReader),
     /// Not at all: it is closing or gone.
     Deaf,
+}
+
+/// The decoder of a WebSocket's frames. A connection has none of its own but for a frame or message that has come in part.
+#[derive(Debug, Default)]
+pub struct FrameReader {
+    /// Lent until [`Hub::return_decoder`].
+    pub decoder: ws::Decoder,
+    charge: Option<Charge>,
+}
+
+impl FrameReader {
+    /// Bytes that are held.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.charge.as_ref().map_or(0, Charge::bytes)
+    }
 }
 
 /// What to do after a step over HTTP bytes.
@@ -57,11 +74,18 @@ pub struct Post {
     pub head: Option<Box<[u8]>>,
     /// Bytes of the payload whose packets were handled.
     at: usize,
+    /// For the body, until this is dropped.
+    _charge: Charge,
 }
 
 impl Post {
-    pub(crate) const fn new(body: Vec<u8>, form: PayloadForm, head: Option<Box<[u8]>>) -> Self {
-        Self { body, form, head, at: 0 }
+    pub(crate) const fn new(
+        body: Vec<u8>,
+        form: PayloadForm,
+        head: Option<Box<[u8]>>,
+        charge: Charge,
+    ) -> Self {
+        Self { body, form, head, at: 0, _charge: charge }
     }
 
     /// Its packets that were not handled yet; an error is the last, and ends the session with [`Hub::reject`].
@@ -126,7 +150,7 @@ pub(crate) enum Phase {
     /// The application has the request, or a payload is being handled.
     Answering,
     /// A session's WebSocket, or one that wants to become that.
-    WebSocket { session: SessionKey, decoder: ws::Decoder, role: Role },
+    WebSocket { session: SessionKey, partial: Option<Box<FrameReader>>, role: Role },
     /// Its last bytes are on their way, and then it closes: the peer has sent all that it had to.
     Closing,
     /// As `Closing`, but the peer may still be sending. Closing would answer that with a reset, which could take the last bytes with it: so
@@ -187,17 +211,27 @@ impl Hub {
     pub fn intake(&mut self, conn: ConnId) -> Intake {
         match self.conn_mut(conn).map(|c| &mut c.phase) {
             None | Some(Phase::Vacant | Phase::Closing | Phase::Lingering { .. }) => Intake::Deaf,
-            Some(Phase::WebSocket { decoder, .. }) => {
-                Intake::WebSocket(std::mem::replace(decoder, ws::Decoder::new()))
+            Some(Phase::WebSocket { partial, .. }) => {
+                Intake::WebSocket(partial.take().map_or_else(FrameReader::default, |reader| *reader))
             }
             Some(_) => Intake::Http,
         }
     }
 
     /// Gives back what [`Hub::intake`] lent.
-    pub fn return_decoder(&mut self, conn: ConnId, lent: ws::Decoder) {
-        if let Some(Phase::WebSocket { decoder, .. }) = self.conn_mut(conn).map(|c| &mut c.phase) {
-            *decoder = lent;
+    #[inline]
+    pub fn return_decoder(&mut self, conn: ConnId, lent: FrameReader) {
+        if lent.decoder.buffered() > 0 {
+            self.keep_partial(conn, lent);
+        }
+    }
+
+    fn keep_partial(&mut self, conn: ConnId, mut lent: FrameReader) {
+        let bytes = lent.decoder.buffered();
+        let charge = lent.charge.get_or_insert_with(|| self.account.charge(Kind::Frames, 0));
+        charge.set(bytes);
+        if let Some(Phase::WebSocket { partial, .. }) = self.conn_mut(conn).map(|c| &mut c.phase) {
+            *partial = Some(Box::new(lent));
         }
     }
 

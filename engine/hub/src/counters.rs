@@ -43,6 +43,10 @@ pub struct Counters {
     pub volatile_dropped: u64,
     /// Connections cut since they did not read.
     pub slow_cut: u64,
+    /// Connections cut since their core held too much, and they most of it.
+    pub shed: u64,
+    /// Sessions refused since their core held too much.
+    pub sessions_refused: u64,
     /// Sessions ended without a pong.
     pub ping_timeouts: u64,
     /// Times in which the loop did not run though it was due: the process was stopped, or a handler held it up.

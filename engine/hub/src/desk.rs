@@ -28,6 +28,8 @@ pub enum Occasion {
     Opening,
     /// It is another one of the engine's.
     Other,
+    /// It is for a path of the application's where heads are judged before bodies are read.
+    Route,
 }
 
 /// What the application decided about a request.
@@ -152,7 +154,11 @@ impl Hub {
         if matches!(verdict, Verdict::OtherCore(_) | Verdict::Elsewhere | Verdict::OpenBare)
             || (verdict == Verdict::NotOurs && !self.is_client_file(head.path))
         {
-            return (verdict, None);
+            let is_guarded = verdict == Verdict::NotOurs && self.is_guarded(head.path);
+            return match decision {
+                None if is_guarded => (Verdict::Consider(Occasion::Route), None),
+                _ => (verdict, None),
+            };
         }
         let verdict = match self.is_admitted(head, &verdict) {
             true => verdict,
@@ -178,6 +184,11 @@ impl Hub {
         }
         let is_special = !extra.lines.is_empty() || extra.encoding.is_some();
         (verdict, is_special.then(|| Box::new(extra)))
+    }
+
+    /// Whether the application judges the heads of requests to this path.
+    fn is_guarded(&self, path: &str) -> bool {
+        self.guarded_paths.iter().any(|guarded| **guarded == *path)
     }
 
     /// Whether the page that the request comes from may have it.

@@ -80,6 +80,14 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+impl Request {
+    /// Bytes that it holds.
+    pub fn held_bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.capacity() + value.capacity());
+        self.target.capacity() + headers.sum::<usize>() + self.body.capacity()
+    }
+}
+
 /// What a packet was, when it concerns the application.
 #[derive(Debug)]
 pub enum Incoming<'a> {
@@ -189,6 +197,8 @@ pub enum Reason {
     ServerShuttingDown,
     /// The client did not read what was due to it: it owes more than it may. The reference has no such limit.
     SlowReader,
+    /// The core held too much, and this client most of it. The reference has no such limit.
+    MemoryLimit,
 }
 
 impl Reason {
@@ -209,6 +219,7 @@ impl Reason {
             Self::ForcedClose => "forced close",
             Self::ServerShuttingDown => "server shutting down",
             Self::SlowReader => "slow reader",
+            Self::MemoryLimit => "memory limit",
         }
     }
 }

@@ -14,6 +14,7 @@
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use crate::account::{Account, Charge, Kind};
 use crate::limits::{LINE_TRACES, LINES_MAX};
 
 /// What is kept of one head.
@@ -27,6 +28,8 @@ pub(crate) struct Heads {
     /// Of lines that came once, by their hash. Made with the first head.
     traces: Vec<u32>,
     hasher: ahash::RandomState,
+    /// For all heads and lines: one charge, so that an idle client has none of its own.
+    charge: Charge,
 }
 
 struct Line {
@@ -42,8 +45,10 @@ const _: () = assert!(LINES_MAX <= SHARED as usize);
 const _: () = assert!(LINE_TRACES.is_power_of_two());
 
 impl Heads {
-    pub(crate) const fn new(hasher: ahash::RandomState) -> Self {
-        Self { lines: Vec::new(), free: Vec::new(), numbers: HashTable::new(), traces: Vec::new(), hasher }
+    pub(crate) fn new(hasher: ahash::RandomState, account: &Account) -> Self {
+        let charge = account.charge(Kind::Handshakes, 0);
+        let (lines, free, traces) = (Vec::new(), Vec::new(), Vec::new());
+        Self { lines, free, numbers: HashTable::new(), traces, hasher, charge }
     }
 
     /// Keeps a head. Give it back with [`Heads::forget`].
@@ -56,6 +61,7 @@ impl Heads {
             }
         }
         kept.shrink_to_fit();
+        self.charge.add(heap_bytes(&kept));
         kept
     }
 
@@ -73,11 +79,17 @@ impl Heads {
 
     /// A head is not needed any more.
     pub(crate) fn forget(&mut self, kept: &Kept) {
+        self.charge.set(self.charge.bytes() - heap_bytes(kept));
         for item in items(kept) {
             if let Item::Shared(number) = item {
                 self.release(number);
             }
         }
+    }
+
+    /// Bytes of the lines that are shared.
+    pub(crate) fn lines_bytes(&self) -> usize {
+        self.lines.iter().map(|line| line.text.len()).sum()
     }
 
     /// The number of a line that others have sent; it counts one use more.
@@ -101,6 +113,7 @@ impl Heads {
 
     fn enter(&mut self, hash: u64, line: &[u8]) -> Option<u16> {
         let new = Line { text: line.into(), uses: 1 };
+        self.charge.add(line.len());
         let number = match self.free.pop() {
             Some(number) => {
                 self.lines[usize::from(number)] = new;
@@ -110,7 +123,10 @@ impl Heads {
                 self.lines.push(new);
                 (self.lines.len() - 1) as u16
             }
-            None => return None,
+            None => {
+                self.charge.set(self.charge.bytes() - line.len());
+                return None;
+            }
         };
         let (lines, hasher) = (&self.lines, &self.hasher);
         self.numbers.insert_unique(hash, number, |&other| hasher.hash_one(&*lines[usize::from(other)].text));
@@ -122,6 +138,7 @@ impl Heads {
         line.uses -= 1;
         if line.uses == 0 {
             let text = std::mem::take(&mut line.text);
+            self.charge.set(self.charge.bytes() - text.len());
             if let Ok(entry) = self.numbers.find_entry(self.hasher.hash_one(&*text), |&other| other == number)
             {
                 entry.remove();
@@ -129,6 +146,10 @@ impl Heads {
             self.free.push(number);
         }
     }
+}
+
+pub(crate) fn heap_bytes(kept: &Kept) -> usize {
+    if kept.spilled() { kept.capacity() } else { 0 }
 }
 
 enum Item<'a> {
@@ -177,7 +198,7 @@ mod tests {
     const PAGE: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: some browser of today\r\n\r\n";
 
     fn heads() -> Heads {
-        Heads::new(ahash::RandomState::with_seeds(1, 2, 3, 4))
+        Heads::new(ahash::RandomState::with_seeds(1, 2, 3, 4), &Account::default())
     }
 
     #[test]
@@ -236,7 +257,7 @@ mod tests {
                 prop_assert_eq!(heads.restore(kept), head.as_bytes());
             }
             kept.iter().for_each(|kept| heads.forget(kept));
-            prop_assert_eq!(heads.numbers.len(), 0);
+            prop_assert_eq!((heads.numbers.len(), heads.charge.bytes()), (0, 0));
         }
     }
 }

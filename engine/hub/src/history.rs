@@ -103,6 +103,11 @@ impl History {
         }
     }
 
+    /// Bytes of the events that are kept.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The place of the next event of this core.
     pub(crate) fn next(&self, core: u16) -> Position {
         let seq = self.seen.get(usize::from(core)).map_or(1, |seq| seq + 1);

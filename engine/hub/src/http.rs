@@ -35,6 +35,7 @@ pub(crate) const JSON: (&str, &str) = ("Content-Type", "application/json");
 const TEXT: (&str, &str) = ("Content-Type", "text/plain; charset=UTF-8");
 const OCTETS: (&str, &str) = ("Content-Type", "application/octet-stream");
 const HTML: (&str, &str) = ("Content-Type", "text/html");
+const RETRY_AFTER: (&str, &str) = ("Retry-After", "1");
 const NO_STORE: (&str, &str) = ("cache-control", "no-store");
 
 impl Hub {
@@ -129,9 +130,11 @@ impl Hub {
             Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, (head, raw), fault),
             Verdict::Forbid(message) => self.forbid_request(now_ms, conn, (head, raw), &message),
             Verdict::Preflight => self.answer(now_ms, conn, 204, &[], b""),
-            Verdict::OpenPolling(..) | Verdict::OpenWebSocket(..) if self.sessions.len() >= SLOTS_MAX => {
-                self.counters.connections_refused += 1;
-                self.refuse_and_close(now_ms, conn, 503, &[HTML], b"");
+            Verdict::OpenPolling(..) | Verdict::OpenWebSocket(..) | Verdict::OpenBare
+                if self.is_crowded() =>
+            {
+                self.counters.sessions_refused += 1;
+                self.refuse_and_close(now_ms, conn, 503, &[HTML, RETRY_AFTER], b"");
             }
             Verdict::OpenPolling(layer, form) => {
                 let id = self.new_session_id(letters);
@@ -155,15 +158,21 @@ impl Hub {
         if has_body && self.conn_mut(conn).is_some_and(|state| matches!(state.phase, Phase::Closing)) {
             self.linger(now_ms, conn);
         }
-        // An empty body is complete without another byte.
-        let is_complete = self
-            .conn_mut(conn)
-            .is_some_and(|state| matches!(&state.phase, Phase::Body(upload) if upload.is_complete()));
-        if is_complete {
-            let (_, progress) = self.handle_upload(now_ms, conn, Ok((0, true)));
-            return (length, progress);
+        match self.has_whole_body(conn) {
+            true => (length, self.handle_upload(now_ms, conn, Ok((0, true))).1),
+            false => (taken, Progress::Again),
         }
-        (taken, Progress::Again)
+    }
+
+    /// Whether a request's body is complete without another byte: it is empty.
+    fn has_whole_body(&self, conn: ConnId) -> bool {
+        let state = self.conn(conn);
+        state.is_some_and(|state| matches!(&state.phase, Phase::Body(upload) if upload.is_complete()))
+    }
+
+    /// Whether the core has no room for another session.
+    fn is_crowded(&self) -> bool {
+        self.sessions.len() >= SLOTS_MAX || self.is_above_soft_mark()
     }
 
     /// To where its request belongs, with everything read; only if nothing is under way on the connection.
@@ -249,6 +258,14 @@ impl Hub {
         }
         let headers: Vec<_> = response.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         self.answer(now_ms, conn, response.status, &headers, &response.body);
+    }
+
+    /// The application's answer to a request whose head was handed out as [`Effect::Consider`], and whose body is not read.
+    pub fn refuse_considered(&mut self, now_ms: u64, conn: ConnId, response: &Response) {
+        if self.conn(conn).is_some_and(|state| matches!(state.phase, Phase::Answering)) {
+            let headers: Vec<_> = response.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            self.refuse_and_close(now_ms, conn, response.status, &headers, &response.body);
+        }
     }
 
     /// Whoever gets this may not have sent all it meant to.

@@ -15,11 +15,13 @@
 //! ```
 
 mod account;
+mod audit;
 mod bundle;
 mod config;
 mod conns;
 mod cors;
 mod counters;
+mod cutting;
 mod deadlines;
 mod deflate;
 mod delivery;
@@ -68,7 +70,7 @@ use socketville_proto::ws;
 
 pub use account::{Account, Budget, Charge, Kind};
 pub use config::{Config, Deflate, Transports};
-pub use conns::{ConnId, Intake, Post, Progress};
+pub use conns::{ConnId, FrameReader, Intake, Post, Progress};
 pub use cors::{Cors, Origins};
 pub use counters::{Counters, Gauges};
 pub use deadlines::Look;
@@ -150,6 +152,8 @@ pub struct Hub {
     bundle: bundle::Bundle,
     /// Paths that the application answers here, if all others are for another server.
     served_paths: Option<Box<[Box<str>]>>,
+    /// Paths of the application where heads are judged before bodies are read.
+    guarded_paths: Box<[Box<str>]>,
     watches_rooms: bool,
     /// Which requests the application decides about.
     consults: Consults,
@@ -171,7 +175,6 @@ impl Hub {
             deadlines: deadlines::Deadlines::new(hasher.clone()),
             room_shares,
             outbox: Outbox::new(config.backlog_limits(), account.clone()),
-            account,
             press: config.per_message_deflate.map(deflate::Press::new),
             bare_press: config.websocket_deflate.map(deflate::Press::new),
             inflater: None,
@@ -187,7 +190,7 @@ impl Hub {
             sessions: table::Table::new(),
             sessions_v3: 0,
             session_ids: register::Register::new(hasher.clone()),
-            heads: heads::Heads::new(hasher.clone()),
+            heads: heads::Heads::new(hasher.clone(), &account),
             sockets: table::Table::new(),
             socket_ids: socket_ids::SocketIds::new(&hasher),
             routes: pages::Pages::new(),
@@ -205,9 +208,11 @@ impl Hub {
             selection: members::Bitset::default(),
             bundle: bundle::Bundle::default(),
             served_paths: None,
+            guarded_paths: Box::default(),
             watches_rooms: false,
             consults: Consults::default(),
             recoveries: None,
+            account,
         }
     }
 
@@ -263,6 +268,11 @@ impl Hub {
         self.served_paths = Some(paths.collect());
     }
 
+    /// From now on a request to any of these paths is handed out as [`Effect::Consider`] as soon as its head is there.
+    pub fn guard(&mut self, paths: impl Iterator<Item = Box<str>>) {
+        self.guarded_paths = paths.collect();
+    }
+
     /// From now on what happens to rooms is told, as [`Effect::Room`].
     pub const fn watch_rooms(&mut self) {
         self.watches_rooms = true;
@@ -283,7 +293,8 @@ impl Hub {
 
     /// Bytes held for peers, those included that are no connection's alone.
     pub fn held_bytes(&self) -> usize {
-        self.account.held() + self.outbox.shared_bytes()
+        let history = self.recoveries.as_ref().map_or(0, |recoveries| recoveries.history.bytes());
+        self.account.held() + self.outbox.shared_bytes() + history
     }
 
     /// What is held for peers; the server charges what it holds too.

@@ -60,6 +60,7 @@ pub const EARLY_BYTES_MAX: usize = 64 * 1024;
 pub const HEAD_TIMEOUT_MS: u64 = 10_000;
 
 /// Milliseconds for a request's body to arrive; then it is answered 408, and the connection closes. Source: engine.io `httpRequestBodyTimeout`.
+/// The attachments of a packet have as long, but no longer than a heartbeat and its time-out; then the session ends.
 pub const BODY_TIMEOUT_MS: u64 = 30_000;
 
 /// Milliseconds that an idle keep-alive connection stays; longer than the common proxies' 60 s, so that they close first.
@@ -136,6 +137,10 @@ pub const ARENA_HARD_BYTES_MAX: usize = 64 << 20;
 /// Bytes that one batch of sends gathers from scattered ranges; past it the rest goes with later batches. It stays in the second-level
 /// cache, and a send of so many bytes costs as little a byte as a larger one.
 pub const GATHER_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that slow readers of one core may owe beyond their own limits, all together, however large the machine is: copying them takes
+/// some 20 ms, in which nobody else is served. A slow reader that finds no room is cut at its own limit.
+pub const BURSTS_BYTES_MAX: usize = 64 << 20;
 
 /// Milliseconds in which the kernel must take some bytes of a connection that owes more than its limit; then the connection is
 /// cut. The kernel asks for more when a third of its buffer is free, which a reader of 2 MB/s reaches in 400 ms.

@@ -8,9 +8,36 @@ use socketville_proto::eio::Revision;
 use socketville_proto::sio::{PacketLimits, Parser};
 use socketville_proto::{eio, sio};
 
-use crate::limits::NAMESPACE_NAME_BYTES_MAX;
+use crate::account::{Charge, Kind};
+use crate::limits::{BODY_TIMEOUT_MS, NAMESPACE_NAME_BYTES_MAX};
 use crate::session::{Layer, Link, Session};
 use crate::{Hub, Incoming, NspId, Payload, Peer, Reason, SessionKey, SocketKey, Text};
+
+/// A packet that waits for its attachments.
+pub(crate) struct Incomplete {
+    pending: sio::Pending,
+    /// When the session ends if they have not all come.
+    pub(crate) due_ms: u64,
+    charge: Charge,
+}
+
+impl Incomplete {
+    /// Takes the next attachment; whether it was the last.
+    fn push(&mut self, bytes: Cow<'_, [u8]>, bytes_max: usize) -> Result<bool, sio::Error> {
+        let is_last = self.pending.push(bytes, bytes_max)?;
+        self.charge.set(self.pending.bytes());
+        Ok(is_last)
+    }
+
+    pub(crate) const fn bytes(&self) -> usize {
+        self.pending.bytes()
+    }
+
+    /// Bytes that are held.
+    pub(crate) const fn held_bytes(&self) -> usize {
+        self.charge.bytes()
+    }
+}
 
 /// What a client is told that wants a namespace which does not exist.
 pub const INVALID_NAMESPACE: &str = r#"{"message":"Invalid namespace"}"#;
@@ -50,6 +77,11 @@ impl Hub {
             eio::Packet::Open(_) | eio::Packet::Upgrade | eio::Packet::Noop => {}
         }
         None
+    }
+
+    /// How long all attachments of a packet may take: as long as a body, and as a message in fragments, which a pong cannot interrupt.
+    fn attachments_timeout_ms(&self) -> u64 {
+        BODY_TIMEOUT_MS.min(self.patience_ms())
     }
 
     /// The packets of a POST cannot be read.
@@ -105,9 +137,13 @@ impl Hub {
             }
             Ok(sio::Packet::Event { nsp, attachments, .. } | sio::Packet::Ack { nsp, attachments, .. }) => {
                 self.socket_or_reject(now_ms, key, nsp)?;
+                let due_ms = now_ms + self.attachments_timeout_ms();
                 if let Some(session) = self.sessions.find_mut(key) {
-                    session.incoming = Some(Box::new(sio::Pending::new(text, attachments)));
+                    let charge = self.account.charge(Kind::Attachments, text.len());
+                    let pending = sio::Pending::new(text, attachments);
+                    session.incoming = Some(Box::new(Incomplete { pending, due_ms, charge }));
                 }
+                self.arm_session(key);
                 None
             }
         }
@@ -134,11 +170,11 @@ impl Hub {
         if self.config.parser == Parser::MsgPack {
             return self.handle_packed(now_ms, key, &bytes);
         }
-        let pushed = session.incoming.as_mut().map(|pending| pending.push(bytes, max));
+        let pushed = session.incoming.as_mut().map(|incomplete| incomplete.push(bytes, max));
         match pushed {
             Some(Ok(false)) => None,
             Some(Ok(true)) => {
-                let (text, attachments) = session.incoming.take()?.into_parts();
+                let (text, attachments) = session.incoming.take()?.pending.into_parts();
                 self.handle_complete(now_ms, key, text, attachments)
             }
             Some(Err(_)) | None => {

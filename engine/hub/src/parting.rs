@@ -10,12 +10,9 @@
 //! ```
 
 use socketville_proto::http::KeepAlive;
-use socketville_proto::ws::{self, CloseCode};
 
 use crate::conns::{Conn, Course, Phase, Role};
 use crate::limits::{LINGER_BYTES_MAX, LINGER_MS};
-use crate::outbox::Overflow;
-use crate::session::Link;
 use crate::{ConnId, Effect, Hub, Reason};
 
 /// How a connection ends once its last bytes are with the kernel.
@@ -166,43 +163,5 @@ impl Hub {
         for key in self.sessions.keys().collect::<Vec<_>>() {
             self.lose_session(key, Reason::TransportError);
         }
-    }
-
-    /// Cuts connections that owe too much: no peer makes us keep more than its share.
-    pub fn cut_slow(&mut self, now_ms: u64) {
-        self.outbox.judge_stalled(now_ms);
-        while let Some(overflow) = self.outbox.take_overflowed() {
-            self.counters.slow_cut += 1;
-            self.end_slow(now_ms, overflow);
-        }
-        while let Some(session) = self.slow_sessions.pop() {
-            // It stands here once per packet that did not fit.
-            if self.sessions.find(session).is_some() {
-                self.counters.slow_cut += 1;
-                // It may have gone on to a WebSocket since its buffer was full.
-                if let Some(Link::WebSocket(conn)) = self.sessions.find(session).map(|session| &session.link)
-                {
-                    let conn = *conn;
-                    self.cut(conn);
-                }
-                self.lose_session(session, Reason::SlowReader);
-            }
-        }
-    }
-
-    /// A WebSocket is told why it ends, behind the frame that its peer has begun to read.
-    fn end_slow(&mut self, now_ms: u64, overflow: Overflow) {
-        let conn = overflow.conn;
-        let Some(Phase::WebSocket { session, role, .. }) =
-            self.conn(conn).map(|state| &state.phase).filter(|_| overflow.is_at_frame)
-        else {
-            return self.handle_end(conn, Reason::SlowReader);
-        };
-        let (session, role) = (*session, *role);
-        let mut frame = Vec::new();
-        ws::write_close(&mut frame, Some(CloseCode::Policy.code()), Reason::SlowReader.as_str());
-        self.outbox.finish(conn, &frame);
-        self.end_websocket(session, role, Reason::SlowReader);
-        self.linger(now_ms, conn);
     }
 }

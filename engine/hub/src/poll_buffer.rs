@@ -7,6 +7,8 @@ use socketville_proto::eio::{self, PayloadForm, Revision, v3};
 use socketville_proto::http::Head;
 use socketville_proto::{encode, ws};
 
+use crate::account::{Account, Charge, Kind};
+
 /// How the polls of a session are answered; decided by the request that opens it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum PollForm {
@@ -28,6 +30,8 @@ pub(crate) enum PollForm {
 pub(crate) struct PollBuffer {
     form: PollForm,
     bytes: Vec<u8>,
+    /// That of a session; what is written for one answer has none.
+    charge: Option<Charge>,
 }
 
 /// What a poll is answered with.
@@ -105,7 +109,27 @@ pub(crate) fn asks_for_base64(head: &Head<'_>) -> bool {
 
 impl PollBuffer {
     pub(crate) const fn new(form: PollForm) -> Self {
-        Self { form, bytes: Vec::new() }
+        Self { form, bytes: Vec::new(), charge: None }
+    }
+
+    /// One whose bytes are charged.
+    pub(crate) fn charged(form: PollForm, account: &Account) -> Self {
+        Self { charge: Some(account.charge(Kind::Polls, 0)), ..Self::new(form) }
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Bytes that are held.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.charge.as_ref().map_or(0, Charge::bytes)
+    }
+
+    fn recharge(&mut self) {
+        if let Some(charge) = &mut self.charge {
+            charge.set(self.bytes.capacity());
+        }
     }
 
     pub(crate) const fn form(&self) -> PollForm {
@@ -126,6 +150,7 @@ impl PollBuffer {
             Revision::V4 => eio::append_payload(&mut self.bytes, frames),
             Revision::V3 => self.bytes.extend_from_slice(frames),
         }
+        self.recharge();
     }
 
     /// Adds packets of the engine's own.
@@ -138,6 +163,7 @@ impl PollBuffer {
     /// Everything, as the answer to a poll.
     pub(crate) fn take(&mut self) -> PollAnswer {
         let bytes = std::mem::take(&mut self.bytes);
+        self.recharge();
         let mut body = Vec::with_capacity(if self.form == PollForm::V4 { 0 } else { bytes.len() + 16 });
         match self.form {
             PollForm::V4 => return PollAnswer { content: ContentType::Text, body: bytes },

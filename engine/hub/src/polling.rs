@@ -22,7 +22,10 @@ impl Hub {
         head: &[u8],
     ) {
         self.add_cookie(conn, &id);
-        let link = Link::Polling(Box::new(Polling { buffer: PollBuffer::new(form), ..Polling::default() }));
+        let link = Link::Polling(Box::new(Polling {
+            buffer: PollBuffer::charged(form, &self.account),
+            ..Polling::default()
+        }));
         let speech = Speech { layer, revision: form.revision() };
         let key = self.open_session(now_ms, id, link, speech, head);
         self.ask_address(conn, key);

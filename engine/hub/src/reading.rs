@@ -142,6 +142,15 @@ impl Held {
         Self { bytes: Vec::new(), charge: account.charge(Kind::Input, 0) }
     }
 
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Bytes that are held.
+    pub(crate) const fn held_bytes(&self) -> usize {
+        self.charge.bytes()
+    }
+
     fn extend(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         self.charge.set(self.bytes.capacity());

@@ -10,11 +10,11 @@
 //! ```
 
 use socketville_proto::eio::Revision;
-use socketville_proto::{eio, encode, sio};
+use socketville_proto::{eio, encode};
 
 use crate::heads;
 use crate::limits::{CROSSING_MS, POLL_CLOSE_MS, V3_OPEN_DELAY_MS};
-use crate::packets::INVALID_NAMESPACE;
+use crate::packets::{INVALID_NAMESPACE, Incomplete};
 use crate::poll_buffer::{PollBuffer, PollForm};
 use crate::seats::Seats;
 use crate::table::Table;
@@ -32,7 +32,7 @@ pub struct Session {
     pub(crate) beat: Beat,
     /// When a namespace must have been joined; `u64::MAX` once one was.
     pub(crate) connect_ms: u64,
-    pub(crate) incoming: Option<Box<sio::Pending>>,
+    pub(crate) incoming: Option<Box<Incomplete>>,
     pub(crate) layer: Layer,
     pub(crate) revision: Revision,
     pub(crate) opening: Option<Box<Opening>>,
@@ -74,6 +74,12 @@ pub(crate) struct Opening {
     pub(crate) address: Option<std::net::IpAddr>,
     at_ms: u64,
     head: heads::Kept,
+}
+
+impl Opening {
+    pub(crate) fn heap_bytes(&self) -> usize {
+        heads::heap_bytes(&self.head)
+    }
 }
 
 /// What messages of a session are.
@@ -161,6 +167,16 @@ pub(crate) struct Probe {
 }
 
 impl Session {
+    /// Bytes that are held for it: a packet that is incomplete, and what waits for polls.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let link = match &self.link {
+            Link::Polling(polling) => polling.buffer.held_bytes(),
+            Link::Closing(farewell) => farewell.buffer.held_bytes(),
+            Link::WebSocket(_) => 0,
+        };
+        link + self.incoming.as_ref().map_or(0, |incomplete| incomplete.held_bytes())
+    }
+
     fn next_ms(&self) -> u64 {
         let link = match &self.link {
             Link::Closing(farewell) => return farewell.until_ms,
@@ -169,7 +185,8 @@ impl Session {
             }
             Link::WebSocket(_) => u64::MAX,
         };
-        self.heartbeat_ms.min(self.connect_ms).min(link)
+        let attachments_ms = self.incoming.as_ref().map_or(u64::MAX, |incomplete| incomplete.due_ms);
+        self.heartbeat_ms.min(self.connect_ms).min(link).min(attachments_ms)
     }
 
     /// Whether its client has closed it: only a poll that was sent before is still answered.
@@ -306,6 +323,9 @@ impl Hub {
         match &session.link {
             Link::Closing(_) => self.end_farewell(now_ms, key),
             _ if session.connect_ms <= now_ms => self.close_session(now_ms, key, Reason::ForcedClose),
+            _ if session.incoming.as_ref().is_some_and(|incomplete| incomplete.due_ms <= now_ms) => {
+                self.reject_packet(now_ms, key);
+            }
             _ if session.heartbeat_ms <= now_ms => self.beat(now_ms, key),
             Link::Polling(polling) if polling.probe.as_ref().is_some_and(|probe| probe.due_ms <= now_ms) => {
                 self.abandon_probe(key);
@@ -359,7 +379,7 @@ impl Hub {
     }
 
     /// How long a client of Engine.IO 3 may be silent.
-    const fn patience_ms(&self) -> u64 {
+    pub(crate) const fn patience_ms(&self) -> u64 {
         self.config.ping_interval_ms + self.config.ping_timeout_ms
     }
 
@@ -401,7 +421,7 @@ impl Hub {
             Reason::TransportClose => (&[eio::Packet::Noop], CROSSING_MS),
             _ => (&[eio::Packet::Noop, eio::Packet::Close], POLL_CLOSE_MS),
         };
-        let buffer = PollBuffer::new(session.link.poll_form());
+        let buffer = PollBuffer::charged(session.link.poll_form(), &self.account);
         let farewell = Farewell { until_ms: now_ms + ms, buffer, last, ..Farewell::default() };
         let link = std::mem::replace(&mut session.link, Link::Closing(Box::new(farewell)));
         self.disconnect_sockets_of(key, reason);

@@ -6,6 +6,7 @@
 use socketville_proto::eio::PayloadForm;
 use socketville_proto::http::{self, Body, Chunked, Head};
 
+use crate::account::{Charge, Kind};
 use crate::conns::{Phase, Post, Progress};
 use crate::http::{ALL, JSON};
 use crate::limits::BODY_TIMEOUT_MS;
@@ -23,6 +24,7 @@ pub(crate) struct Upload {
     form: BodyForm,
     /// The request's head, if somebody may ask for it.
     head: Option<Box<[u8]>>,
+    charge: Charge,
 }
 
 pub(crate) enum Purpose {
@@ -111,7 +113,8 @@ impl Hub {
             Body::Chunked => Framing::Chunked(Chunked::new()),
         };
         let form = self.body_form(&purpose, head);
-        Upload { purpose, framing, body: Vec::new(), form, head: None }
+        let charge = self.account.charge(Kind::Body, 0);
+        Upload { purpose, framing, body: Vec::new(), form, head: None, charge }
     }
 
     pub(crate) fn begin_upload(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, purpose: Purpose) {
@@ -213,7 +216,16 @@ impl Upload {
     /// The packets that it carries.
     pub(crate) fn into_post(self) -> Post {
         let (form, body) = self.form.payload(self.body);
-        Post::new(body, form, self.head)
+        Post::new(body, form, self.head, self.charge)
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.body.capacity()
+    }
+
+    /// Bytes that are held.
+    pub(crate) const fn held_bytes(&self) -> usize {
+        self.charge.bytes()
     }
 
     pub(crate) fn is_complete(&self) -> bool {
@@ -222,6 +234,12 @@ impl Upload {
 
     /// Takes bytes of the body, which may have `max` in all; the count and whether it is complete.
     pub(crate) fn read(&mut self, bytes: &[u8], max: usize) -> Result<(usize, bool), UploadError> {
+        let read = self.read_framed(bytes, max);
+        self.charge.set(self.body.capacity());
+        read
+    }
+
+    fn read_framed(&mut self, bytes: &[u8], max: usize) -> Result<(usize, bool), UploadError> {
         match &mut self.framing {
             Framing::Length(left) => {
                 let count = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));

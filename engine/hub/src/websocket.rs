@@ -159,7 +159,7 @@ impl Hub {
 
     fn become_websocket(&mut self, conn: ConnId, session: SessionKey, role: Role) {
         if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::WebSocket { session, decoder: ws::Decoder::new(), role };
+            state.phase = Phase::WebSocket { session, partial: None, role };
             self.set_conn_deadline(conn, u64::MAX);
         }
     }

@@ -21,6 +21,10 @@ use crate::relay::BoxedServerSide;
 #[derive(Default)]
 pub(crate) struct App {
     pub(crate) config: Config,
+    /// Bytes that all cores may hold together; `None` is a share of the machine's.
+    pub(crate) memory_max: Option<usize>,
+    /// Bytes of a client's `auth` that outlive its connection handlers.
+    pub(crate) auth_kept_bytes: Option<usize>,
     pub(crate) namespaces: Vec<NamespaceApp>,
     pub(crate) routes: Vec<Route>,
     pub(crate) hooks: Hooks,

@@ -17,6 +17,7 @@ use crate::app::{App, NamespaceApp};
 use crate::error::{Error, Result};
 use crate::events::Reaction;
 use crate::handler::{Handler, boxed};
+use crate::hooks::EngineRequest;
 use crate::http::{HttpRequest, HttpResponse, Route};
 use crate::server::Server;
 use crate::{BarePeer, Cors, Deflate, Emitter, Message, Packet, Pinning, Socket, Transports};
@@ -93,6 +94,36 @@ impl Builder {
         Fut: Future<Output = HttpResponse> + 'static,
     {
         self.app().routes.push(Route::new(method, path, handler));
+        self
+    }
+
+    /// As [`Builder::route`], where the head of each request is judged before its body is read: a request without a key costs nothing but its
+    /// head, and is not told `100 Continue`. The guard runs within the turn and must not wait; the answer that it returns closes the
+    /// connection.
+    ///
+    /// ```
+    /// use socketville::{EngineRequest, HttpRequest, HttpResponse, Method, Server};
+    ///
+    /// let guard = |head: &EngineRequest<'_, '_>| match head.header("authorization") {
+    ///     Some("Bearer secret") => Ok(()),
+    ///     _ => Err(HttpResponse::text(401, "a key is needed\n")),
+    /// };
+    /// Server::builder().guarded_route(Method::Post, "/upload", guard, async |request: HttpRequest| {
+    ///     HttpResponse::text(200, format!("{} bytes\n", request.body().len()))
+    /// });
+    /// ```
+    pub fn guarded_route<F, Fut>(
+        &self,
+        method: Method,
+        path: &str,
+        guard: impl Fn(&EngineRequest<'_, '_>) -> std::result::Result<(), HttpResponse> + Send + Sync + 'static,
+        handler: F,
+    ) -> &Self
+    where
+        F: Fn(HttpRequest) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = HttpResponse> + 'static,
+    {
+        self.app().routes.push(Route::new(method, path, handler).guarded(Box::new(guard)));
         self
     }
 
@@ -188,6 +219,22 @@ impl Builder {
     /// could send it nothing for [`STALL_MS`](crate::limits::STALL_MS). The reference has no such limit.
     pub fn backlog_burst_max(&self, bytes: usize) -> &Self {
         self.with(|config| config.burst_bytes_max = bytes)
+    }
+
+    /// Bytes that the server holds for its clients at most, over all cores: backlogs, bodies, partial messages, histories and the like, but
+    /// not what the kernel holds. Default: half of what the machine or its control groups (v1 and v2) allow. Each core has an equal share.
+    /// Above three quarters of it a core opens no session (503 with `Retry-After`); above it, the clients that hold most are cut with the
+    /// reason `memory limit`, over WebSocket with the close code 1013. The reference has no such limit.
+    pub fn memory_max(&self, bytes: usize) -> &Self {
+        self.app().memory_max = Some(bytes);
+        self
+    }
+
+    /// Bytes of a client's `auth` that are kept for [`Socket::handshake`] once its connection handlers have been called; more are let go then.
+    /// Default 4096. Until then all of it is there, as much as a message may have. The reference keeps all of it.
+    pub fn keep_auth(&self, bytes: usize) -> &Self {
+        self.app().auth_kept_bytes = Some(bytes);
+        self
     }
 
     /// Whether the request that opened a session is kept for [`Socket::handshake`]; default yes. It costs some 500 bytes a client.

@@ -110,6 +110,7 @@ impl Core {
             hub.set_recovery(recovery.for_hub(), town.secret);
         }
         hub.consult(town.app.hooks.consults());
+        hub.guard(town.app.routes.iter().filter(|route| route.is_guarded()).map(|route| route.path().into()));
         let bell = Arc::clone(&town);
         let ring: Arc<dyn Fn() + Send + Sync> =
             Arc::new(move || bell.mailboxes[usize::from(index)].bell().ring());

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use socketville_hub::{
-    ConnId, Decision, Effect, Ending, Id, Incoming, Intake, NspId, Payload, Peer, Progress, Reason,
-    SessionKey, SocketKey, Text,
+    ConnId, Decision, Effect, Ending, FrameReader, Id, Incoming, Intake, NspId, Payload, Peer, Progress,
+    Reason, SessionKey, SocketKey, Text,
 };
 use socketville_proto::{eio, sio, ws};
 
@@ -78,7 +78,7 @@ impl Core {
                     self.hub_mut().ignore(conn, bytes.len() - at);
                     return self.run_effects();
                 }
-                Intake::WebSocket(decoder) => return self.read_websocket(conn, decoder, &mut bytes[at..]),
+                Intake::WebSocket(reader) => return self.read_websocket(conn, reader, &mut bytes[at..]),
                 Intake::Http => {
                     let (taken, progress) = self.hub_mut().handle_http(self.now_ms.get(), conn, &bytes[at..]);
                     at += taken;
@@ -92,12 +92,12 @@ impl Core {
         }
     }
 
-    fn read_websocket(self: &Rc<Self>, conn: ConnId, mut decoder: ws::Decoder, bytes: &mut [u8]) {
+    fn read_websocket(self: &Rc<Self>, conn: ConnId, mut reader: FrameReader, bytes: &mut [u8]) {
         let message_max = self.hub().message_bytes_max(conn);
         let mut inflater = self.hub_mut().lend_inflater(conn);
         let mut at = 0;
         loop {
-            match decoder.decode_with(&mut bytes[at..], message_max, inflater.as_deref_mut()) {
+            match reader.decoder.decode_with(&mut bytes[at..], message_max, inflater.as_deref_mut()) {
                 Ok((_, None)) => break,
                 Ok((taken, Some(message))) => {
                     at += taken;
@@ -123,7 +123,7 @@ impl Core {
         }
         let mut hub = self.hub_mut();
         hub.return_inflater(inflater);
-        hub.return_decoder(conn, decoder);
+        hub.return_decoder(conn, reader);
     }
 
     pub(crate) fn dispatch(self: &Rc<Self>, incoming: Option<Incoming<'_>>) {
@@ -201,7 +201,9 @@ impl Core {
 
     pub(crate) fn greet(self: &Rc<Self>, socket: &Socket) {
         let handlers = self.namespace(socket.nsp_id()).map_or(&[][..], |namespace| &namespace.on_connect);
-        self.call_each("connection", handlers, socket, socket.auth());
+        let auth = socket.auth();
+        self.call_each("connection", handlers, socket, auth.as_ref().map_or("{}", |auth| auth.as_str()));
+        socket.let_auth_go();
     }
 
     fn handle_event(

@@ -12,8 +12,9 @@ use socketville_proto::http::{Head, Method, parse_head};
 
 use crate::core::Core;
 use crate::handshake::Handshake;
+use crate::http;
 
-/// A request of the engine's, as it came.
+/// The head of a request, as it came: one of the engine's, or one to a [guarded route](crate::Builder::guarded_route).
 pub struct EngineRequest<'r, 'b>(&'r Head<'b>);
 
 impl std::fmt::Debug for EngineRequest<'_, '_> {
@@ -86,8 +87,10 @@ impl Core {
     /// Has the application decide about a request, then goes on with it.
     pub(crate) fn consider(self: &Rc<Self>, conn: ConnId, occasion: Occasion, bytes: Vec<u8>) {
         let hooks = &self.town.app.hooks;
-        if occasion == Occasion::Other {
-            return self.decide(conn, occasion, bytes, None);
+        match occasion {
+            Occasion::Opening => {}
+            Occasion::Other => return self.decide(conn, occasion, bytes, None),
+            Occasion::Route => return self.judge(conn, bytes),
         }
         let refusal = self.is_allowed(&bytes).err();
         if refusal.is_some() || hooks.consider.is_empty() {
@@ -107,6 +110,20 @@ impl Core {
         };
         if self.executor.start(task).is_err() {
             self.counters.borrow_mut().tasks_refused += 1;
+        }
+    }
+
+    /// Has a route judge the head of a request; its body is read only if it may go on.
+    fn judge(self: &Rc<Self>, conn: ConnId, mut bytes: Vec<u8>) {
+        let judged = self.with_head(&bytes, "a guard of a route", |head| {
+            http::guard_of(self, head).map_or(Ok(()), |guard| guard(&EngineRequest(head)))
+        });
+        match judged.unwrap_or_else(|| Err(http::failed())) {
+            Ok(()) => self.read_considered(conn, &mut bytes, &Decision::default()),
+            Err(response) => {
+                self.hub_mut().refuse_considered(self.now_ms.get(), conn, response.inner());
+                self.hub_mut().ignore(conn, bytes.len());
+            }
         }
     }
 

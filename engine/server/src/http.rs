@@ -8,11 +8,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use socketville_hub::{ConnId, Request, Response};
-use socketville_proto::http::Method;
+use socketville_hub::{Charge, ConnId, Kind, Request, Response};
+use socketville_proto::http::{Head, Method};
 
 use crate::core::Core;
 use crate::emitter::Emitter;
+use crate::hooks::EngineRequest;
 use crate::town::Town;
 
 type Answering = Pin<Box<dyn Future<Output = HttpResponse>>>;
@@ -22,7 +23,12 @@ pub(crate) struct Route {
     method: Method,
     path: String,
     handler: Box<dyn Fn(HttpRequest) -> Answering + Send + Sync>,
+    /// Judges heads before bodies are read.
+    guard: Option<Guard>,
 }
+
+/// Whether a request may go on, by its head; an answer if not.
+pub(crate) type Guard = Box<dyn Fn(&EngineRequest<'_, '_>) -> Result<(), HttpResponse> + Send + Sync>;
 
 /// A request to a route: read whole.
 pub struct HttpRequest {
@@ -100,6 +106,10 @@ impl HttpResponse {
         }
     }
 
+    pub(crate) const fn inner(&self) -> &Response {
+        &self.0
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
@@ -118,8 +128,23 @@ impl Route {
         F: Fn(HttpRequest) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = HttpResponse> + 'static,
     {
-        Self { method, path: path.into(), handler: Box::new(move |request| Box::pin(handler(request))) }
+        let handler = Box::new(move |request| Box::pin(handler(request)) as Answering);
+        Self { method, path: path.into(), handler, guard: None }
     }
+
+    pub(crate) fn guarded(self, guard: Guard) -> Self {
+        Self { guard: Some(guard), ..self }
+    }
+
+    pub(crate) const fn is_guarded(&self) -> bool {
+        self.guard.is_some()
+    }
+}
+
+/// What judges requests to this path with this method.
+pub(crate) fn guard_of<'a>(core: &'a Core, head: &Head<'_>) -> Option<&'a Guard> {
+    let mut routes = core.town.app.routes.iter();
+    routes.find(|route| route.path == head.path && route.method == head.method)?.guard.as_ref()
 }
 
 /// Answers a request: by its route, else 404, or 405 if the path has other methods.
@@ -136,11 +161,12 @@ pub(crate) fn serve(core: &Rc<Core>, conn: ConnId, request: Request) {
         };
         return respond(core, conn, &response);
     };
+    let charge = core.hub().account().charge(Kind::Requests, request.request.held_bytes());
     let Ok(answering) = core.call_out("a route's handler", || (route.handler)(request)) else {
         return respond(core, conn, &failed());
     };
     let crowded = HttpResponse::text(503, "too many requests are being handled\n");
-    let mut reply = Reply { core: Rc::clone(core), conn, response: Some(crowded) };
+    let mut reply = Reply { core: Rc::clone(core), conn, response: Some(crowded), _charge: charge };
     let task = async move {
         reply.is(failed());
         reply.is(answering.await);
@@ -155,6 +181,8 @@ struct Reply {
     core: Rc<Core>,
     conn: ConnId,
     response: Option<HttpResponse>,
+    /// For the request, which its handler has.
+    _charge: Charge,
 }
 
 impl Reply {
@@ -171,7 +199,7 @@ impl Drop for Reply {
     }
 }
 
-fn failed() -> HttpResponse {
+pub(crate) fn failed() -> HttpResponse {
     HttpResponse::text(500, "the handler of this path failed\n")
 }
 

@@ -8,6 +8,14 @@ pub use socketville_hub::limits::{EARLY_BYTES_MAX, FLUSH_INTERVAL_MS_MAX, STALL_
 /// At 16 bytes a letter this is 1 MiB a core, and half a second of 128 000 records a second.
 pub const MAILBOX_LETTERS_MAX: usize = 1 << 16;
 
+/// Bytes of the broadcasts in a core's mailbox; past it the mailbox is full as with [`MAILBOX_LETTERS_MAX`]. One broadcast may exceed it. A core
+/// collects 32 MiB in a turn, so as much may wait for the next.
+pub const MAILBOX_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes of the broadcasts that a core keeps for a mailbox that is full, if half of its memory is not less; past it that core stands still, as
+/// with [`RECORDS_WAITING_MAX`].
+pub const RECORDS_WAITING_BYTES_MAX: usize = 128 << 20;
+
 /// Letters that a core keeps for a mailbox that is full; past it that mailbox's core stands still: its clients are cut when it moves again. A core
 /// so far behind has lost their patience anyway, and a gap in what they get would be worse.
 pub const RECORDS_WAITING_MAX: usize = 1 << 20;
@@ -74,6 +82,10 @@ pub const DROPS_AT_END_MAX: usize = 8;
 /// Milliseconds between two lines of a core's log about handlers that could not be called; what comes between is counted. A client that sends nonsense
 /// must not fill a log, and one line is enough to look for the handler.
 pub const MISMATCH_LOG_MS: u64 = 10_000;
+
+/// Bytes of a client's `auth` that are kept once its connection handlers have been called, unless
+/// [`Builder::keep_auth`](crate::Builder::keep_auth) says otherwise; a longer one is let go then. Tokens of a kilobyte or two are common.
+pub const AUTH_KEPT_BYTES: usize = 4096;
 
 /// Acknowledgements that one socket may owe, unless the application says otherwise; past it `emit_with_ack` fails. A client that answers none must not fill memory.
 pub const ACKS_PER_SOCKET_MAX: usize = 256;

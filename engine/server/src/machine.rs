@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socketville_hub::Budget;
 use socketville_sys::Driver;
 
 use crate::builder::Builder;
@@ -31,7 +32,11 @@ impl<D: Driver> std::fmt::Debug for Machine<D> {
 impl<D: Driver> Machine<D> {
     /// One core per driver. `seed` decides ids and hash keys.
     pub fn new(builder: Builder, drivers: Vec<D>, seed: u64) -> Self {
-        let town = Town::new(builder.into_app(), drivers.len() as u16, [seed as u8; 32]);
+        let mut app = builder.into_app();
+        if let Some(bytes) = app.memory_max {
+            app.config.budget = Budget { hard_bytes: bytes / drivers.len() };
+        }
+        let town = Town::new(app, drivers.len() as u16, [seed as u8; 32]);
         let crossings = crossings::<D::Passed>(drivers.len());
         let turn = |(index, driver): (usize, D)| {
             let mut bytes = [0; 32];
@@ -57,6 +62,14 @@ impl<D: Driver> Machine<D> {
         let (_, turn) = &mut self.cores[core];
         turn.look()?;
         Ok(turn.turn(now_ms) == Next::Turn)
+    }
+
+    /// Whether a core's account says what it holds.
+    ///
+    /// # Errors
+    /// What differs, as a sentence.
+    pub fn audit(&self, core: usize) -> Result<(), String> {
+        self.cores[core].0.hub().audit()
     }
 
     /// How long a core would sleep now; `None` for ever.

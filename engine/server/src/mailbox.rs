@@ -24,7 +24,7 @@ use socketville_sys::Waker;
 
 use crate::core::Core;
 use crate::error::EmitError;
-use crate::limits::{MAILBOX_LETTERS_MAX, ORDERS_WAITING_MAX, STANDSTILL};
+use crate::limits::{MAILBOX_BYTES_MAX, MAILBOX_LETTERS_MAX, ORDERS_WAITING_MAX, STANDSTILL};
 
 /// What arrives at a core. All cores get the same letters of one writer, in the order of its calls.
 #[derive(Clone)]
@@ -37,6 +37,16 @@ pub(crate) enum Letter {
     Order(Order),
 }
 
+impl Letter {
+    /// Bytes of the broadcast that it holds, shared by all cores.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Record(record) | Self::Unshown(record) => record.bytes.len(),
+            Self::Order(_) => 0,
+        }
+    }
+}
+
 /// What one thread has all cores do, each on its own.
 pub(crate) type Order = Arc<dyn Fn(&Rc<Core>) + Send + Sync>;
 
@@ -45,6 +55,8 @@ pub(crate) struct Mailbox {
     letters: ArrayQueue<Letter>,
     /// Places that have a letter or are promised to one.
     places_taken: AtomicUsize,
+    /// Bytes of the records in it.
+    bytes: AtomicUsize,
     /// Orders that found no place: nobody is there to be told. While there is one, letters of others find no place either.
     late: Mutex<VecDeque<Letter>>,
     late_len: AtomicUsize,
@@ -80,6 +92,7 @@ impl Mailbox {
         Self {
             letters: ArrayQueue::new(MAILBOX_LETTERS_MAX),
             places_taken: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
             late: Mutex::default(),
             late_len: AtomicUsize::new(0),
             full_since: Mutex::default(),
@@ -112,6 +125,9 @@ impl Mailbox {
     }
 
     fn take_place(&self) -> bool {
+        if self.bytes.load(Ordering::Acquire) >= MAILBOX_BYTES_MAX {
+            return false;
+        }
         let is_free = self.places_taken.fetch_add(1, Ordering::AcqRel) < MAILBOX_LETTERS_MAX;
         if !is_free {
             self.places_taken.fetch_sub(1, Ordering::AcqRel);
@@ -247,6 +263,7 @@ impl Mailbox {
     fn pop(&self) -> Option<Letter> {
         let letter = self.letters.pop()?;
         self.places_taken.fetch_sub(1, Ordering::AcqRel);
+        self.bytes.fetch_sub(letter.bytes(), Ordering::AcqRel);
         Some(letter)
     }
 
@@ -282,6 +299,7 @@ impl Place<'_> {
         if !self.is_held || mailbox.is_standing.load(Ordering::SeqCst) {
             return;
         }
+        mailbox.bytes.fetch_add(letter.bytes(), Ordering::AcqRel);
         let is_there = mailbox.letters.push(letter).is_ok();
         debug_assert!(is_there, "there are as many places as the queue holds");
         self.is_held = !is_there;

@@ -89,6 +89,10 @@ const METRICS: &[Metric] = &[
     ("rooms", "gauge", "Rooms with at least one socket, own-id rooms not counted.", |r| {
         r.gauges.rooms as f64
     }),
+    ("shed_total", "counter", "Connections cut since their core held too much.", |r| r.hub.shed as f64),
+    ("sessions_refused_total", "counter", "Sessions refused since their core held too much.", |r| {
+        r.hub.sessions_refused as f64
+    }),
     ("held_bytes", "gauge", "Bytes held for peers, the arena not included.", |r| r.gauges.held_bytes as f64),
     ("arena_bytes", "gauge", "Bytes that wait for the flush.", |r| r.gauges.arena_bytes as f64),
     ("connections_opened_total", "counter", "TCP connections opened.", |r| r.hub.connections_opened as f64),

@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use socketville_hub::Budget;
 use socketville_sys::{
     Choice, DriverKind, Epoll, Listener, PortUse, Preference, Ring, available_cores, probe,
     raise_descriptor_limit, refusal_of_ring,
@@ -64,7 +65,8 @@ impl Server {
         let (crew, choice) = muster(start.driver, cores, &pins)?;
         let secret = seed()?;
         let seeds = (0..cores).map(|_| seed()).collect::<Result<Vec<_>>>()?;
-        let app = app.borrow_mut().take().ok_or(Error::Listening)?;
+        let mut app = app.borrow_mut().take().ok_or(Error::Listening)?;
+        app.config.budget = budget(app.memory_max, memory_limit(), cores);
         let town = Town::new(app, cores as u16, secret);
         Ok(Self { town, listeners, crew, pins, address, choice, seeds, elsewhere: None })
     }
@@ -108,8 +110,9 @@ impl Server {
     /// A core that could not listen, the runtime of handlers that could not start, or a driver that broke.
     pub fn run(self) -> Result<()> {
         let memory_mib = memory_limit().map(|bytes| bytes >> 20);
+        let held_mib_max = self.town.app.config.budget.hard_bytes.saturating_mul(self.cores()) >> 20;
         let (cores, pinned_to) = (self.cores(), self.pinned_to());
-        tracing::info!(address = %self.address, cores, ?pinned_to, driver = %self.choice.reason, memory_mib, "listening");
+        tracing::info!(address = %self.address, cores, ?pinned_to, driver = %self.choice.reason, memory_mib, held_mib_max, "listening");
         if let Some(adapter) = &self.town.app.adapter {
             adapter.start(Relay::new(&self.town));
         }
@@ -185,6 +188,13 @@ fn muster(wanted: Preference, cores: usize, pins: &Pins) -> Result<(Crew, Choice
     Ok((Crew::muster(cores, pins, Epoll::make).map_err(Error::Core)?, choice))
 }
 
+/// What each core may hold: its part of what was asked for, or of half of what the machine allows. The other half is for what the kernel
+/// holds for the same connections, for the allocator, and for the application.
+fn budget(asked: Option<usize>, limit: Option<u64>, cores: usize) -> Budget {
+    let half = limit.map(|bytes| usize::try_from(bytes / 2).unwrap_or(usize::MAX));
+    asked.or(half).map_or(Budget::UNLIMITED, |bytes| Budget { hard_bytes: bytes / cores })
+}
+
 /// Whole cores of what a quota leaves, at least one: a thread more than that would have the kernel stop all of them for the rest of each
 /// period.
 fn cores_within(available: usize, quota: Option<f64>) -> usize {
@@ -200,6 +210,13 @@ fn seed() -> Result<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cores_share_what_was_asked_for_or_half_of_the_machine() {
+        assert_eq!(budget(Some(100), Some(1000), 2).hard_bytes, 50);
+        assert_eq!(budget(None, Some(1000), 2).hard_bytes, 250);
+        assert_eq!(budget(None, None, 2), Budget::UNLIMITED);
+    }
 
     #[test]
     fn a_quota_bounds_the_cores() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use socketville_hub::{Ending, Id, JoinError, Manner, NspId, SocketKey};
+use socketville_hub::{Charge, Ending, Id, JoinError, Kind, Manner, NspId, SocketKey};
 use socketville_proto::eio::Revision;
 
 use crate::ack::{AckError, AckSlot};
@@ -20,7 +20,7 @@ use crate::direct::Direct;
 use crate::emitter::Emitter;
 use crate::error::{EmitError, report};
 use crate::handshake::Handshake;
-use crate::limits::ACKS_PER_SOCKET_MAX;
+use crate::limits::{ACKS_PER_SOCKET_MAX, AUTH_KEPT_BYTES};
 use crate::operator::{Broadcast, IntoRooms};
 use crate::shares::Place;
 
@@ -46,10 +46,16 @@ pub(crate) struct Shared {
     nsp: NspId,
     is_recovered: Cell<bool>,
     revision: Revision,
-    /// Behind one word, for most have none.
-    auth: Option<Arc<String>>,
+    /// What its client said in CONNECT. Behind one word, for most have none.
+    auth: Cell<Option<Rc<Auth>>>,
     /// Made at first need: most sockets of a broadcast only listen.
     kept: OnceCell<Box<Kept>>,
+}
+
+/// What a client said in CONNECT: raw JSON, charged while its socket keeps it.
+struct Auth {
+    json: Arc<String>,
+    _charge: Charge,
 }
 
 /// What a socket that is more than a listener has.
@@ -68,11 +74,22 @@ const _: () = assert!(size_of::<Shared>() <= 64);
 impl Shared {
     pub(crate) fn new(core: Rc<Core>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Arc<String>>) -> Self {
         let (is_recovered, revision) = (Cell::new(false), Revision::V4);
+        let auth = Cell::new(auth.map(|json| {
+            let charge = core.hub().account().charge(Kind::Auth, json.capacity());
+            Rc::new(Auth { json, _charge: charge })
+        }));
         Self { core, key, id, nsp, is_recovered, revision, auth, kept: OnceCell::new() }
     }
 
     fn kept(&self) -> &Kept {
         self.kept.get_or_init(Box::default)
+    }
+
+    fn auth(&self) -> Option<Arc<String>> {
+        let auth = self.auth.take();
+        let json = auth.as_ref().map(|auth| Arc::clone(&auth.json));
+        self.auth.set(auth);
+        json
     }
 
     fn data(&self) -> Option<Keep> {
@@ -158,7 +175,7 @@ impl Socket {
     /// What the client said when it connected. Source: `socket.handshake`.
     pub fn handshake(&self) -> Handshake {
         let hub = self.0.core.hub();
-        Handshake::new(hub.greeting_of(self.0.key), self.0.auth.clone(), self.0.core.now_ms.get())
+        Handshake::new(hub.greeting_of(self.0.key), self.0.auth(), self.0.core.now_ms.get())
     }
 
     /// The core it lives on.
@@ -332,9 +349,15 @@ impl Socket {
         }
     }
 
-    /// The raw JSON of the namespace's `auth`.
-    pub(crate) fn auth(&self) -> &str {
-        self.0.auth.as_ref().map_or("{}", |auth| auth.as_str())
+    /// The raw JSON of the namespace's `auth`, if it is kept.
+    pub(crate) fn auth(&self) -> Option<Arc<String>> {
+        self.0.auth()
+    }
+
+    /// The connection handlers have been called: a long `auth` is let go.
+    pub(crate) fn let_auth_go(&self) {
+        let kept_bytes = self.0.core.town.app.auth_kept_bytes.unwrap_or(AUTH_KEPT_BYTES);
+        self.0.auth.set(self.0.auth.take().filter(|auth| auth.json.len() <= kept_bytes));
     }
 
     pub(crate) fn key(&self) -> SocketKey {

@@ -28,10 +28,10 @@ use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent}
 use crate::arrivals::{Arrivals, Speaker};
 use crate::core::Core;
 use crate::limits::{
-    DRAIN_WINDOW, LETTERS_PER_TURN_MAX, PASSED_MAX, RECORDS_WAITING_MAX, SENDS_PER_BATCH, SENDS_PER_TURN_MAX,
-    TASKS_PER_TURN_MAX,
+    DRAIN_WINDOW, LETTERS_PER_TURN_MAX, PASSED_MAX, RECORDS_WAITING_BYTES_MAX, RECORDS_WAITING_MAX,
+    SENDS_PER_BATCH, SENDS_PER_TURN_MAX, TASKS_PER_TURN_MAX,
 };
-use crate::mailbox::Letter;
+use crate::mailbox::{Letter, Mailbox};
 use crate::rarely::rarely;
 use crate::stopping::{Step, Stopping, Verdict};
 
@@ -54,12 +54,38 @@ pub(crate) struct Turn<D: Driver> {
     refusals: Vec<(usize, Refusal)>,
     settled: Settled,
     /// Letters that a full mailbox did not take, by core.
-    waiting: Vec<VecDeque<Letter>>,
+    waiting: Vec<Waiting>,
     stopping: Stopping,
     /// Whether it has said so.
     has_ended: bool,
     /// Where connections go whose request is not ours.
     elsewhere: Option<Elsewhere<D>>,
+}
+
+/// Letters that a full mailbox did not take.
+#[derive(Default)]
+struct Waiting {
+    letters: VecDeque<Letter>,
+    /// Of the broadcasts among them.
+    bytes: usize,
+}
+
+impl Waiting {
+    fn push(&mut self, letter: Letter) {
+        self.bytes += letter.bytes();
+        self.letters.push_back(letter);
+    }
+
+    /// Posts as many as the mailbox takes.
+    fn post_to(&mut self, mailbox: &Mailbox) {
+        while let Some(letter) = self.letters.pop_front() {
+            let bytes = letter.bytes();
+            if let Err(letter) = mailbox.post(letter) {
+                return self.letters.push_front(letter);
+            }
+            self.bytes -= bytes;
+        }
+    }
 }
 
 /// Whether the loop goes on.
@@ -76,7 +102,7 @@ pub(crate) fn crossings<P>(cores: usize) -> Arc<[Crossing<P>]> {
 impl<D: Driver> Turn<D> {
     pub(crate) fn new(driver: D, core: Rc<Core>, crossings: Arc<[Crossing<D::Passed>]>) -> Self {
         core.town.mailboxes[usize::from(core.index)].bell().hang(driver.waker());
-        let waiting = crossings.iter().map(|_| VecDeque::new()).collect();
+        let waiting = crossings.iter().map(|_| Waiting::default()).collect();
         let window = core.town.app.drain_window.unwrap_or(DRAIN_WINDOW);
         let stopping = Stopping::new(u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
         Self {
@@ -136,7 +162,7 @@ impl<D: Driver> Turn<D> {
         if is_busy {
             return Some(Duration::ZERO);
         }
-        let is_waiting = self.waiting.iter().any(|records| !records.is_empty());
+        let is_waiting = self.waiting.iter().any(|waiting| !waiting.letters.is_empty());
         let retry_ms = is_waiting.then_some(now_ms + 1);
         let next_ms = [hub.next_timer_ms(), core.timers.next_deadline(), retry_ms, self.stopping.next_ms()];
         let next_ms = next_ms.into_iter().flatten().min();
@@ -312,24 +338,20 @@ impl<D: Driver> Turn<D> {
         while let Some(letter) = core.outgoing.borrow_mut().pop_front() {
             for (index, waiting) in self.waiting.iter_mut().enumerate() {
                 if index != usize::from(core.index) {
-                    waiting.push_back(letter.clone());
+                    waiting.push(letter.clone());
                 }
             }
         }
+        let bytes_max = RECORDS_WAITING_BYTES_MAX.min(core.town.app.config.budget.hard_bytes / 2);
         for (mailbox, waiting) in core.town.mailboxes.iter().zip(&mut self.waiting) {
-            while let Some(letter) = waiting.pop_front() {
-                if let Err(letter) = mailbox.post(letter) {
-                    waiting.push_front(letter);
-                    break;
-                }
-            }
-            if waiting.len() > RECORDS_WAITING_MAX {
-                core.counters.borrow_mut().records_dropped += waiting.len() as u64;
-                waiting.clear();
+            waiting.post_to(mailbox);
+            if waiting.letters.len() > RECORDS_WAITING_MAX || waiting.bytes > bytes_max {
+                core.counters.borrow_mut().records_dropped += waiting.letters.len() as u64;
+                *waiting = Waiting::default();
                 mailbox.stand_still();
             }
         }
-        if self.stopping.is_settling() && self.waiting.iter().all(VecDeque::is_empty) {
+        if self.stopping.is_settling() && self.waiting.iter().all(|waiting| waiting.letters.is_empty()) {
             let mailboxes = &core.town.mailboxes;
             if !mailboxes[usize::from(core.index)].has_settled() {
                 mailboxes[usize::from(core.index)].settle();

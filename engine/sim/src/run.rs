@@ -176,6 +176,7 @@ impl Run {
         let now_ms = self.world.borrow().now_ms;
         self.world.borrow_mut().trace.note(now_ms, "turn", [core as u64, 0], b"");
         self.machine.turn(core, now_ms).map_err(|error| format!("core {core} failed: {error}"))?;
+        self.machine.audit(core).map_err(|sums| format!("core {core}: {sums}"))?;
         self.world.borrow_mut().sweep();
         self.book.open().turned(core);
         Ok(())

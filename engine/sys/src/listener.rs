@@ -9,11 +9,11 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use crate::limits::BACKLOG;
-use crate::socket::{check, enable};
+use crate::limits::{BACKLOG, UNSENT_BYTES_MAX};
+use crate::socket::{check, enable, set};
 
-/// A nonblocking listener with `SO_REUSEADDR`. `TCP_NODELAY` is set on it, and Linux lets accepted sockets inherit it, which
-/// saves a call for each.
+/// A nonblocking listener with `SO_REUSEADDR`. `TCP_NODELAY` and `TCP_NOTSENT_LOWAT` are set on it, and Linux lets accepted sockets inherit
+/// them, which saves a call for each.
 #[derive(Debug)]
 pub struct Listener {
     inner: TcpListener,
@@ -41,6 +41,7 @@ impl Listener {
             enable(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT)?;
         }
         enable(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY)?;
+        set(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX)?;
         bind_to(&socket, address)?;
         // SAFETY: listen takes two integers and touches no memory.
         check(unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) })?;

@@ -46,10 +46,14 @@ pub(crate) fn finish(socket: BorrowedFd<'_>) {
 
 /// Switches an option on.
 pub(crate) fn enable(socket: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
-    let on: libc::c_int = 1;
+    set(socket, level, option, 1)
+}
+
+/// Gives an option a number.
+pub(crate) fn set(socket: BorrowedFd<'_>, level: i32, option: i32, value: libc::c_int) -> io::Result<()> {
     let length = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the kernel reads `length` bytes from the pointer; `on` has that size and outlives the call.
-    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), length) })
+    // SAFETY: the kernel reads `length` bytes from the pointer; `value` has that size and outlives the call.
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length) })
         .map(drop)
 }
 

@@ -1,5 +1,7 @@
 //! How much one core may hold, and what the marks below that are.
 
+use crate::limits::BURSTS_BYTES_MAX;
+
 /// The bytes that one core may hold for its peers, and how they are divided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
@@ -21,8 +23,9 @@ impl Budget {
         self.hard_bytes / 8 * 7
     }
 
-    /// What slow readers may owe beyond their own limits, all together: a quarter.
+    /// What slow readers may owe beyond their own limits, all together: a quarter, and no more than [`BURSTS_BYTES_MAX`].
     pub const fn bursts_bytes(self) -> usize {
-        self.hard_bytes / 4
+        let quarter = self.hard_bytes / 4;
+        if quarter < BURSTS_BYTES_MAX { quarter } else { BURSTS_BYTES_MAX }
     }
 }

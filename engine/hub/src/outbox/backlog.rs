@@ -150,6 +150,10 @@ impl Backlogs {
         self.by_slot.get(&slot).map_or(&[], |backlog| &backlog.bytes[backlog.sent..])
     }
 
+    pub(super) fn capacity(&self, slot: u32) -> usize {
+        self.by_slot.get(&slot).map_or(0, |backlog| backlog.bytes.capacity())
+    }
+
     /// Bytes that a connection owes.
     pub(super) fn owed(&self, slot: u32) -> usize {
         self.by_slot.get(&slot).map_or(0, Backlog::owed)

@@ -173,6 +173,26 @@ impl Outbox {
         }
     }
 
+    pub(crate) fn backlog_capacity(&self, conn: ConnId) -> usize {
+        self.lane(conn).map_or(0, |_| self.backlogs.capacity(conn.index))
+    }
+
+    /// Bytes that the kernel did not take from the connection.
+    pub(crate) fn backlog_bytes(&self, conn: ConnId) -> usize {
+        self.lane(conn).map_or(0, |_| self.backlogs.owed(conn.index))
+    }
+
+    /// Drops what the kernel did not take, but for the frame that the peer has begun to read; nothing more becomes due to the
+    /// connection. `None` if it owes nothing or is closing.
+    pub(crate) fn give_up(&mut self, conn: ConnId) -> Option<Overflow> {
+        let lane = self.lane(conn).filter(|lane| !lane.is_closing())?;
+        if !matches!(lane.state, State::Blocked | State::Draining) {
+            return None;
+        }
+        self.overflow(conn.index);
+        self.overflowed.pop()
+    }
+
     /// Whether anything is due to anyone.
     pub fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()

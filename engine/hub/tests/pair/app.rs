@@ -3,18 +3,18 @@
 //! Not handlers: what a test wants emitted, it emits itself. The order of the calls is that of the server's dispatch.
 
 use socketville_hub::{
-    ConnId, Effect, Incoming, NspId, Payload, Peer, Post, Reason, SessionKey, SocketKey, Text,
+    ConnId, Effect, FrameReader, Incoming, NspId, Payload, Peer, Post, Reason, SessionKey, SocketKey, Text,
 };
 use socketville_proto::{eio, sio, ws};
 
 use super::Pair;
 
 impl Pair {
-    pub(super) fn read_websocket(&mut self, conn: ConnId, mut decoder: ws::Decoder, bytes: &mut [u8]) {
+    pub(super) fn read_websocket(&mut self, conn: ConnId, mut reader: FrameReader, bytes: &mut [u8]) {
         let message_max = self.hub.message_bytes_max(conn);
         let mut at = 0;
         loop {
-            match decoder.decode(&mut bytes[at..], message_max) {
+            match reader.decoder.decode(&mut bytes[at..], message_max) {
                 Ok((_, None)) => break,
                 Ok((taken, Some(message))) => {
                     at += taken;
@@ -32,7 +32,7 @@ impl Pair {
                 }
             }
         }
-        self.hub.return_decoder(conn, decoder);
+        self.hub.return_decoder(conn, reader);
     }
 
     pub(super) fn read_payload(&mut self, conn: ConnId, session: SessionKey, post: &Post) {

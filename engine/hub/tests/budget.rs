@@ -1,0 +1,114 @@
+//! What a core holds for its peers has two marks: above the soft one no session begins, above the hard one the largest debtors are cut, and
+//! nobody else notices.
+
+mod pair;
+
+use pair::client::{binary, get, poll, text};
+use pair::{Client, Pair};
+use socketville_hub::limits::BODY_TIMEOUT_MS;
+use socketville_hub::{Budget, Config, Kind};
+
+const HARD: usize = 8 << 20;
+
+/// The arena's own megabyte is held for everybody.
+fn pair() -> Pair {
+    Pair::with(Config { budget: Budget { hard_bytes: HARD }, ..Config::default() })
+}
+
+/// A client that reads nothing is owed so many bytes.
+fn owe(pair: &mut Pair, client: &Client, bytes: usize) {
+    pair.limit(client.conn, 0);
+    pair.emit(client.key, &format!("[\"{}\"]", "x".repeat(bytes)));
+    pair.turn();
+    pair.hub.audit().expect("the account is right");
+}
+
+/// RFC 9110 section 15.6.4: who comes now is told to come later; who is here stays.
+#[test]
+fn above_the_soft_mark_no_session_begins() {
+    let mut pair = pair();
+    let clients: Vec<Client> = (0..7).map(|_| pair.join_websocket()).collect();
+    for client in &clients {
+        owe(&mut pair, client, 950_000);
+    }
+    let conn = pair.open();
+    let answer = pair.ask(conn, get("/socket.io/?EIO=4&transport=polling")).expect("an answer");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    assert!(clients.iter().all(|client| pair.is_open(client.conn)));
+    assert_eq!((pair.hub.counters.sessions_refused, pair.hub.counters.shed), (1, 0));
+    pair.limit(clients[0].conn, usize::MAX);
+    pair.limit(clients[1].conn, usize::MAX);
+    pair.turn();
+    assert_eq!(pair.join_websocket().sid.len(), 20);
+}
+
+/// The largest debtors go, with a reason, until seven eighths are held; the smallest stays, and a client that owes nothing loses nothing.
+#[test]
+fn above_the_hard_mark_the_largest_debtors_are_cut() {
+    let mut pair = pair();
+    let healthy = pair.join_websocket();
+    let clients: Vec<Client> = (0..9).map(|_| pair.join_websocket()).collect();
+    for (number, client) in clients.iter().enumerate() {
+        owe(&mut pair, client, 850_000 + number * 20_000);
+    }
+    assert!(pair.hub.held_bytes() <= HARD && pair.hub.counters.shed > 0);
+    let heard = pair.take_heard();
+    assert!(heard.iter().all(|left| left.ends_with("left: memory limit []")), "{heard:?}");
+    assert!(heard.iter().any(|left| left.starts_with("#8 ")), "the largest of the time went: {heard:?}");
+    assert!(heard.len() < 4 && !heard.iter().any(|left| left.starts_with("#1 ")), "{heard:?}");
+    pair.limit(clients[7].conn, usize::MAX);
+    pair.turn();
+    let frames = pair.frames(clients[7].conn);
+    assert_eq!(frames.last().map(String::as_str), Some("close 1013 memory limit"), "{} frames", frames.len());
+    pair.emit(healthy.key, "[1]");
+    pair.turn();
+    assert_eq!(pair.frames(healthy.conn), ["42[1]"]);
+}
+
+/// Whatever it is that a client makes the core hold, it counts.
+#[test]
+fn all_that_is_held_is_charged_and_given_back() {
+    let mut pair = pair();
+    let (ws, polling) = (pair.join_websocket(), pair.join_polling());
+    let before = pair.hub.account().held();
+    pair.feed(ws.conn, text("451-[\"file\",{\"_placeholder\":true,\"num\":0}]"));
+    pair.feed(ws.conn, &binary(&[7; 5_000])[..3_000]);
+    let post = pair.open();
+    pair.feed(
+        post,
+        format!("POST /up HTTP/1.1\r\nHost: here\r\nContent-Length: 9000\r\n\r\n{}", "x".repeat(4_000)),
+    );
+    let head = pair.open();
+    pair.feed(head, "GET / HTTP/1.1\r\nHost: a-head-that-is-not-whole");
+    pair.emit(polling.key, "[\"waits for a poll\"]");
+    pair.hub.audit().expect("the account is right");
+    for kind in [Kind::Attachments, Kind::Frames, Kind::Body, Kind::Input, Kind::Polls, Kind::Handshakes] {
+        assert!(pair.hub.account().held_of(kind) > 0, "{}", kind.name());
+    }
+    pair.break_line(ws.conn);
+    pair.break_line(post);
+    pair.break_line(head);
+    pair.say(polling.conn, poll(&polling.sid));
+    pair.hub.audit().expect("the account is right");
+    assert!(pair.hub.account().held() <= before, "{:?}", pair.hub.account());
+}
+
+/// A message that waits for its attachments has as long as a body, and no longer than a client that is silent.
+#[test]
+fn attachments_have_a_deadline() {
+    let mut pair = Pair::new();
+    let ws = pair.join_websocket();
+    pair.say(ws.conn, text("452-[\"file\",{\"_placeholder\":true,\"num\":0}]"));
+    pair.pass_ms(20_000);
+    pair.say(ws.conn, binary(b"the first of two"));
+    pair.pass_ms(BODY_TIMEOUT_MS - 20_001);
+    assert!(pair.is_open(ws.conn));
+    pair.pass_ms(1);
+    assert!(!pair.is_open(ws.conn));
+    assert_eq!(pair.take_heard(), ["#0 left: forced close []"]);
+    let whole = pair.join_websocket();
+    pair.say(whole.conn, text("451-[\"file\",{\"_placeholder\":true,\"num\":0}]"));
+    pair.say(whole.conn, binary(b"all there is"));
+    pair.pass_ms(BODY_TIMEOUT_MS);
+    assert!(pair.is_open(whole.conn));
+}
