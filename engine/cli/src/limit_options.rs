@@ -5,7 +5,7 @@
 use clap::Args;
 use socketville::Builder;
 
-/// Limits for each client.
+/// Limits for each client, and for all together.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct LimitOptions {
     /// Namespaces that one connection may join; more are refused, and the others stay [default: 64]
@@ -47,6 +47,39 @@ pub(crate) struct LimitOptions {
         value_parser = clap::value_parser!(u8).range(1..=128)
     )]
     pub(crate) depth_max: Option<u8>,
+
+    /// Mebibytes that are held for clients at most, over all cores [default: half of what the machine or its cgroup allows]
+    ///
+    /// What the kernel holds for the same connections is not among them. Above three quarters no client may come (503), above all of it the
+    /// clients that hold most are cut.
+    #[arg(
+        long,
+        env = "SOCKETVILLE_MEMORY_MAX_MIB",
+        hide_env_values = true,
+        value_name = "MIB",
+        value_parser = clap::value_parser!(u32).range(8..)
+    )]
+    pub(crate) memory_max_mib: Option<u32>,
+
+    /// Kibibytes that a slow client may owe for any time before it is cut
+    #[arg(
+        long,
+        env = "SOCKETVILLE_BACKLOG_MAX_KIB",
+        hide_env_values = true,
+        value_name = "KIB",
+        default_value_t = 1024
+    )]
+    pub(crate) backlog_max_kib: u32,
+
+    /// Kibibytes beyond those that a client may owe while it reads on
+    #[arg(
+        long,
+        env = "SOCKETVILLE_BACKLOG_BURST_MAX_KIB",
+        hide_env_values = true,
+        value_name = "KIB",
+        default_value_t = 16 * 1024
+    )]
+    pub(crate) backlog_burst_max_kib: u32,
 }
 
 impl LimitOptions {
@@ -64,5 +97,15 @@ impl LimitOptions {
         if let Some(levels) = self.depth_max {
             io.depth_max(levels);
         }
+        if let Some(mib) = self.memory_max_mib {
+            io.memory_max(bytes(mib, 20));
+        }
+        io.backlog_max(bytes(self.backlog_max_kib, 10))
+            .backlog_burst_max(bytes(self.backlog_burst_max_kib, 10));
     }
+}
+
+/// Bytes of so many units of two to this power.
+fn bytes(units: u32, power: u32) -> usize {
+    usize::try_from(u64::from(units) << power).unwrap_or(usize::MAX)
 }

@@ -175,39 +175,6 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
 
-    /// Mebibytes that are held for clients at most, over all cores [default: half of what the machine or its cgroup allows]
-    ///
-    /// What the kernel holds for the same connections is not among them. Above three quarters no client may come (503), above all of it the
-    /// clients that hold most are cut.
-    #[arg(
-        long,
-        env = "SOCKETVILLE_MEMORY_MAX_MIB",
-        hide_env_values = true,
-        value_name = "MIB",
-        value_parser = clap::value_parser!(u32).range(8..)
-    )]
-    pub(crate) memory_max_mib: Option<u32>,
-
-    /// Kibibytes that a slow client may owe for any time before it is cut
-    #[arg(
-        long,
-        env = "SOCKETVILLE_BACKLOG_MAX_KIB",
-        hide_env_values = true,
-        value_name = "KIB",
-        default_value_t = 1024
-    )]
-    pub(crate) backlog_max_kib: u32,
-
-    /// Kibibytes beyond those that a client may owe while it reads on
-    #[arg(
-        long,
-        env = "SOCKETVILLE_BACKLOG_BURST_MAX_KIB",
-        hide_env_values = true,
-        value_name = "KIB",
-        default_value_t = 16 * 1024
-    )]
-    pub(crate) backlog_burst_max_kib: u32,
-
     /// Milliseconds that a broadcast may wait for others, so that they leave in one send
     ///
     /// A send costs the same with one message as with many. 0 sends at once; at 50 messages a second 100 save four sends of five.

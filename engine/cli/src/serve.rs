@@ -33,11 +33,6 @@ pub(crate) fn run(options: &Options, output: &Output) -> anyhow::Result<()> {
     if let Some(directory) = &options.client_dir {
         io.serve_client(directory);
     }
-    io.backlog_max(bytes(options.backlog_max_kib, 10))
-        .backlog_burst_max(bytes(options.backlog_burst_max_kib, 10));
-    if let Some(mib) = options.memory_max_mib {
-        io.memory_max(bytes(mib, 20));
-    }
     if let Some(cores) = options.cores {
         io.cores(cores.into());
     }
@@ -60,11 +55,6 @@ pub(crate) fn run(options: &Options, output: &Output) -> anyhow::Result<()> {
     let server = io.listen(&options.listen)?;
     let _ = opening.set(Opening::new(&server, options, new_key));
     Ok(server.run()?)
-}
-
-/// Bytes of so many units of two to this power.
-fn bytes(units: u32, power: u32) -> usize {
-    usize::try_from(u64::from(units) << power).unwrap_or(usize::MAX)
 }
 
 fn serve_backends(io: &Builder, door: Door) {
