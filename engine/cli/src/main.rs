@@ -6,6 +6,7 @@ mod announcement;
 mod events;
 mod key;
 mod limit_options;
+mod memory;
 mod options;
 mod output;
 mod pages;

@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::output::Output;
 use crate::publish::Door;
 use crate::town::{self, Constants};
-use crate::{pages, signals};
+use crate::{memory, pages, signals};
 
 /// Serves until a signal or a failure ends it.
 ///
@@ -99,6 +99,7 @@ fn open_on_start(io: &Builder, output: &Output) -> Arc<OnceLock<Opening>> {
     let opening = Arc::new(OnceLock::<Opening>::new());
     let (set, output) = (Arc::clone(&opening), output.clone());
     io.on_start(move |emitter| {
+        memory::give_back();
         if let Err(error) = signals::stop_on_signal(emitter.clone(), output.clone()) {
             tracing::error!(%error, "signals will end the server without a word to its clients");
         }

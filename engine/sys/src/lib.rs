@@ -13,6 +13,8 @@
 //!
 //! This is the only crate of the workspace with unsafe code: one operation per block, each with its argument.
 
+#[cfg(feature = "mimalloc")]
+mod allocator;
 mod backoff;
 mod clock;
 mod cores;
@@ -33,6 +35,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+#[cfg(feature = "mimalloc")]
+pub use allocator::release_free_memory;
 pub use clock::{Clock, cpu_ns_of, process_cpu_ns, thread_cpu_ns};
 pub use cores::{available_cores, pin_to_core, raise_descriptor_limit};
 pub use counters::Counters;
