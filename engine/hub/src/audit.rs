@@ -43,6 +43,7 @@ impl Hub {
             }
         }
         found[Kind::Handshakes as usize] += self.heads.lines_bytes();
+        found[Kind::Early as usize] = self.early_bytes();
         let differs = |kind: &Kind| {
             let (charged, found) = (self.account.held_of(*kind), found[*kind as usize]);
             match kind {

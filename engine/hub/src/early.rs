@@ -6,6 +6,7 @@
 use hashbrown::HashMap;
 use socketville_proto::encode;
 
+use crate::account::{Charge, Kind};
 use crate::delivery::Manner;
 use crate::limits::EARLY_BYTES_MAX;
 use crate::{Hub, SocketKey};
@@ -33,10 +34,9 @@ impl Sent {
 /// Packets that wait for their sockets, by slot; few sockets have any.
 pub(crate) struct Early(HashMap<u32, Waiting, ahash::RandomState>);
 
-#[derive(Default)]
 struct Waiting {
     packets: Vec<Packet>,
-    bytes: usize,
+    charge: Charge,
 }
 
 struct Packet {
@@ -57,7 +57,7 @@ impl Early {
 
     /// Bytes that wait.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.values().map(|waiting| waiting.bytes).sum()
+        self.0.values().map(|waiting| waiting.charge.bytes()).sum()
     }
 }
 
@@ -76,12 +76,13 @@ impl Hub {
         if !self.is_held_waiting(key) {
             return Sent::Gone;
         }
-        let waiting = self.early.0.entry(key.index).or_default();
+        let new = || Waiting { packets: Vec::new(), charge: self.account.charge(Kind::Early, 0) };
+        let waiting = self.early.0.entry(key.index).or_insert_with(new);
         let bytes = payload.len() + attachments.iter().map(Vec::len).sum::<usize>() + PACKET_BYTES;
-        if waiting.bytes + bytes > EARLY_BYTES_MAX {
+        if waiting.charge.bytes() + bytes > EARLY_BYTES_MAX {
             return Sent::TooEarly;
         }
-        waiting.bytes += bytes;
+        waiting.charge.add(bytes);
         // No transport is busy with it yet, so a volatile packet is one like others.
         let manner = Manner { volatile: false, ..manner };
         let (payload, attachments) = (payload.to_vec(), attachments.to_vec());

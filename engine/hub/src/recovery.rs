@@ -11,6 +11,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use socketville_proto::eio::Revision;
 
+use crate::account::{Charge, Kind};
 use crate::delivery::Route;
 use crate::history::{Audience, Bounds, History, Seen};
 use crate::ids::ID_LEN;
@@ -66,6 +67,7 @@ struct Saved {
     audience: Audience,
     sure: u64,
     until_ms: u64,
+    _charge: Charge,
 }
 
 /// A lost socket on its way back, wherever it was saved.
@@ -206,9 +208,11 @@ impl Hub {
         let sure =
             (*at(&mut recoveries.starts, key.index)).max(at(&mut recoveries.marks, session.index).confirmed);
         let until_ms = now_ms + recoveries.max_disconnection_ms;
-        let rooms = rooms.into_iter().skip(1).map(String::into_boxed_str).collect();
+        let rooms: Vec<_> = rooms.into_iter().skip(1).map(String::into_boxed_str).collect();
+        let names: usize = rooms.iter().map(|room| room.len() + size_of::<Box<str>>()).sum();
+        let charge = self.account.charge(Kind::Saved, size_of::<Saved>() + names);
         let audience = Audience { nsp, id: id.as_str().into(), rooms };
-        recoveries.saved.insert(id, Saved { audience, sure, until_ms });
+        recoveries.saved.insert(id, Saved { audience, sure, until_ms, _charge: charge });
         recoveries.deadlines.push_back((until_ms, id));
         true
     }

@@ -17,6 +17,7 @@
 //! | requests | requests that the application has not answered | one a connection |
 //! | rooms | names and members of rooms | `sockets`: a share for each connection |
 //! | saved | clients that may come back | `recovery` |
+//! | early | what was emitted to clients that are not in yet | `early`: a share for each socket |
 //!
 //! The arena and the history belong to no peer alone: the account adds them when it is looked at. What they have in common is the
 //! [`Budget`]: above its soft mark no session is opened, above its hard mark those connections are cut that owe most.
@@ -55,11 +56,13 @@ pub enum Kind {
     Rooms,
     /// Clients that may come back.
     Saved,
+    /// What was emitted to clients that are not in yet.
+    Early,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Backlog,
         Self::Polls,
         Self::Input,
@@ -71,6 +74,7 @@ impl Kind {
         Self::Requests,
         Self::Rooms,
         Self::Saved,
+        Self::Early,
     ];
 
     /// Its name in metrics.
@@ -87,6 +91,7 @@ impl Kind {
             Self::Requests => "requests",
             Self::Rooms => "rooms",
             Self::Saved => "saved",
+            Self::Early => "early",
         }
     }
 }
