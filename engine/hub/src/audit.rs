@@ -25,6 +25,7 @@ impl Hub {
             found[Kind::Backlog as usize] += self.outbox.backlog_capacity(conn);
             match &state.phase {
                 Phase::Body(upload) => found[Kind::Body as usize] += upload.capacity(),
+                Phase::Parked(_, Some(behind)) => found[Kind::Body as usize] += behind.capacity(),
                 Phase::WebSocket { partial: Some(reader), .. } => {
                     found[Kind::Frames as usize] += reader.decoder.buffered();
                 }
@@ -53,6 +54,9 @@ impl Hub {
             }
         };
         let wrong: Vec<_> = Kind::ALL.into_iter().filter(differs).collect();
+        if !self.outbox.is_sound() {
+            return Err("bursts: the sum is not what is owed beyond the limit".into());
+        }
         if wrong.is_empty() {
             return Ok(());
         }

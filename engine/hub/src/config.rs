@@ -147,6 +147,7 @@ impl Config {
             bytes_max: self.backlog_bytes_max,
             burst_bytes_max: self.burst_bytes_max,
             bursts_bytes_max: self.budget.bursts_bytes(),
+            held_bytes_max: self.budget.hard_bytes,
         }
     }
 }

@@ -22,8 +22,7 @@ enum Debtor {
 }
 
 impl Hub {
-    /// Cuts connections that owe too much, so that no peer makes us keep more than its share, then those that hold most while the core is
-    /// above its hard mark.
+    /// Cuts connections that owe too much, so that no peer makes us keep more than its share.
     pub fn cut_slow(&mut self, now_ms: u64) {
         self.outbox.judge_stalled(now_ms);
         while let Some(overflow) = self.outbox.take_overflowed() {
@@ -43,9 +42,21 @@ impl Hub {
                 self.lose_session(session, Reason::SlowReader);
             }
         }
-        if self.held_bytes() > self.config.budget.hard_bytes {
+    }
+
+    /// Cuts those that hold most while the core is above its hard mark; after the flush, with which much has left.
+    pub fn relieve(&mut self, now_ms: u64) {
+        if self.account.held_by_debtors() > self.debts_bytes_max() {
             self.shed(now_ms);
         }
+    }
+
+    /// What all debtors may hold: what the core may hold but for what is nobody's debt, and a quarter at least, so that clients which cost
+    /// little each do not take the room of all others.
+    fn debts_bytes_max(&self) -> usize {
+        let hard = self.config.budget.hard_bytes;
+        let others = self.held_bytes() - self.account.held_by_debtors();
+        hard.saturating_sub(others).max(hard / 4)
     }
 
     /// Whether the core holds so much that no session may begin.
@@ -56,11 +67,11 @@ impl Hub {
     /// Cuts the largest debtors until the core is below its mark. What the arena holds leaves with the flush, and is nobody's debt.
     #[cold]
     fn shed(&mut self, now_ms: u64) {
-        let relieved = self.config.budget.relieved_bytes();
+        let relieved = self.debts_bytes_max() / 8 * 7;
         let mut debts = self.debts();
         debts.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
         for (_, debtor) in debts {
-            if self.held_bytes() <= relieved {
+            if self.account.held_by_debtors() <= relieved {
                 return;
             }
             self.counters.shed += 1;
@@ -95,8 +106,12 @@ impl Hub {
     /// Bytes that are held for a connection, those of its session over WebSocket included.
     pub(crate) fn held_by(&self, conn: ConnId) -> usize {
         let Some(state) = self.conn(conn) else { return 0 };
+        if matches!(state.phase, Phase::Closing | Phase::Lingering { .. }) {
+            return 0; // it ends within a deadline, and has its last bytes
+        }
         let phase = match &state.phase {
             Phase::Body(upload) => upload.held_bytes(),
+            Phase::Parked(_, Some(behind)) => behind.held_bytes(),
             Phase::WebSocket { session, partial, .. } => {
                 partial.as_ref().map_or(0, |reader| reader.held_bytes())
                     + self.sessions.find(*session).map_or(0, |session| session.held_bytes())

@@ -165,14 +165,19 @@ impl Hub {
 }
 
 impl Session {
-    /// Whether something of its client's is overdue: a pong, a namespace, an upgrade.
+    /// Whether something of its client's is overdue: a pong, a namespace, an upgrade, attachments.
     fn is_late(&self, now_ms: u64) -> bool {
         let is_probe_late = match &self.link {
             Link::Closing(_) => return false,
             Link::Polling(polling) => polling.probe.as_ref().is_some_and(|probe| probe.due_ms <= now_ms),
             Link::WebSocket(_) => false,
         };
-        self.connect_ms <= now_ms || (self.beat.is_end() && self.heartbeat_ms <= now_ms) || is_probe_late
+        let are_attachments_late =
+            self.incoming.as_ref().is_some_and(|incomplete| incomplete.due_ms <= now_ms);
+        self.connect_ms <= now_ms
+            || are_attachments_late
+            || (self.beat.is_end() && self.heartbeat_ms <= now_ms)
+            || is_probe_late
     }
 
     /// Nothing of its client's is overdue before this moment.
@@ -187,6 +192,9 @@ impl Session {
     pub(crate) fn put_off(&mut self, now_ms: u64, until_ms: u64) {
         if self.connect_ms <= now_ms {
             self.connect_ms = until_ms;
+        }
+        if let Some(incomplete) = self.incoming.as_mut().filter(|incomplete| incomplete.due_ms <= now_ms) {
+            incomplete.due_ms = until_ms;
         }
         if let Some(probe) = self.polling_mut().and_then(|polling| polling.probe.as_mut())
             && probe.due_ms <= now_ms

@@ -3,7 +3,7 @@
 //! Not the functions that decide: they run outside, while the hub only knows that a request waits. Not routing (that is `verdict`) and not
 //! middlewares (those see sockets). Nothing is kept for a request whose answer carries nothing special.
 
-use socketville_proto::http::{Encoding, Head, parse_head, write_header};
+use socketville_proto::http::{Body, Encoding, Head, Method, parse_head, write_header};
 
 use crate::conns::{Phase, Progress};
 use crate::verdict::Verdict;
@@ -154,7 +154,7 @@ impl Hub {
         if matches!(verdict, Verdict::OtherCore(_) | Verdict::Elsewhere | Verdict::OpenBare)
             || (verdict == Verdict::NotOurs && !self.is_client_file(head.path))
         {
-            let is_guarded = verdict == Verdict::NotOurs && self.is_guarded(head.path);
+            let is_guarded = verdict == Verdict::NotOurs && self.is_judged(head);
             return match decision {
                 None if is_guarded => (Verdict::Consider(Occasion::Route), None),
                 _ => (verdict, None),
@@ -186,9 +186,14 @@ impl Hub {
         (verdict, is_special.then(|| Box::new(extra)))
     }
 
-    /// Whether the application judges the heads of requests to this path.
-    fn is_guarded(&self, path: &str) -> bool {
-        self.guarded_paths.iter().any(|guarded| **guarded == *path)
+    /// Whether the application judges this head before the body is read: its route is guarded, or there is none and a body.
+    fn is_judged(&self, head: &Head<'_>) -> bool {
+        let has_body = !matches!(head.body, Body::None | Body::Length(0));
+        let is_open = |open: &[(Method, Box<str>)]| {
+            open.iter().any(|(method, path)| *method == head.method && **path == *head.path)
+        };
+        self.guarded_paths.iter().any(|guarded| **guarded == *head.path)
+            || (has_body && self.open_routes.as_deref().is_some_and(|open| !is_open(open)))
     }
 
     /// Whether the page that the request comes from may have it.

@@ -170,9 +170,9 @@ impl Hub {
         state.is_some_and(|state| matches!(&state.phase, Phase::Body(upload) if upload.is_complete()))
     }
 
-    /// Whether the core has no room for another session.
+    /// Whether the core has no room for another session, or ends.
     fn is_crowded(&self) -> bool {
-        self.sessions.len() >= SLOTS_MAX || self.is_above_soft_mark()
+        self.sessions.len() >= SLOTS_MAX || self.ends_ms.is_some() || self.is_above_soft_mark()
     }
 
     /// To where its request belongs, with everything read; only if nothing is under way on the connection.

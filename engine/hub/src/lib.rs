@@ -66,6 +66,7 @@ mod websocket;
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
+use socketville_proto::http::Method;
 use socketville_proto::ws;
 
 pub use account::{Account, Budget, Charge, Kind};
@@ -154,6 +155,8 @@ pub struct Hub {
     served_paths: Option<Box<[Box<str>]>>,
     /// Paths of the application where heads are judged before bodies are read.
     guarded_paths: Box<[Box<str>]>,
+    /// Routes of the application that read bodies of anybody; `None` if that is not known.
+    open_routes: Option<Box<[(Method, Box<str>)]>>,
     watches_rooms: bool,
     /// Which requests the application decides about.
     consults: Consults,
@@ -174,7 +177,8 @@ impl Hub {
         Self {
             deadlines: deadlines::Deadlines::new(hasher.clone()),
             room_shares,
-            outbox: Outbox::new(config.backlog_limits(), account.clone()),
+            outbox: Outbox::new(config.backlog_limits(), account.clone())
+                .within(config.budget.hard_bytes / 2),
             press: config.per_message_deflate.map(deflate::Press::new),
             bare_press: config.websocket_deflate.map(deflate::Press::new),
             inflater: None,
@@ -209,6 +213,7 @@ impl Hub {
             bundle: bundle::Bundle::default(),
             served_paths: None,
             guarded_paths: Box::default(),
+            open_routes: None,
             watches_rooms: false,
             consults: Consults::default(),
             recoveries: None,
@@ -268,9 +273,15 @@ impl Hub {
         self.served_paths = Some(paths.collect());
     }
 
-    /// From now on a request to any of these paths is handed out as [`Effect::Consider`] as soon as its head is there.
-    pub fn guard(&mut self, paths: impl Iterator<Item = Box<str>>) {
-        self.guarded_paths = paths.collect();
+    /// From now on a request to any of these paths is handed out as [`Effect::Consider`] as soon as its head is there; one with a body also if no
+    /// open route takes it.
+    pub fn guard(
+        &mut self,
+        guarded: impl Iterator<Item = Box<str>>,
+        open: impl Iterator<Item = (Method, Box<str>)>,
+    ) {
+        self.guarded_paths = guarded.collect();
+        self.open_routes = Some(open.collect());
     }
 
     /// From now on what happens to rooms is told, as [`Effect::Room`].
@@ -293,8 +304,15 @@ impl Hub {
 
     /// Bytes held for peers, those included that are no connection's alone.
     pub fn held_bytes(&self) -> usize {
+        self.account.held() + self.shared_bytes()
+    }
+
+    /// Bytes that are no connection's alone: the history, and the arena, which leaves with the flush; and what sessions and sockets cost that
+    /// ask for nothing.
+    fn shared_bytes(&self) -> usize {
         let history = self.recoveries.as_ref().map_or(0, |recoveries| recoveries.history.bytes());
-        self.account.held() + self.outbox.shared_bytes() + history
+        let clients = (self.sessions.len() + self.sockets.len()) * limits::SESSION_BYTES;
+        self.outbox.shared_bytes() + history + clients
     }
 
     /// What is held for peers; the server charges what it holds too.

@@ -126,10 +126,21 @@ pub const LINES_MAX: usize = 1 << 15;
 /// place. 16 KiB a core, and more than the different lines of a few hundred kinds of clients.
 pub const LINE_TRACES: usize = 1 << 12;
 
+/// The same for a connection whose one packet is beyond its limit: a reader that pauses may take it up again, but not hold the room of all
+/// others for ever.
+pub const PACKET_STALL_MS: u64 = 8 * STALL_MS;
+
+/// Bytes of a frame that is kept for a connection which is cut for its memory, so that it can be told why; a longer rest is dropped, and the
+/// connection ends without a word.
+pub const TORN_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of a session and of a socket, about: what those of a client cost that asks for nothing.
+pub const SESSION_BYTES: usize = 512;
+
 /// Bytes of the arena above which a core stops collecting records of others until all is sent.
 pub const ARENA_SOFT_BYTES_MAX: usize = 32 << 20;
 
-/// Bytes of the arena above which pending bytes are moved to the connections' own backlogs. A handler gets here that emits as much
+/// Bytes of the arena, if half of the core's memory is not less, above which pending bytes are moved to the connections' own backlogs. A handler gets here that emits as much
 /// without yielding; a connection that would be owed so much alone is past its limit long before. Ranges are 32 bits wide, so
 /// this is far below 4 GiB.
 pub const ARENA_HARD_BYTES_MAX: usize = 64 << 20;

@@ -39,6 +39,9 @@ impl Incomplete {
     }
 }
 
+/// What a client is told that comes while the core holds too much.
+const SERVER_FULL: &str = r#"{"message":"the server is full, come back later"}"#;
+
 /// What a client is told that wants a namespace which does not exist.
 pub const INVALID_NAMESPACE: &str = r#"{"message":"Invalid namespace"}"#;
 
@@ -220,6 +223,11 @@ impl Hub {
         name: Cow<'a, str>,
         auth: Option<Cow<'a, str>>,
     ) -> Option<Incoming<'a>> {
+        if self.is_above_soft_mark() {
+            self.counters.sessions_refused += 1;
+            self.refuse(key, &name, SERVER_FULL);
+            return None;
+        }
         let Some(nsp) = self.namespace(&name) else {
             if self.asks_for_unknown && name.len() <= NAMESPACE_NAME_BYTES_MAX {
                 return Some(Incoming::Unknown { session: key, name, auth });

@@ -87,8 +87,8 @@ impl Hub {
 
     /// Ends a connection after its last bytes; its peer has sent all that it had to.
     pub(crate) fn close_conn(&mut self, now_ms: u64, conn: ConnId) {
-        if let Some(state) = self.conn_mut(conn) {
-            state.held = None;
+        if self.conn(conn).is_some() {
+            self.read_to_the_end(conn);
             self.set_phase(conn, Phase::Closing);
             self.outbox.close(conn);
             // At a shutdown who makes progress has the whole window; the server ends it.

@@ -43,6 +43,23 @@ struct Owed {
     extra: Option<Box<Extra>>,
 }
 
+impl Behind {
+    /// Bytes that are held.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match &self.current {
+            Some((_, Reading::Body(upload))) => upload.held_bytes(),
+            Some(_) | None => 0,
+        }
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        match &self.current {
+            Some((_, Reading::Body(upload))) => upload.capacity(),
+            Some(_) | None => 0,
+        }
+    }
+}
+
 impl Hub {
     /// Reads bytes that have come behind a waiting GET.
     pub(crate) fn handle_behind(
@@ -54,8 +71,10 @@ impl Hub {
     ) -> (usize, Progress) {
         let max = self.config.message_bytes_max;
         let Some(state) = find(&mut self.conns, conn) else { return (ALL, Progress::Wait) };
-        let may_begin = state.keep == KeepAlive::Keep;
+        let keep = state.keep;
         let Phase::Parked(_, behind) = &mut state.phase else { return (0, Progress::Again) };
+        let last = behind.as_ref().and_then(|behind| behind.owed.last());
+        let may_begin = last.map_or(keep, |owed| owed.keep) == KeepAlive::Keep && keep == KeepAlive::Keep;
         let is_full = behind.as_ref().is_some_and(|behind| behind.owed.len() >= PIPELINED_POSTS_MAX);
         match behind.as_mut().and_then(|behind| behind.current.as_mut()) {
             Some((_, Reading::Body(upload))) => {

@@ -116,9 +116,9 @@ impl Hub {
     /// Appends frames to a polling session's buffer; a parked poll is answered within so many milliseconds, with 0 at the next flush.
     pub(crate) fn append_to_poll(&mut self, index: u32, range: crate::Range, allowance_ms: u8) {
         let Some((key, _)) = self.sessions.at(index) else { return };
-        let max = self.config.backlog_bytes_max;
+        let (max, held) = (self.config.backlog_bytes_max, self.account.held());
         let Some(polling) = self.sessions.at_mut(index).and_then(|s| s.polling_mut()) else { return };
-        if polling.buffer.len() >= max {
+        if polling.buffer.len() >= max || held + range.len() > self.config.budget.hard_bytes {
             self.slow_sessions.push(key);
             return;
         }

@@ -24,18 +24,22 @@ pub(crate) struct Reading(u8);
 /// The driver has said that bytes wait, and they were not read.
 const UNREAD: u8 = 1 << 7;
 
+/// It is received from in this turn. A driver may say more than once that bytes wait; what a second receive brings must not overtake what the
+/// first had to put off.
+const ASKED: u8 = 1 << 6;
+
 impl Reading {
     /// Nothing does.
     pub(crate) const FREE: Self = Self(0);
 
     /// Whether nothing is received.
     const fn is_stopped(self) -> bool {
-        self.0 & !UNREAD != 0
+        self.0 & !(UNREAD | ASKED) != 0
     }
 
     /// Whether what was read already must wait too.
     const fn is_paused(self) -> bool {
-        self.0 & !(UNREAD | Pause::Held as u8) != 0
+        self.0 & !(UNREAD | ASKED | Pause::Held as u8) != 0
     }
 
     const fn set(&mut self, why: Pause) {
@@ -74,11 +78,11 @@ impl Hub {
 
     /// What waits in the kernel can be read, unless bytes that came before wait here.
     fn read_on(&mut self, conn: ConnId) {
-        let Some(state) = self.conn_mut(conn).filter(|state| state.reading == Reading(UNREAD)) else {
-            return;
-        };
-        state.reading = Reading::FREE;
-        self.effects.push_back(Effect::Read(conn));
+        let Some(state) = self.conn_mut(conn).filter(|state| !state.reading.is_stopped()) else { return };
+        if state.reading.0 & UNREAD != 0 {
+            state.reading.0 &= !UNREAD;
+            self.effects.push_back(Effect::Read(conn));
+        }
     }
 
     /// Whether bytes of the connection that have been read already must be held.
@@ -86,12 +90,29 @@ impl Hub {
         self.conn(conn).is_some_and(|state| state.reading.is_paused())
     }
 
-    /// Whether to receive from the connection now that bytes are there; if not, [`Effect::Read`] says when.
+    /// Whether to receive from the connection now that bytes are there; if not, [`Effect::Read`] says when. Once a turn, until
+    /// [`Hub::note_received`].
     pub fn may_read(&mut self, conn: ConnId) -> bool {
         let Some(state) = self.conn_mut(conn) else { return true };
+        let is_asked = state.reading.0 & ASKED != 0;
         let is_stopped = state.reading.is_stopped();
-        state.reading.0 |= if is_stopped { UNREAD } else { 0 };
-        !is_stopped
+        state.reading.0 |= if is_stopped { UNREAD } else { ASKED };
+        !is_stopped && !is_asked
+    }
+
+    /// The connection was received from.
+    pub fn note_received(&mut self, conn: ConnId) {
+        if let Some(state) = self.conn_mut(conn) {
+            state.reading.0 &= !ASKED;
+        }
+    }
+
+    /// The connection closes: what it sends is read and ignored, whatever kept it from being read.
+    pub(crate) fn read_to_the_end(&mut self, conn: ConnId) {
+        let Some(state) = self.conn_mut(conn) else { return };
+        state.held = None;
+        state.reading.0 &= UNREAD | ASKED;
+        self.read_on(conn);
     }
 
     /// Keeps bytes that were read and cannot be dealt with now; they come before new ones. When there are [`HELD_BYTES_MAX`] of them, the

@@ -125,7 +125,8 @@ impl Hub {
         // The oldest event that anybody may ask for was sent before the last confirmed ping of a client whose end was seen late.
         let age_ms =
             recovery.max_disconnection_ms + self.config.ping_interval_ms * 2 + self.config.ping_timeout_ms;
-        let bounds = Bounds { age_ms, packets: recovery.packets_max, bytes: recovery.bytes_max };
+        let bytes = recovery.bytes_max.min(self.config.budget.hard_bytes / 4);
+        let bounds = Bounds { age_ms, packets: recovery.packets_max, bytes };
         self.recoveries = Some(Box::new(Recoveries {
             history: History::new(bounds, self.cores, &self.hasher),
             secret,

@@ -64,7 +64,7 @@ impl RoomShares {
             return Err(JoinError::TooManyRooms);
         }
         let of_address = self.by_address.get(&address).copied().unwrap_or_default();
-        if of_address + bytes > self.bytes_max / 4 {
+        if of_address + SHARE_BYTES > self.bytes_max / 4 {
             return Err(JoinError::TooManyRoomsOfAddress);
         }
         Ok(())
@@ -73,8 +73,8 @@ impl RoomShares {
     fn join(&mut self, key: SocketKey, address: Address, rooms: usize, bytes: usize) {
         self.charge.add(bytes);
         if rooms >= ROOMS_FREE {
-            *self.by_address.entry(address).or_default() += bytes;
-            self.by_socket.entry(key).or_insert((address, 0)).1 += bytes;
+            *self.by_address.entry(address).or_default() += SHARE_BYTES;
+            self.by_socket.entry(key).or_insert((address, 0)).1 += SHARE_BYTES;
         }
     }
 
@@ -83,7 +83,7 @@ impl RoomShares {
         self.charge.set(self.charge.bytes().saturating_sub(bytes));
         let Some((address, used)) = self.by_socket.get_mut(&key) else { return };
         // Which of its rooms were free nobody remembers: the last of the others takes along what is left.
-        let given = if rooms <= ROOMS_FREE { *used } else { bytes.min(*used) };
+        let given = if rooms <= ROOMS_FREE { *used } else { SHARE_BYTES.min(*used) };
         *used -= given;
         let (address, is_over) = (*address, rooms <= ROOMS_FREE);
         if is_over {
@@ -97,6 +97,10 @@ impl RoomShares {
         }
     }
 }
+
+/// What each room beyond the free ones takes of its address's share, whoever made the room: it has to be given back by whoever leaves, and
+/// nobody remembers who made a room.
+const SHARE_BYTES: usize = ROOM_BYTES + MEMBER_BYTES;
 
 /// Bytes of a room with a name of so many.
 pub(crate) const fn room_bytes(name_bytes: usize) -> usize {
@@ -146,7 +150,7 @@ mod tests {
 
     #[test]
     fn an_address_has_a_quarter_and_every_socket_its_free_rooms() {
-        let (account, mut shares) = shares(4_000);
+        let (account, mut shares) = shares(40 * SHARE_BYTES);
         let (one, other) = (Address(1), Address(2));
         let key = SocketKey::new(1, 0);
         let mut rooms = ROOMS_FREE;

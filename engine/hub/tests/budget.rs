@@ -6,7 +6,8 @@ mod pair;
 use pair::client::{binary, get, poll, text};
 use pair::{Client, Pair};
 use socketville_hub::limits::BODY_TIMEOUT_MS;
-use socketville_hub::{Budget, Config, Kind};
+use socketville_hub::{Budget, Config, Kind, Selector};
+use socketville_proto::encode;
 
 const HARD: usize = 8 << 20;
 
@@ -18,7 +19,9 @@ fn pair() -> Pair {
 /// A client that reads nothing is owed so many bytes.
 fn owe(pair: &mut Pair, client: &Client, bytes: usize) {
     pair.limit(client.conn, 0);
-    pair.emit(client.key, &format!("[\"{}\"]", "x".repeat(bytes)));
+    for _ in 0..bytes / 10_000 {
+        pair.emit(client.key, &format!("[\"{}\"]", "x".repeat(9_990)));
+    }
     pair.turn();
     pair.hub.audit().expect("the account is right");
 }
@@ -111,4 +114,30 @@ fn attachments_have_a_deadline() {
     pair.say(whole.conn, binary(b"all there is"));
     pair.pass_ms(BODY_TIMEOUT_MS);
     assert!(pair.is_open(whole.conn));
+}
+
+/// Lib: one handler emits more than the arena holds, each text to another client: all of it arrives, or its client is cut.
+#[test]
+fn a_handler_that_emits_more_than_the_arena_holds_loses_nothing() {
+    let mut pair = Pair::with(Config { budget: Budget { hard_bytes: 64 << 20 }, ..Config::default() });
+    let clients: Vec<Client> = (0..80).map(|_| pair.join_websocket()).collect();
+    let nsp = pair.nsp("/");
+    for (number, client) in clients.iter().enumerate() {
+        pair.hub.join(client.key, &format!("r{number}")).expect("a room");
+    }
+    for number in 0..clients.len() {
+        let (room, json) = (format!("r{number}"), format!("[\"{number} {}\"]", "x".repeat(700_000)));
+        let to = pair::names(&[&room]);
+        let selector = Selector { to: &to, ..Selector::default() };
+        pair.hub.bundle(nsp, &selector, encode::Kind::Event, json.as_bytes(), &[]);
+    }
+    pair.hub.release();
+    pair.turn();
+    pair.turn();
+    for (number, client) in clients.iter().enumerate() {
+        let frames = pair.frames(client.conn);
+        assert!(frames.len() == 1 && frames[0].starts_with(&format!("42[\"{number} ")), "{number}");
+    }
+    assert_eq!((pair.hub.counters.slow_cut, pair.hub.counters.shed), (0, 0));
+    pair.hub.audit().expect("the account is right");
 }

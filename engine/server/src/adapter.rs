@@ -73,6 +73,12 @@ pub struct EventPayload {
     pub attachments: Vec<Vec<u8>>,
 }
 
+impl EventPayload {
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.array.len() + self.attachments.iter().map(Vec::len).sum::<usize>()
+    }
+}
+
 impl Builder {
     /// Joins this server with others, as far as the adapter takes what it is told. Source: `adapter`, default: none.
     ///

@@ -140,7 +140,7 @@ impl Core {
             admitting.end();
             core.run_effects();
         };
-        self.start(socket, Box::pin(task));
+        self.start(socket, Box::pin(task), 0);
     }
 
     pub(crate) async fn ask_middlewares(&self, socket: &Socket) -> Result<(), Refusal> {

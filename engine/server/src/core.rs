@@ -110,7 +110,9 @@ impl Core {
             hub.set_recovery(recovery.for_hub(), town.secret);
         }
         hub.consult(town.app.hooks.consults());
-        hub.guard(town.app.routes.iter().filter(|route| route.is_guarded()).map(|route| route.path().into()));
+        let (guarded, open): (Vec<_>, Vec<_>) = town.app.routes.iter().partition(|route| route.is_guarded());
+        let guarded = guarded.into_iter().map(|route| route.path().into());
+        hub.guard(guarded, open.into_iter().map(|route| (route.method(), route.path().into())));
         let bell = Arc::clone(&town);
         let ring: Arc<dyn Fn() + Send + Sync> =
             Arc::new(move || bell.mailboxes[usize::from(index)].bell().ring());

@@ -29,6 +29,9 @@ impl Core {
     /// Bytes of a connection, after those that were held.
     pub(crate) fn handle_bytes(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
         self.hub_mut().counters.bytes_in += bytes.len() as u64;
+        if self.pauses.get() > 0 && self.hub().is_paused(conn) {
+            return self.hub_mut().hold(conn, bytes);
+        }
         let held = self.hub_mut().take_held(conn);
         match held {
             Some(mut held) => {
@@ -48,8 +51,11 @@ impl Core {
     }
 
     /// A request that the application has decided about, and what came behind it.
-    pub(crate) fn read_considered(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8], decision: &Decision) {
-        let (taken, progress) = self.hub_mut().handle_considered(self.now_ms.get(), conn, bytes, decision);
+    pub(crate) fn read_considered(self: &Rc<Self>, conn: ConnId, mut bytes: Vec<u8>, decision: &Decision) {
+        // What has come meanwhile follows what was handed out.
+        let since = self.hub_mut().take_held(conn);
+        bytes.extend(since.unwrap_or_default());
+        let (taken, progress) = self.hub_mut().handle_considered(self.now_ms.get(), conn, &bytes, decision);
         let is_over = matches!(progress, Progress::Wait);
         self.go_on(conn, progress);
         if is_over {
@@ -318,20 +324,26 @@ impl Core {
     /// Runs a handler to its first wait.
     fn call(self: &Rc<Self>, event: &str, handler: &BoxedHandler, context: &mut EventContext<'_>) {
         let socket = context.socket;
+        let bytes = context.args.bytes() + context.attachments.iter().map(Vec::len).sum::<usize>();
         self.counters.borrow_mut().handlers_called += 1;
         match self.call_out("a handler", || handler(context)) {
             Ok(Outcome::Done) => {}
             Ok(Outcome::Failed(error)) => self.tell_mismatch(socket, event, &error),
             Ok(Outcome::Task(task)) => {
-                self.start(socket.clone(), task);
+                self.start(socket.clone(), task, bytes);
             }
             Err(_) => self.close_after_panic(socket),
         }
     }
 
-    /// Starts a socket's task.
-    pub(crate) fn start(&self, socket: Socket, task: std::pin::Pin<Box<dyn Future<Output = ()>>>) {
-        self.start_task(Guarded { socket, task, place: None });
+    /// Starts a socket's task, over an event of so many bytes.
+    pub(crate) fn start(
+        &self,
+        socket: Socket,
+        task: std::pin::Pin<Box<dyn Future<Output = ()>>>,
+        bytes: usize,
+    ) {
+        self.start_task(Guarded { socket, task, place: None, bytes });
     }
 
     /// Starts a task of the engine's; one that finds no room is counted, and dropped, which is answered where it was made.
@@ -423,6 +435,8 @@ struct Guarded {
     task: std::pin::Pin<Box<dyn Future<Output = ()>>>,
     /// Once it has waited.
     place: Option<Place>,
+    /// Of the event that it may hold.
+    bytes: usize,
 }
 
 impl Future for Guarded {
@@ -433,7 +447,7 @@ impl Future for Guarded {
         match core.call_out("a task of a handler", || self.task.as_mut().poll(context)) {
             Ok(poll) => {
                 if poll.is_pending() && self.place.is_none() {
-                    self.place = self.socket.take_place();
+                    self.place = self.socket.take_place(self.bytes);
                 }
                 poll
             }

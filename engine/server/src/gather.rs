@@ -119,10 +119,11 @@ impl Broadcast<'_> {
         let town = self.town();
         let id = ack_ids::of_broadcast(town.gathers.fetch_add(1, Ordering::Relaxed));
         let shared = self.shared(event, Some(id), &args).map_err(BroadcastAckError::Emit)?;
+        let bytes = shared.held_bytes();
         let gather = Arc::new(Gather::new(town.mailboxes.len()));
         let asking = Asking(Arc::clone(&gather));
         let ask = move |core: &Rc<Core>| core.ask(&shared.record(core), id, timeout, &asking.0);
-        town.try_order(Arc::new(ask)).map_err(BroadcastAckError::Emit)?;
+        town.try_order(Arc::new(ask), bytes).map_err(BroadcastAckError::Emit)?;
         let waiting = Waiting { town, id, gather: &gather };
         let gathered = gather.all().await;
         drop(waiting);

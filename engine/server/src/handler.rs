@@ -182,6 +182,11 @@ impl<'a> RawArgs<'a> {
         self.index
     }
 
+    /// Bytes of the whole array.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.json.len()
+    }
+
     /// How many are left.
     pub(crate) fn len(&self) -> usize {
         self.spans.len().saturating_sub(self.index)

@@ -23,7 +23,11 @@ impl std::fmt::Debug for EngineRequest<'_, '_> {
     }
 }
 
-impl EngineRequest<'_, '_> {
+impl<'r, 'b> EngineRequest<'r, 'b> {
+    pub(crate) const fn of(head: &'r Head<'b>) -> Self {
+        Self(head)
+    }
+
     /// The method.
     pub const fn method(&self) -> Method {
         self.0.method
@@ -114,12 +118,10 @@ impl Core {
     }
 
     /// Has a route judge the head of a request; its body is read only if it may go on.
-    fn judge(self: &Rc<Self>, conn: ConnId, mut bytes: Vec<u8>) {
-        let judged = self.with_head(&bytes, "a guard of a route", |head| {
-            http::guard_of(self, head).map_or(Ok(()), |guard| guard(&EngineRequest(head)))
-        });
+    fn judge(self: &Rc<Self>, conn: ConnId, bytes: Vec<u8>) {
+        let judged = self.with_head(&bytes, "a guard of a route", |head| http::judge(self, head));
         match judged.unwrap_or_else(|| Err(http::failed())) {
-            Ok(()) => self.read_considered(conn, &mut bytes, &Decision::default()),
+            Ok(()) => self.read_considered(conn, bytes, &Decision::default()),
             Err(response) => {
                 self.hub_mut().refuse_considered(self.now_ms.get(), conn, response.inner());
                 self.hub_mut().ignore(conn, bytes.len());
@@ -134,13 +136,7 @@ impl Core {
     }
 
     /// Goes on with a request whose permission is known: what its session is called, what its answer carries.
-    fn decide(
-        self: &Rc<Self>,
-        conn: ConnId,
-        occasion: Occasion,
-        mut bytes: Vec<u8>,
-        refusal: Option<String>,
-    ) {
+    fn decide(self: &Rc<Self>, conn: ConnId, occasion: Occasion, bytes: Vec<u8>, refusal: Option<String>) {
         let hooks = &self.town.app.hooks;
         let is_initial = occasion == Occasion::Opening && refusal.is_none();
         let name = hooks.name.as_ref().filter(|_| is_initial).and_then(|name| {
@@ -154,7 +150,7 @@ impl Core {
                 add.for_each(|add| add(&EngineRequest(head), &mut headers));
             });
         }
-        self.read_considered(conn, &mut bytes, &Decision { refusal, name, headers });
+        self.read_considered(conn, bytes, &Decision { refusal, name, headers });
     }
 
     /// Tells the application of a request that was refused.

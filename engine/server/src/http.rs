@@ -136,30 +136,50 @@ impl Route {
         Self { guard: Some(guard), ..self }
     }
 
+    pub(crate) const fn method(&self) -> Method {
+        self.method
+    }
+
     pub(crate) const fn is_guarded(&self) -> bool {
         self.guard.is_some()
     }
 }
 
-/// What judges requests to this path with this method.
-pub(crate) fn guard_of<'a>(core: &'a Core, head: &Head<'_>) -> Option<&'a Guard> {
-    let mut routes = core.town.app.routes.iter();
-    routes.find(|route| route.path == head.path && route.method == head.method)?.guard.as_ref()
+/// Whether a request may go on, by its head.
+///
+/// # Errors
+/// The answer of its route's guard, or that there is no such route.
+pub(crate) fn judge(core: &Core, head: &Head<'_>) -> Result<(), HttpResponse> {
+    let mut routes = core.town.app.routes.iter().filter(|route| route.path == head.path);
+    match routes.clone().find(|route| route.method == answering_method(head.method)) {
+        Some(Route { guard: Some(guard), .. }) => guard(&EngineRequest::of(head)),
+        Some(_) => Ok(()),
+        None => Err(no_route(&mut routes)),
+    }
+}
+
+/// `HEAD` is answered by what answers `GET`.
+fn answering_method(method: Method) -> Method {
+    if method == Method::Head { Method::Get } else { method }
+}
+
+/// 404, or 405 if the path has other methods.
+fn no_route<'a>(routes: &mut dyn Iterator<Item = &'a Route>) -> HttpResponse {
+    let methods: Vec<_> = routes.flat_map(|route| allowed(route.method)).copied().collect();
+    if methods.is_empty() {
+        HttpResponse::text(404, "there is nothing here; the Socket.IO engine is elsewhere\n")
+    } else {
+        HttpResponse::text(405, "this path has other methods\n").with_header("Allow", &methods.join(", "))
+    }
 }
 
 /// Answers a request: by its route, else 404, or 405 if the path has other methods.
 pub(crate) fn serve(core: &Rc<Core>, conn: ConnId, request: Request) {
     let request = HttpRequest { request, town: Arc::clone(&core.town) };
     let routes = || core.town.app.routes.iter().filter(|route| route.path == request.path());
-    let method = if request.request.method == Method::Head { Method::Get } else { request.request.method };
+    let method = answering_method(request.request.method);
     let Some(route) = routes().find(|route| route.method == method) else {
-        let methods: Vec<_> = routes().flat_map(|route| allowed(route.method)).copied().collect();
-        let response = if methods.is_empty() {
-            HttpResponse::text(404, "there is nothing here; the Socket.IO engine is elsewhere\n")
-        } else {
-            HttpResponse::text(405, "this path has other methods\n").with_header("Allow", &methods.join(", "))
-        };
-        return respond(core, conn, &response);
+        return respond(core, conn, &no_route(&mut routes()));
     };
     let charge = core.hub().account().charge(Kind::Requests, request.request.held_bytes());
     let Ok(answering) = core.call_out("a route's handler", || (route.handler)(request)) else {

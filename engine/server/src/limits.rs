@@ -83,6 +83,10 @@ pub const DROPS_AT_END_MAX: usize = 8;
 /// must not fill a log, and one line is enough to look for the handler.
 pub const MISMATCH_LOG_MS: u64 = 10_000;
 
+/// Bytes of a client's events whose handlers wait; past it the client is not read on until few of them wait, as past the number of its tasks. One event
+/// may exceed it. A client that owes an answer to one of its handlers is read on.
+pub const WAITING_BYTES_MAX: usize = 1 << 20;
+
 /// Bytes of a client's `auth` that are kept once its connection handlers have been called, unless
 /// [`Builder::keep_auth`](crate::Builder::keep_auth) says otherwise; a longer one is let go then. Tokens of a kilobyte or two are common.
 pub const AUTH_KEPT_BYTES: usize = 4096;

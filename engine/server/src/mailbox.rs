@@ -33,8 +33,8 @@ pub(crate) enum Letter {
     Record(Arc<Record>),
     /// A broadcast that a watcher of outgoing events made: it is shown to none.
     Unshown(Arc<Record>),
-    /// Something to be done there.
-    Order(Order),
+    /// Something to be done there, with the bytes that it holds.
+    Order(Order, usize),
 }
 
 impl Letter {
@@ -42,7 +42,7 @@ impl Letter {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Record(record) | Self::Unshown(record) => record.bytes.len(),
-            Self::Order(_) => 0,
+            Self::Order(_, bytes) => *bytes,
         }
     }
 }
@@ -246,8 +246,10 @@ impl Mailbox {
     /// All letters, to be dropped outside of every lock: whoever waits for their answers is woken by that.
     fn take_all(&self) -> (Vec<Letter>, VecDeque<Letter>) {
         let letters = std::iter::from_fn(|| self.pop()).collect();
-        let late = std::mem::take(&mut *self.late());
+        let mut guard = self.late();
+        let late = std::mem::take(&mut *guard);
         self.late_len.store(0, Ordering::SeqCst);
+        drop(guard);
         (letters, late)
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 fn order() -> Letter {
-    Letter::Order(Arc::new(|_| {}))
+    Letter::Order(Arc::new(|_| {}), 0)
 }
 
 /// An order that says when nobody has it any more.
@@ -15,7 +15,7 @@ fn told(ends: &Arc<AtomicUsize>) -> Letter {
         }
     }
     let told = Told(Arc::clone(ends));
-    Letter::Order(Arc::new(move |_| _ = &told))
+    Letter::Order(Arc::new(move |_| _ = &told), 0)
 }
 
 fn fill(mailbox: &Mailbox) {

@@ -88,6 +88,10 @@ pub(crate) struct SharedRecord {
 }
 
 impl SharedRecord {
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.json.len() + self.attachments.iter().map(Vec::len).sum::<usize>()
+    }
+
     pub(crate) fn record(&self, core: &Core) -> Arc<Record> {
         let encode = || {
             core.learn_child(self.nsp);
@@ -240,11 +244,12 @@ impl<'a> Broadcast<'a> {
         let (json, attachments) = written(self.town, event, &args)?;
         if self.town.app.recovery.is_some() {
             let target = self.target.to_owned();
+            let bytes = json.len() + attachments.iter().map(Vec::len).sum::<usize>();
             let order: Order = Arc::new(move |core| {
                 core.learn_child(nsp);
                 core.broadcast(nsp, &target.selector(), reach, &json, &attachments);
             });
-            return self.town.post_to_first(Letter::Order(order));
+            return self.town.post_to_first(Letter::Order(order, bytes));
         }
         let record = Arc::new(self.record(nsp, &json, &attachments));
         self.town.post_everywhere(&Letter::Record(record))?;
@@ -271,7 +276,8 @@ impl<'a> Broadcast<'a> {
                 core.deliver(&record)
             }
         };
-        let counting = ask(self.town, deliver)?;
+        let bytes = shared.held_bytes();
+        let counting = ask(self.town, bytes, deliver)?;
         self.tell_others_event(shared.nsp, &shared.json, &shared.attachments);
         drop(shared);
         let counts = counting.answers().await;

@@ -144,7 +144,7 @@ impl Core {
         let mut asking = Asking { core: Rc::clone(self), session, name: name.clone(), error: BUSY };
         let task = async move {
             asking.error = INTERNAL_ERROR;
-            let _place = Place::take(&core, session, 0);
+            let _place = Place::take(&core, session, 0, 0);
             let parent = core.parent_of(&name, auth.as_deref()).await;
             let made = parent.map(|parent| core.make_child(&name, parent));
             asking.end();

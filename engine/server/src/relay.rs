@@ -108,7 +108,7 @@ fn emit(to: Broadcast<'_>, payload: &EventPayload) -> Result<(), RelayError> {
 fn hear(town: &Arc<Town>, nsp: NspId, payload: &EventPayload) -> Result<(), RelayError> {
     let (event, arguments) = read(payload)?;
     let order = move |core: &Rc<Core>| core.hear(nsp, &event, &arguments);
-    Ok(town.post_to_first(Letter::Order(Arc::new(order)))?)
+    Ok(town.post_to_first(Letter::Order(Arc::new(order), payload.held_bytes()))?)
 }
 
 /// The name and the arguments of an event that a client could have sent.

@@ -10,10 +10,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use socketville_hub::{ConnId, Post, SessionKey, SocketKey};
+use socketville_hub::{Charge, ConnId, Kind, Post, SessionKey, SocketKey};
 
 use crate::core::Core;
-use crate::limits::TASKS_MAX;
+use crate::limits::{TASKS_MAX, WAITING_BYTES_MAX};
 
 /// What the clients of a core have waiting.
 #[derive(Default)]
@@ -31,6 +31,8 @@ pub(crate) struct Shares {
 #[derive(Default)]
 struct Share {
     waiting: usize,
+    /// Bytes of the events that its waiting handlers were called with.
+    bytes: usize,
     is_paused: bool,
     /// A POST whose packets are handled up to a point.
     post: Option<(ConnId, Post)>,
@@ -40,45 +42,49 @@ struct Share {
 pub(crate) struct Place {
     core: Rc<Core>,
     session: SessionKey,
+    charge: Charge,
 }
 
 impl Place {
-    /// One task more. `answers_owed` are those that the client itself has to give.
-    pub(crate) fn take(core: &Rc<Core>, session: SessionKey, answers_owed: usize) -> Self {
+    /// One task more, over an event of so many bytes. `answers_owed` are those that the client itself has to give.
+    pub(crate) fn take(core: &Rc<Core>, session: SessionKey, answers_owed: usize, bytes: usize) -> Self {
+        let charge = core.hub().account().charge(Kind::Requests, bytes);
         core.shares.waiting.set(core.shares.waiting.get() + 1);
-        let waiting = {
+        let (waiting, held) = {
             let mut shares = core.shares.shares.borrow_mut();
             let share = shares.entry(session).or_default();
             share.waiting += 1;
-            share.waiting
+            share.bytes += bytes;
+            (share.waiting, share.bytes)
         };
+        let is_heavy = held >= WAITING_BYTES_MAX && answers_owed == 0;
         let is_crowded = core.shares.waiting.get() >= TASKS_MAX;
-        if is_crowded || waiting >= core.town.app.tasks_per_client() + answers_owed {
+        if is_crowded || is_heavy || waiting >= core.town.app.tasks_per_client() + answers_owed {
             core.pause_client(session);
         }
         if is_crowded {
             core.shares.crowded.borrow_mut().push_back(session);
         }
-        Self { core: Rc::clone(core), session }
+        Self { core: Rc::clone(core), session, charge }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let (core, session) = (&self.core, self.session);
+        let (core, session) = (Rc::clone(&self.core), self.session);
         core.shares.waiting.set(core.shares.waiting.get() - 1);
         let left = core.shares.shares.borrow_mut().get_mut(&session).map_or(0, |share| {
             share.waiting -= 1;
+            share.bytes -= self.charge.bytes();
             share.waiting
         });
-        if core.shares.waiting.get() >= TASKS_MAX {
-            return;
-        }
         if left <= core.town.app.tasks_per_client() / 2 {
-            core.resume_client(session);
+            core.shares.crowded.borrow_mut().push_back(session);
         }
-        let next = core.shares.crowded.borrow_mut().pop_front();
-        if let Some(next) = next {
+        // As many as there is room for: while there is none, those who may be read again wait in turn.
+        for _ in core.shares.waiting.get()..TASKS_MAX {
+            let next = core.shares.crowded.borrow_mut().pop_front();
+            let Some(next) = next else { return };
             core.resume_client(next);
         }
     }
@@ -137,7 +143,7 @@ impl Core {
     /// A task over a socket that has no handle yet begins to wait.
     pub(crate) fn socket_place(self: &Rc<Self>, key: SocketKey) -> Option<Place> {
         let session = self.hub().session_of_socket(key)?;
-        Some(Place::take(self, session, 0))
+        Some(Place::take(self, session, 0, 0))
     }
 
     /// A client is about to owe an answer: what it has sent before must not keep it from being read.

@@ -306,10 +306,10 @@ impl Socket {
         T::from_answer(answer?).map_err(AckError::Argument)
     }
 
-    /// A task of this client's begins to wait.
-    pub(crate) fn take_place(&self) -> Option<Place> {
+    /// A task of this client's begins to wait, over an event of so many bytes.
+    pub(crate) fn take_place(&self, bytes: usize) -> Option<Place> {
         let session = self.0.core.hub().session_of_socket(self.0.key)?;
-        Some(Place::take(&self.0.core, session, self.answers_owed()))
+        Some(Place::take(&self.0.core, session, self.answers_owed(), bytes))
     }
 
     fn answers_owed(&self) -> usize {

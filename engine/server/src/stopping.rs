@@ -93,7 +93,11 @@ impl Stopping {
                 Verdict::Done
             }
             Remains::Owing if now_ms >= *until_ms => Verdict::Cut,
-            Remains::Owing | Remains::Ends => return Verdict::GoesOn,
+            Remains::Owing => {
+                *ends_by_ms = None;
+                return Verdict::GoesOn;
+            }
+            Remains::Ends => return Verdict::GoesOn,
         };
         self.phase = Phase::Ended;
         verdict

@@ -23,16 +23,17 @@ pub(crate) async fn survey<T: Send + 'static>(
     survey.answers().await
 }
 
-/// Asks every core, or none.
+/// Asks every core, or none, with something that holds so many bytes.
 ///
 /// # Errors
 /// A core that is far behind, or has ended.
 pub(crate) fn ask<T: Send + 'static>(
     town: &Arc<Town>,
+    bytes: usize,
     ask: impl Fn(&Rc<Core>) -> T + Send + Sync + 'static,
 ) -> Result<Arc<Survey<T>>, EmitError> {
     let (survey, order) = survey_of(town, ask);
-    town.try_order(order)?;
+    town.try_order(order, bytes)?;
     Ok(survey)
 }
 

@@ -69,23 +69,25 @@ impl Town {
     /// is lost: a core that cannot take it has missed something, and cuts its clients.
     pub(crate) fn order(self: &Arc<Self>, order: Order) {
         match self.current_core() {
-            Some(core) => core.order(order),
+            Some(core) => core.order(order, 0),
             None if self.app.recovery.is_none() => {
-                self.mailboxes.iter().for_each(|mailbox| mailbox.insist(Letter::Order(Arc::clone(&order))));
+                self.mailboxes
+                    .iter()
+                    .for_each(|mailbox| mailbox.insist(Letter::Order(Arc::clone(&order), 0)));
             }
-            None => self.mailboxes[0].insist(passed_on(order)),
+            None => self.mailboxes[0].insist(passed_on(order, 0)),
         }
     }
 
-    /// As [`Town::order`], for orders that somebody is there to be refused.
+    /// As [`Town::order`], for orders that somebody is there to be refused, and that hold so many bytes.
     ///
     /// # Errors
     /// A core that is far behind or has ended; then no core has got it.
-    pub(crate) fn try_order(self: &Arc<Self>, order: Order) -> Result<(), EmitError> {
+    pub(crate) fn try_order(self: &Arc<Self>, order: Order, bytes: usize) -> Result<(), EmitError> {
         match self.current_core() {
-            Some(core) => core.order(order),
-            None if self.app.recovery.is_none() => return self.post_everywhere(&Letter::Order(order)),
-            None => return self.post_to_first(passed_on(order)),
+            Some(core) => core.order(order, bytes),
+            None if self.app.recovery.is_none() => return self.post_everywhere(&Letter::Order(order, bytes)),
+            None => return self.post_to_first(passed_on(order, bytes)),
         }
         Ok(())
     }
@@ -128,16 +130,16 @@ impl Town {
 }
 
 /// With a history every event is some core's, so threads that are none speak through the first: its letters keep their order everywhere.
-fn passed_on(order: Order) -> Letter {
-    Letter::Order(Arc::new(move |core| core.order(Arc::clone(&order))))
+fn passed_on(order: Order, bytes: usize) -> Letter {
+    Letter::Order(Arc::new(move |core| core.order(Arc::clone(&order), bytes)), bytes)
 }
 
 impl Core {
     /// Does something here, and has the other cores do it.
-    fn order(self: &Rc<Self>, order: Order) {
+    fn order(self: &Rc<Self>, order: Order, bytes: usize) {
         order(self);
         if self.town.mailboxes.len() > 1 {
-            self.outgoing.borrow_mut().push_back(Letter::Order(order));
+            self.outgoing.borrow_mut().push_back(Letter::Order(order, bytes));
         }
     }
 }

@@ -270,6 +270,7 @@ impl<D: Driver> Turn<D> {
                 core.run_effects();
             }
         });
+        turn.iter().for_each(|token| core.hub_mut().note_received(conn_of(*token)));
         self.arrivals.give_back(turn);
         look
     }
@@ -299,7 +300,7 @@ impl<D: Driver> Turn<D> {
                 None => break,
                 Some(Letter::Record(record)) => core.collect(&record),
                 Some(Letter::Unshown(record)) => core.bundle(&record),
-                Some(Letter::Order(order)) => order(&core),
+                Some(Letter::Order(order, _)) => order(&core),
             }
         }
         self.stop(now_ms);
@@ -369,6 +370,7 @@ impl<D: Driver> Turn<D> {
             }
         }
         self.core.hub_mut().cut_slow(now_ms);
+        self.core.hub_mut().relieve(now_ms);
         self.core.run_effects();
     }
 

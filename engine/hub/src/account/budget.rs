@@ -18,11 +18,6 @@ impl Budget {
         self.hard_bytes / 4 * 3
     }
 
-    /// Down to this connections are cut: seven eighths.
-    pub const fn relieved_bytes(self) -> usize {
-        self.hard_bytes / 8 * 7
-    }
-
     /// What slow readers may owe beyond their own limits, all together: a quarter, and no more than [`BURSTS_BYTES_MAX`].
     pub const fn bursts_bytes(self) -> usize {
         let quarter = self.hard_bytes / 4;

@@ -125,6 +125,12 @@ impl Account {
         self.0.bytes[kind as usize].get()
     }
 
+    /// Bytes held of those kinds of which each connection's part is known, so that cutting it gives them back.
+    pub(crate) fn held_by_debtors(&self) -> usize {
+        let kinds = [Kind::Backlog, Kind::Polls, Kind::Input, Kind::Body, Kind::Frames, Kind::Attachments];
+        kinds.into_iter().map(|kind| self.held_of(kind)).sum()
+    }
+
     /// Bytes held of all kinds.
     pub fn held(&self) -> usize {
         self.0.bytes.iter().map(Cell::get).sum()

@@ -5,12 +5,11 @@ use super::backlog::{Kept, Rest};
 use super::lane::{Lane, NONE, Node, State, Then};
 use super::{Outbox, Overflow};
 use crate::ConnId;
-use crate::limits::ARENA_HARD_BYTES_MAX;
 
 impl Outbox {
     /// Writes bytes to the arena; they are due to nobody yet. The range is valid until something else is written.
     pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range {
-        if self.arena.reach() > ARENA_HARD_BYTES_MAX {
+        if self.arena.reach() > self.arena_bytes_max {
             self.spill();
         }
         self.arena.write(write)
@@ -128,7 +127,7 @@ impl Outbox {
 
     /// A connection that is behind owes too much.
     pub(super) fn overflow(&mut self, index: u32) {
-        let is_at_frame = self.backlogs.cut(index);
+        let is_at_frame = self.backlogs.cut(index, usize::MAX);
         self.end_overflowed(index, is_at_frame);
     }
 
@@ -141,7 +140,7 @@ impl Outbox {
     }
 
     /// Moves all that is due into backlogs, so that the arena can start anew. Only a handler that emits more than
-    /// [`ARENA_HARD_BYTES_MAX`] without yielding gets here; a connection that is owed more than it may owe is cut.
+    /// [`ARENA_HARD_BYTES_MAX`](crate::limits::ARENA_HARD_BYTES_MAX), or half of the core's memory, without yielding gets here; a connection that is owed more than it may owe is cut.
     #[cold]
     pub(super) fn spill(&mut self) {
         self.release_all();

@@ -15,7 +15,7 @@ use socketville_proto::ws;
 
 use super::arena::{Arena, Span};
 use crate::account::{Account, Charge, Kind};
-use crate::limits::STALL_MS;
+use crate::limits::{PACKET_STALL_MS, STALL_MS};
 use crate::waves::Waves;
 
 /// What connections may owe; see the text of the module.
@@ -27,6 +27,8 @@ pub struct BacklogLimits {
     pub burst_bytes_max: usize,
     /// Bytes beyond theirs that all connections of the core may owe together.
     pub bursts_bytes_max: usize,
+    /// Bytes that the core may hold of all kinds: past it a connection that is behind is cut before its bytes are copied.
+    pub held_bytes_max: usize,
 }
 
 /// The backlogs of one core, by the slots of their connections.
@@ -48,6 +50,8 @@ struct Backlog {
     /// When the kernel took some of it last.
     progress_ms: u64,
     is_watched: bool,
+    /// Milliseconds without progress after which it is cut, while it is beyond the limit.
+    patience_ms: u64,
     charge: Charge,
 }
 
@@ -91,18 +95,19 @@ impl Backlogs {
         let is_over = bytes > self.limits.bytes_max && !is_one_packet;
         let may_be =
             if rest.is_last { self.beyond(bytes) <= self.bursts_room() } else { self.has_room(0, bytes) };
-        if is_over && !may_be {
+        if (is_over && !may_be) || !self.fits(bytes) {
             return Kept::Nothing;
         }
         let mut kept = Vec::with_capacity(bytes);
         kept.extend_from_slice(&rest.sent[rest.taken..]);
         rest.behind.iter().for_each(|span| kept.extend_from_slice(arena.bytes(*span)));
         let charge = self.account.charge(Kind::Backlog, kept.capacity());
-        self.bursts_bytes += self.beyond(bytes);
+        let patience_ms = if is_one_packet { PACKET_STALL_MS } else { STALL_MS };
+        let is_watched = false;
         let backlog =
-            Backlog { bytes: kept, sent: 0, boundary, progress_ms: now_ms, is_watched: false, charge };
+            Backlog { bytes: kept, sent: 0, boundary, progress_ms: now_ms, is_watched, patience_ms, charge };
         self.insert(slot, backlog);
-        if is_over && !rest.is_last {
+        if bytes > self.limits.bytes_max && !rest.is_last {
             self.watch(slot, now_ms);
         }
         Kept::All
@@ -113,7 +118,7 @@ impl Backlogs {
         let Some(backlog) = self.by_slot.get(&slot) else { return Kept::Nothing };
         let owed = backlog.owed();
         let is_over = owed >= self.limits.bytes_max;
-        if is_over && !self.has_room(owed, owed + bytes.len()) {
+        if (is_over && !self.has_room(owed, owed + bytes.len())) || !self.fits(bytes.len()) {
             return Kept::Nothing;
         }
         self.bursts_bytes += self.beyond(owed + bytes.len()) - self.beyond(owed);
@@ -159,11 +164,11 @@ impl Backlogs {
         self.by_slot.get(&slot).map_or(0, Backlog::owed)
     }
 
-    /// Keeps but the rest of the frame that the peer has begun to read; false if that cannot be told.
-    pub(super) fn cut(&mut self, slot: u32) -> bool {
+    /// Keeps but the rest of the frame that the peer has begun to read; false if that cannot be told, or has more than so many bytes.
+    pub(super) fn cut(&mut self, slot: u32, bytes_max: usize) -> bool {
         let Some(backlog) = self.by_slot.remove(&slot) else { return false };
         self.bursts_bytes -= self.beyond(backlog.owed());
-        let torn = backlog.boundary();
+        let torn = backlog.boundary().filter(|boundary| boundary - backlog.sent <= bytes_max);
         let rest = torn.map(|boundary| backlog.bytes[backlog.sent..boundary].to_vec());
         let is_whole = rest.is_some();
         self.insert_rest(slot, rest.unwrap_or_default());
@@ -172,17 +177,23 @@ impl Backlogs {
 
     /// As [`Backlogs::cut`], for a send whose rest was not kept.
     pub(super) fn keep_frame(&mut self, slot: u32, sent: &[u8], taken: usize) -> bool {
-        let torn = first_boundary(sent, taken);
+        let torn = first_boundary(sent, taken).filter(|boundary| self.fits(boundary - taken));
         self.insert_rest(slot, torn.map_or(Vec::new(), |boundary| sent[taken..boundary].to_vec()));
         torn.is_some()
     }
 
     /// Adds the last bytes of a connection that was cut, whatever the limits are.
     pub(super) fn finish(&mut self, slot: u32, bytes: &[u8]) {
-        if let Some(backlog) = self.by_slot.get_mut(&slot) {
-            backlog.bytes.extend_from_slice(bytes);
-            backlog.charge.set(backlog.bytes.capacity());
-        }
+        let Some(mut backlog) = self.by_slot.remove(&slot) else { return };
+        self.bursts_bytes -= self.beyond(backlog.owed());
+        backlog.bytes.extend_from_slice(bytes);
+        backlog.charge.set(backlog.bytes.capacity());
+        self.insert(slot, backlog);
+    }
+
+    /// Whether the bursts are what is owed beyond the limit.
+    pub(super) fn is_sound(&self) -> bool {
+        self.bursts_bytes == self.by_slot.values().map(|backlog| self.beyond(backlog.owed())).sum()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -206,7 +217,7 @@ impl Backlogs {
                 if backlog.owed() <= self.limits.bytes_max {
                     continue;
                 }
-                match backlog.progress_ms + STALL_MS {
+                match backlog.progress_ms + backlog.patience_ms {
                     due_ms if due_ms > now_ms => {
                         backlog.is_watched = true;
                         self.watched.push(due_ms, slot);
@@ -222,24 +233,31 @@ impl Backlogs {
     fn watch(&mut self, slot: u32, now_ms: u64) {
         if let Some(backlog) = self.by_slot.get_mut(&slot).filter(|backlog| !backlog.is_watched) {
             backlog.is_watched = true;
-            self.watched.push(now_ms + STALL_MS, slot);
+            self.watched.push(now_ms + backlog.patience_ms, slot);
         }
     }
 
     fn insert_rest(&mut self, slot: u32, bytes: Vec<u8>) {
         let charge = self.account.charge(Kind::Backlog, bytes.capacity());
-        let boundary = Some(bytes.len());
-        self.insert(slot, Backlog { bytes, sent: 0, boundary, progress_ms: 0, is_watched: false, charge });
+        let (boundary, patience_ms) = (Some(bytes.len()), STALL_MS);
+        let (sent, progress_ms, is_watched) = (0, 0, false);
+        self.insert(slot, Backlog { bytes, sent, boundary, progress_ms, is_watched, patience_ms, charge });
     }
 
     fn insert(&mut self, slot: u32, backlog: Backlog) {
+        self.bursts_bytes += self.beyond(backlog.owed());
         let former = self.by_slot.insert(slot, backlog);
         debug_assert!(former.is_none(), "a connection has one backlog");
     }
 
+    /// Whether the core may hold so much more.
+    fn fits(&self, bytes: usize) -> bool {
+        self.account.held().saturating_add(bytes) <= self.limits.held_bytes_max
+    }
+
     /// Whether a connection may owe so much instead of what it owes, as a burst.
     fn has_room(&self, owed: usize, bytes: usize) -> bool {
-        let BacklogLimits { bytes_max, burst_bytes_max, bursts_bytes_max } = self.limits;
+        let BacklogLimits { bytes_max, burst_bytes_max, bursts_bytes_max, .. } = self.limits;
         bytes <= bytes_max.saturating_add(burst_bytes_max)
             && self.bursts_bytes - self.beyond(owed) + self.beyond(bytes) <= bursts_bytes_max
     }

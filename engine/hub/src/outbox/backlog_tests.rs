@@ -5,7 +5,8 @@ use socketville_proto::ws::{Opcode, server_frames, write_header};
 
 use super::*;
 
-const LIMITS: BacklogLimits = BacklogLimits { bytes_max: 100, burst_bytes_max: 400, bursts_bytes_max: 500 };
+const LIMITS: BacklogLimits =
+    BacklogLimits { bytes_max: 100, burst_bytes_max: 400, bursts_bytes_max: 500, held_bytes_max: usize::MAX };
 
 fn backlogs(limits: BacklogLimits) -> Backlogs {
     Backlogs::new(limits, Account::default())
@@ -74,15 +75,31 @@ fn all_bursts_together_have_a_limit_too() {
     assert_eq!(keep(&mut backlogs, 1, &sent, 0), Kept::Nothing);
     backlogs.remove(0);
     assert_eq!(keep(&mut backlogs, 1, &sent, 0), Kept::All);
-    assert!(backlogs.cut(1));
+    assert!(backlogs.cut(1, usize::MAX));
     assert_eq!((backlogs.bursts_bytes, backlogs.owed(1)), (0, 0));
+}
+
+/// A frame that is larger than the limit and torn stays owed when its connection is cut.
+#[test]
+fn a_torn_frame_beyond_the_limit_is_counted_until_it_has_left() {
+    let mut backlogs = backlogs(LIMITS);
+    assert_eq!(keep(&mut backlogs, 0, &frames(&[300]), 10), Kept::All);
+    assert!(backlogs.cut(0, usize::MAX) && backlogs.is_sound());
+    backlogs.finish(0, b"\x88\0");
+    assert!(backlogs.is_sound());
+    backlogs.progress(0, 1, 50);
+    assert!(backlogs.is_sound());
+    backlogs.remove(0);
+    assert!(backlogs.keep_frame(1, &frames(&[300, 5]), 10) && backlogs.is_sound());
+    backlogs.remove(1);
+    assert_eq!(backlogs.bursts_bytes, 0);
 }
 
 #[test]
 fn what_is_no_frame_is_cut_without_a_rest() {
     let mut backlogs = backlogs(LIMITS);
     assert_eq!(keep(&mut backlogs, 0, b"HTTP/1.1 200 OK\r\n\r\n", 4), Kept::All);
-    assert!(!backlogs.cut(0));
+    assert!(!backlogs.cut(0, usize::MAX));
     for (slot, taken) in [(1, 0), (2, 4)] {
         assert!(!backlogs.keep_frame(slot, b"HTTP/1.1 200 OK\r\n\r\n", taken));
     }
@@ -112,7 +129,7 @@ proptest! {
             backlogs.progress(0, 0, take);
         }
         let owed = backlogs.owed(0);
-        prop_assert!(backlogs.cut(0));
+        prop_assert!(backlogs.cut(0, usize::MAX));
         prop_assert!(backlogs.owed(0) <= owed);
         got.extend_from_slice(backlogs.bytes(0));
         let all: usize = server_frames(&got).map(|(_, payload)| frames(&[payload.len()]).len()).sum();

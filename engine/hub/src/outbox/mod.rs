@@ -34,7 +34,7 @@ use self::lane::{FREE, Lane, Node, State, Then};
 use crate::ConnId;
 use crate::account::Account;
 use crate::forms::Form;
-use crate::limits::ARENA_SOFT_BYTES_MAX;
+use crate::limits::{ARENA_HARD_BYTES_MAX, ARENA_SOFT_BYTES_MAX, TORN_BYTES_MAX};
 use crate::pages::Pages;
 use crate::waves::Waves;
 
@@ -45,6 +45,8 @@ pub use self::batch::{Batch, Refusal, Settled};
 /// All outgoing bytes of one core.
 pub struct Outbox {
     arena: Arena,
+    /// Bytes of it above which what is due moves to backlogs.
+    arena_bytes_max: usize,
     /// A broadcast that is written and due to nobody yet.
     staged: Option<Range>,
     lanes: Pages<Lane>,
@@ -71,6 +73,7 @@ impl Outbox {
     pub fn new(limits: BacklogLimits, account: Account) -> Self {
         Self {
             arena: Arena::default(),
+            arena_bytes_max: ARENA_HARD_BYTES_MAX,
             staged: None,
             lanes: Pages::new(),
             nodes: Vec::new(),
@@ -86,8 +89,20 @@ impl Outbox {
     /// One whose connections may owe so many bytes, without an account.
     #[cfg(test)]
     pub(crate) fn with_backlogs(bytes_max: usize) -> Self {
-        let limits = BacklogLimits { bytes_max, burst_bytes_max: 0, bursts_bytes_max: usize::MAX };
+        let limits = BacklogLimits {
+            bytes_max,
+            burst_bytes_max: 0,
+            bursts_bytes_max: usize::MAX,
+            held_bytes_max: usize::MAX,
+        };
         Self::new(limits, Account::default())
+    }
+
+    /// What is due moves to backlogs above so many bytes of the arena, at [`ARENA_HARD_BYTES_MAX`] at the latest; at half of it nothing more
+    /// is collected.
+    pub(crate) fn within(mut self, arena_bytes_max: usize) -> Self {
+        self.arena_bytes_max = arena_bytes_max.min(ARENA_HARD_BYTES_MAX);
+        self
     }
 
     /// A connection begins.
@@ -173,6 +188,11 @@ impl Outbox {
         }
     }
 
+    /// Whether the sums over all backlogs are right.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.backlogs.is_sound()
+    }
+
     pub(crate) fn backlog_capacity(&self, conn: ConnId) -> usize {
         self.lane(conn).map_or(0, |_| self.backlogs.capacity(conn.index))
     }
@@ -182,14 +202,15 @@ impl Outbox {
         self.lane(conn).map_or(0, |_| self.backlogs.owed(conn.index))
     }
 
-    /// Drops what the kernel did not take, but for the frame that the peer has begun to read; nothing more becomes due to the
-    /// connection. `None` if it owes nothing or is closing.
+    /// Drops what the kernel did not take, but for the frame that the peer has begun to read if that is short; nothing more becomes due to
+    /// the connection. `None` if it owes nothing or is closing.
     pub(crate) fn give_up(&mut self, conn: ConnId) -> Option<Overflow> {
         let lane = self.lane(conn).filter(|lane| !lane.is_closing())?;
         if !matches!(lane.state, State::Blocked | State::Draining) {
             return None;
         }
-        self.overflow(conn.index);
+        let is_at_frame = self.backlogs.cut(conn.index, TORN_BYTES_MAX);
+        self.end_overflowed(conn.index, is_at_frame);
         self.overflowed.pop()
     }
 
@@ -205,7 +226,7 @@ impl Outbox {
 
     /// Whether the arena holds so much that nothing more should be collected before it is sent.
     pub fn is_full(&self) -> bool {
-        self.arena_bytes() > ARENA_SOFT_BYTES_MAX
+        self.arena_bytes() > ARENA_SOFT_BYTES_MAX.min(self.arena_bytes_max / 2)
     }
 
     /// Bytes of the arenas in use.

@@ -169,6 +169,7 @@ impl Pair {
         self.hub.settle_polls(self.now_ms);
         while self.flush_batch() {}
         self.hub.cut_slow(self.now_ms);
+        self.hub.relieve(self.now_ms);
         self.run_effects();
         while let Some(errand) = self.errands.pop_front() {
             match errand {
