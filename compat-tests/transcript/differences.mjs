@@ -75,8 +75,11 @@ export const DIFFERENCES = [
       ["400", CLOSE], ["400", CORS, CLOSE]),
     at("HTTP, a chunk longer than it says", "a answer",
       ["400", CLOSE], ["400", CORS, CLOSE]),
+  ),
+  ...because(
+    "A chunk that is too large is refused as a body that is: its announced size is enough (RFC 9110 section 15.5.14).",
     at("HTTP, a chunk size of 2^64", "a answer",
-      ["400", CLOSE], ["400", CORS, CLOSE]),
+      ["400", CLOSE], ["413", CORS, CLOSE]),
   ),
   ...because(
     "The same status with a body that says why, as for all other refused requests; the body is not read further, so the connection closes.",

@@ -49,7 +49,10 @@ pub(super) fn walk(io: Builder, sockets: u32, count: u32) -> Result<u64> {
     machine.turn(0, NOW_MS)?;
     let mut join = Vec::new();
     wire::write_masked(wire::TEXT, b"40", &mut join);
-    for bytes in [UPGRADE, &join] {
+    // A turn takes a budget of newcomers.
+    for (bytes, conns) in
+        [UPGRADE, &join].into_iter().flat_map(|b| conns.chunks(CONNS_PER_TURN).map(move |c| (b, c)))
+    {
         machine.driver_mut(0).arrive(conns.iter().map(|&token| Ready::Readable(token)).collect(), bytes);
         machine.turn(0, NOW_MS)?;
     }

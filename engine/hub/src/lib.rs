@@ -156,7 +156,7 @@ pub struct Hub {
     /// Paths of the application where heads are judged before bodies are read.
     guarded_paths: Box<[Box<str>]>,
     /// Routes of the application that read bodies of anybody; `None` if that is not known.
-    open_routes: Option<Box<[(Method, Box<str>)]>>,
+    open_routes: Option<Vec<(Method, Box<str>)>>,
     watches_rooms: bool,
     /// Which requests the application decides about.
     consults: Consults,

@@ -28,11 +28,14 @@ use crate::socket::Socket;
 impl Core {
     /// Bytes of a connection, after those that were held.
     pub(crate) fn handle_bytes(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
-        self.hub_mut().counters.bytes_in += bytes.len() as u64;
         if self.pauses.get() > 0 && self.hub().is_paused(conn) {
             return self.hub_mut().hold(conn, bytes);
         }
-        let held = self.hub_mut().take_held(conn);
+        let held = {
+            let mut hub = self.hub_mut();
+            hub.counters.bytes_in += bytes.len() as u64;
+            hub.take_held(conn)
+        };
         match held {
             Some(mut held) => {
                 held.extend_from_slice(bytes);
@@ -324,12 +327,12 @@ impl Core {
     /// Runs a handler to its first wait.
     fn call(self: &Rc<Self>, event: &str, handler: &BoxedHandler, context: &mut EventContext<'_>) {
         let socket = context.socket;
-        let bytes = context.args.bytes() + context.attachments.iter().map(Vec::len).sum::<usize>();
         self.counters.borrow_mut().handlers_called += 1;
         match self.call_out("a handler", || handler(context)) {
             Ok(Outcome::Done) => {}
             Ok(Outcome::Failed(error)) => self.tell_mismatch(socket, event, &error),
             Ok(Outcome::Task(task)) => {
+                let bytes = context.args.bytes() + context.attachments.iter().map(Vec::len).sum::<usize>();
                 self.start(socket.clone(), task, bytes);
             }
             Err(_) => self.close_after_panic(socket),

@@ -164,7 +164,7 @@ fn answering_method(method: Method) -> Method {
 }
 
 /// 404, or 405 if the path has other methods.
-fn no_route<'a>(routes: &mut dyn Iterator<Item = &'a Route>) -> HttpResponse {
+fn no_route(routes: &mut dyn Iterator<Item = &Route>) -> HttpResponse {
     let methods: Vec<_> = routes.flat_map(|route| allowed(route.method)).copied().collect();
     if methods.is_empty() {
         HttpResponse::text(404, "there is nothing here; the Socket.IO engine is elsewhere\n")

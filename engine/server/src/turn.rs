@@ -257,7 +257,10 @@ impl<D: Driver> Turn<D> {
             false if !self.driver.has_ended(token) => Speaker::Established,
             _ => Speaker::Passing,
         });
-        turn.retain(|token| core.hub_mut().may_read(conn_of(*token)));
+        {
+            let mut hub = core.hub_mut();
+            turn.retain(|token| hub.may_read(conn_of(*token)));
+        }
         self.driver.receive(&turn, &mut |token, received| match received {
             Received::Bytes(bytes) => core.handle_bytes(conn_of(token), bytes),
             Received::Empty => {}
@@ -270,7 +273,9 @@ impl<D: Driver> Turn<D> {
                 core.run_effects();
             }
         });
-        turn.iter().for_each(|token| core.hub_mut().note_received(conn_of(*token)));
+        let mut hub = core.hub_mut();
+        turn.iter().for_each(|token| hub.note_received(conn_of(*token)));
+        drop(hub);
         self.arrivals.give_back(turn);
         look
     }

@@ -42,10 +42,11 @@ pub(super) struct Entry {
 }
 
 /// Where an entry's bytes lie.
+#[derive(Clone, Copy)]
 pub(super) enum Source {
     Arena(Span),
     /// In the batch itself.
-    Gathered(std::ops::Range<usize>),
+    Gathered(Span),
     Backlog,
 }
 
@@ -58,6 +59,12 @@ impl Batch {
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Bytes that were gathered.
+    #[inline]
+    pub(super) fn gathered(&self, span: Span) -> &[u8] {
+        &self.gathered[span.start as usize..span.end as usize]
     }
 
     pub(super) fn clear(&mut self) {

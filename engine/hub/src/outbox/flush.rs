@@ -29,7 +29,7 @@ impl Outbox {
     }
 
     /// Takes one connection, if anything is due to it still.
-    #[inline]
+    #[inline(always)] // into the loop over a batch, twice
     fn take(&mut self, index: u32, batch: &mut Batch) {
         let lane = self.lanes[index as usize];
         let source = match lane.state {
@@ -45,6 +45,7 @@ impl Outbox {
 
     /// Gathers scattered ranges, whole ones, as many as the batch has room for; what is left is due in a later batch. A range that has no
     /// room at all goes alone, from where it is.
+    #[inline(never)]
     fn take_scattered(&mut self, index: u32, batch: &mut Batch) {
         let lane = self.lanes[index as usize];
         let start = batch.gathered.len();
@@ -64,7 +65,7 @@ impl Outbox {
                 batch.gathered.extend_from_slice(self.arena.bytes(node.span));
                 next = node.next;
             }
-            Source::Gathered(start..batch.gathered.len())
+            Source::Gathered(Span { start: start as u32, end: batch.gathered.len() as u32 })
         };
         batch.needs_care = true;
         batch.entries.push(Entry { conn: ConnId { index, generation: lane.generation }, source });
@@ -80,9 +81,9 @@ impl Outbox {
     /// The bytes of a batch's entries, in order.
     pub fn slices<'a>(&'a self, batch: &'a Batch) -> impl ExactSizeIterator<Item = (ConnId, &'a [u8])> {
         batch.entries.iter().map(|entry| {
-            let bytes = match &entry.source {
-                Source::Arena(span) => self.arena.bytes(*span),
-                Source::Gathered(range) => &batch.gathered[range.clone()],
+            let bytes = match entry.source {
+                Source::Arena(span) => self.arena.bytes(span),
+                Source::Gathered(span) => batch.gathered(span),
                 Source::Backlog => self.backlogs.bytes(entry.conn.index),
             };
             (entry.conn, bytes)
@@ -121,9 +122,9 @@ impl Outbox {
             _ => Vec::new(),
         };
         self.lanes[index as usize].state = State::Blocked;
-        let sent = match &entry.source {
-            Source::Arena(span) => self.arena.bytes(*span),
-            Source::Gathered(range) => &batch.gathered[range.clone()],
+        let sent = match entry.source {
+            Source::Arena(span) => self.arena.bytes(span),
+            Source::Gathered(span) => batch.gathered(span),
             Source::Backlog => return self.backlogs.progress(index, self.now_ms, taken),
         };
         let taken = taken.min(sent.len());
