@@ -141,3 +141,27 @@ fn a_handler_that_emits_more_than_the_arena_holds_loses_nothing() {
     assert_eq!((pair.hub.counters.slow_cut, pair.hub.counters.shed), (0, 0));
     pair.hub.audit().expect("the account is right");
 }
+
+/// What no cut gives back is no reason to cut: clients that cost little each keep newcomers out, and nobody loses what is due.
+#[test]
+fn who_owes_nothing_of_weight_is_not_cut_for_what_others_cost() {
+    let mut pair = Pair::with(Config { budget: Budget { hard_bytes: 1 << 20 }, ..Config::default() });
+    let slow = pair.join_websocket();
+    owe(&mut pair, &slow, 100_000);
+    let mut clients = Vec::new();
+    while pair.hub.counters.sessions_refused == 0 {
+        let conn = pair.open();
+        let more = "x".repeat(8_000);
+        let request = format!(
+            "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\nX-{}: {more}\r\n\r\n",
+            clients.len()
+        );
+        pair.feed(conn, request);
+        pair.turn();
+        clients.push(conn);
+        assert!(clients.len() < 1_000, "newcomers are refused at some point");
+    }
+    assert!(pair.is_open(slow.conn));
+    assert_eq!((pair.hub.counters.shed, pair.hub.counters.slow_cut), (0, 0));
+    pair.hub.audit().expect("the account is right");
+}

@@ -5,7 +5,7 @@ mod pair;
 use pair::Pair;
 use pair::client::get;
 use socketville_hub::limits::{ANSWERS_BYTES_MAX, HELD_BYTES_MAX};
-use socketville_hub::{ConnId, Kind, Pause, Response};
+use socketville_hub::{ConnId, Ending, Kind, Pause, Response};
 
 fn page(bytes: usize) -> Response {
     Response { status: 200, headers: Vec::new(), body: vec![b'x'; bytes] }
@@ -92,4 +92,34 @@ fn a_paused_connection_is_read_on_when_its_last_pause_ends() {
     pair.turn();
     assert!(pair.is_unread(ws.conn) && pair.hub.may_read(ws.conn));
     assert_eq!(pair.hub.account().held(), 0);
+}
+
+/// A driver may say twice that bytes wait; a second receive must not overtake what the first had to put off.
+#[test]
+fn a_connection_is_received_from_once_a_turn() {
+    let mut pair = Pair::new();
+    let conn = pair.open();
+    assert!(pair.hub.may_read(conn) && !pair.hub.may_read(conn));
+    pair.hub.pause(conn, Pause::Handlers);
+    pair.hub.note_received(conn);
+    assert!(!pair.hub.may_read(conn) && !pair.is_unread(conn));
+    pair.hub.resume(conn, Pause::Handlers);
+    pair.run_effects();
+    pair.turn();
+    assert!(pair.is_unread(conn) && pair.hub.may_read(conn));
+}
+
+/// RFC 6455 section 7.1.1: what a peer still sends is read, also if it was not read before.
+#[test]
+fn a_paused_connection_that_closes_is_read_to_its_end() {
+    let mut pair = Pair::new();
+    let ws = pair.join_websocket();
+    pair.hub.pause(ws.conn, Pause::Handlers);
+    pair.hub.hold(ws.conn, b"held");
+    assert!(!pair.hub.may_read(ws.conn));
+    pair.hub.disconnect_socket(pair.now_ms, ws.key, Ending::Connection);
+    pair.run_effects();
+    pair.turn();
+    assert!(pair.is_unread(ws.conn) && pair.hub.may_read(ws.conn));
+    assert_eq!(pair.hub.account().held_of(Kind::Input), 0);
 }

@@ -56,6 +56,18 @@ fn a_guard_judges_every_request_of_a_connection() {
     });
 }
 
+/// What no route takes is answered by its head, and its body is not read.
+#[test]
+fn a_body_that_no_route_takes_is_not_read() {
+    on_each(guarded, |stage| {
+        for (method, path, status) in [("POST", "/nowhere", 404), ("PUT", PATH, 405)] {
+            let mut http = stage.http();
+            http.send(&format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 999999\r\n\r\nx"));
+            assert_eq!(http.reply().expect("an answer").status, status);
+        }
+    });
+}
+
 #[test]
 fn a_guard_that_panics_costs_its_request_alone() {
     on_each(guarded, |stage| {
