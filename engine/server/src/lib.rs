@@ -86,6 +86,7 @@ mod stopping;
 mod survey;
 mod town;
 mod turn;
+mod waiting;
 
 pub use socketville_hub::{
     Cookie, Cors, Deflate, JoinError, Origin, OriginError, Origins, SameSite, Transports,

@@ -14,7 +14,6 @@
 //! Not a place for rules: those of the protocol are the hub's, those of the kernel the driver's. A flush that runs out of its budget goes
 //! on in the next turn; what is emitted meanwhile joins the connections that still wait, so load makes sends fuller, not more.
 
-use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,9 +30,10 @@ use crate::limits::{
     DRAIN_WINDOW, LETTERS_PER_TURN_MAX, PASSED_MAX, RECORDS_WAITING_BYTES_MAX, RECORDS_WAITING_MAX,
     SENDS_PER_BATCH, SENDS_PER_TURN_MAX, TASKS_PER_TURN_MAX,
 };
-use crate::mailbox::{Letter, Mailbox};
+use crate::mailbox::Letter;
 use crate::rarely::rarely;
 use crate::stopping::{Step, Stopping, Verdict};
+use crate::waiting::Waiting;
 
 /// Connections on their way to a core, with what was read of them.
 pub(crate) type Crossing<P> = ArrayQueue<(P, Vec<u8>)>;
@@ -60,32 +60,6 @@ pub(crate) struct Turn<D: Driver> {
     has_ended: bool,
     /// Where connections go whose request is not ours.
     elsewhere: Option<Elsewhere<D>>,
-}
-
-/// Letters that a full mailbox did not take.
-#[derive(Default)]
-struct Waiting {
-    letters: VecDeque<Letter>,
-    /// Of the broadcasts among them.
-    bytes: usize,
-}
-
-impl Waiting {
-    fn push(&mut self, letter: Letter) {
-        self.bytes += letter.bytes();
-        self.letters.push_back(letter);
-    }
-
-    /// Posts as many as the mailbox takes.
-    fn post_to(&mut self, mailbox: &Mailbox) {
-        while let Some(letter) = self.letters.pop_front() {
-            let bytes = letter.bytes();
-            if let Err(letter) = mailbox.post(letter) {
-                return self.letters.push_front(letter);
-            }
-            self.bytes -= bytes;
-        }
-    }
 }
 
 /// Whether the loop goes on.
