@@ -1,6 +1,5 @@
-//! Options that limit what one client may have. What is not asked for is left to the library.
-//!
-//! Not budgets of memory, which are the server's as a whole.
+//! Options that limit what one client may have, and what the server holds for all of them. An option that is not given keeps the library's
+//! default.
 
 use clap::Args;
 use socketville::Builder;

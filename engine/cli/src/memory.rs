@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-/// How often. What is freed and needed again within a second costs nothing more.
+/// The time between two releases. Memory that is freed and needed again within it costs nothing more.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Gives memory back from now on, on the runtime's own thread. To be called inside its context, as `on_start` is.

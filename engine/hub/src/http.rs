@@ -25,6 +25,13 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+impl Response {
+    /// The headers, as they are written.
+    fn lines(&self) -> Vec<(&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+}
+
 /// The code of what the application or an allow-list refuses.
 const FORBIDDEN: usize = 4;
 
@@ -256,19 +263,17 @@ impl Hub {
         if !self.conn_mut(conn).is_some_and(|state| matches!(state.phase, Phase::Answering)) {
             return;
         }
-        let headers: Vec<_> = response.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        self.answer(now_ms, conn, response.status, &headers, &response.body);
+        self.answer(now_ms, conn, response.status, &response.lines(), &response.body);
     }
 
     /// The application's answer to a request whose head was handed out as [`Effect::Consider`], and whose body is not read.
     pub fn refuse_considered(&mut self, now_ms: u64, conn: ConnId, response: &Response) {
         if self.conn(conn).is_some_and(|state| matches!(state.phase, Phase::Answering)) {
-            let headers: Vec<_> = response.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-            self.refuse_and_close(now_ms, conn, response.status, &headers, &response.body);
+            self.refuse_and_close(now_ms, conn, response.status, &response.lines(), &response.body);
         }
     }
 
-    /// Whoever gets this may not have sent all it meant to.
+    /// An answer behind which the connection closes; its peer may still be sending.
     pub(crate) fn refuse_and_close(
         &mut self,
         now_ms: u64,

@@ -1,6 +1,6 @@
 //! What one core holds for its peers, in bytes: charged where it is taken, given back where it is dropped.
 //!
-//! Whoever keeps bytes for a peer keeps a [`Charge`] beside them. A charge is made by the core's [`Account`], says how many bytes are held,
+//! Bytes that are kept for a peer have a [`Charge`] beside them. A charge is made by the core's [`Account`], says how many bytes are held,
 //! and gives them back when it is dropped, however that happens: with its message, its connection or its core. So the account cannot
 //! forget anything, and nothing can be held without a [`Kind`] that names it.
 //!

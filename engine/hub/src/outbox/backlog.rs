@@ -7,8 +7,8 @@
 //! ```
 //!
 //! So a connection that reads all the time is served through a burst, and one that does not read costs `bytes_max` at the most. One
-//! packet, or one answer of HTTP, may exceed `bytes_max`. A backlog that is cut keeps the rest of the frame that the peer has begun to read, so that a close
-//! frame can follow it.
+//! packet, or one answer of HTTP, may exceed `bytes_max`, for as long as the kernel takes some of it every `PACKET_STALL_MS`.
+//! A backlog that is cut keeps the rest of the frame that the peer has begun to read, so that a close frame can follow it.
 
 use hashbrown::HashMap;
 use socketville_proto::ws;
