@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use socketville::{Ack, Binary, Builder, Server, Socket};
 
-use crate::ledger::{Ledger, To};
-use crate::scene::Scene;
+use crate::oracle::{OracleRecord, To};
+use crate::scenario::Scenario;
 
 /// The book, shared by handlers and models. One thread; the lock is for the handlers' bounds.
 #[derive(Clone)]
-pub struct Book(Arc<Mutex<Ledger>>);
+pub struct Book(Arc<Mutex<OracleRecord>>);
 
 /// Time between pings, as in the reference.
 pub const PING_INTERVAL_MS: u64 = 25_000;
@@ -24,12 +24,12 @@ pub const QUIZ_MS: u64 = 15_000;
 
 impl Book {
     /// An empty book.
-    pub fn new(scene: &Scene) -> Self {
-        Self(Arc::new(Mutex::new(Ledger::new(scene.cores, scene.backlog_bytes_max))))
+    pub fn new(scenario: &Scenario) -> Self {
+        Self(Arc::new(Mutex::new(OracleRecord::new(scenario.cores, scenario.backlog_bytes_max))))
     }
 
     /// The book, to read and write; not over a call into the engine.
-    pub fn open(&self) -> MutexGuard<'_, Ledger> {
+    pub fn open(&self) -> MutexGuard<'_, OracleRecord> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -46,13 +46,13 @@ pub fn room_name(room: u8) -> String {
 }
 
 /// The application.
-pub fn app(scene: &Scene, book: &Book) -> Builder {
+pub fn app(scenario: &Scenario, book: &Book) -> Builder {
     let io = Server::builder();
     io.ping_interval(Duration::from_millis(PING_INTERVAL_MS))
         .ping_timeout(Duration::from_millis(PING_TIMEOUT_MS))
-        .backlog_max(scene.backlog_bytes_max)
-        .backlog_burst_max(scene.burst_bytes_max);
-    io.of("/").flush_interval(Duration::from_millis(scene.flush_interval_ms));
+        .backlog_max(scenario.backlog_bytes_max)
+        .backlog_burst_max(scenario.burst_bytes_max);
+    io.of("/").flush_interval(Duration::from_millis(scenario.flush_interval_ms));
     presence(&io, book);
     rooms(&io, book);
     speech(&io, book);
@@ -100,9 +100,9 @@ fn rooms(io: &Builder, book: &Book) {
 /// How a client wants to be heard; the `say` event's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Manner {
-    /// To a room, without the speaker.
+    /// To a room, without the speaking client.
     Others = 0,
-    /// To a room, the speaker included if it is there.
+    /// To a room, the speaking client included if it is there.
     Room = 1,
     /// To everyone.
     All = 2,

@@ -7,10 +7,10 @@ use socketville_proto::eio;
 use socketville_proto::ws::CloseCode;
 
 use crate::app::Book;
-use crate::dice::Dice;
 use crate::frames::Frame;
 use crate::polling::{Polling, Step};
-use crate::speaker::Speaker;
+use crate::random::Random;
+use crate::script::Script;
 use crate::subject::Excuse;
 use crate::websocket::{Heard, WebSocket};
 use crate::wire::Side;
@@ -19,7 +19,7 @@ use crate::world::World;
 /// One client, from its first connection to its end.
 #[derive(Debug)]
 pub struct Client {
-    speaker: Speaker,
+    script: Script,
     link: Link,
     character: Character,
     stalled_rounds: u32,
@@ -75,16 +75,16 @@ const SIP_BYTES_MAX: usize = 200;
 impl Client {
     /// A client connects.
     pub fn new(world: &mut World, book: &Book, number: u64) -> Self {
-        let starts_with_websocket = world.dice.percent(45);
+        let starts_with_websocket = world.random.percent(45);
         let link = if starts_with_websocket {
             Link::WebSocket(WebSocket::open(world, None))
         } else {
             Link::Polling(Polling::open(world))
         };
         Self {
-            speaker: Speaker::new(number, book.clone()),
+            script: Script::new(number, book.clone()),
             link,
-            character: Character::of(&mut world.dice),
+            character: Character::of(&mut world.random),
             stalled_rounds: 0,
             has_upgraded: false,
             has_closed: false,
@@ -100,18 +100,18 @@ impl Client {
 
     /// Its number, if it is in the namespace and means to stay.
     pub fn is_settled(&self) -> Option<u64> {
-        let stays = !self.is_gone() && self.speaker.is_connected && !self.has_closed;
-        stays.then_some(self.speaker.client)
+        let stays = !self.is_gone() && self.script.is_connected && !self.has_closed;
+        stays.then_some(self.script.client)
     }
 
     /// Events that it has sent.
     pub const fn events(&self) -> u64 {
-        self.speaker.events()
+        self.script.events()
     }
 
     /// Whether nothing happens until the engine speaks.
     pub fn is_quiet(&self) -> bool {
-        let is_content = self.stalled_rounds == 0 && !self.has_closed && self.speaker.is_content();
+        let is_content = self.stalled_rounds == 0 && !self.has_closed && self.script.is_content();
         match &self.link {
             Link::Gone => true,
             Link::WebSocket(_) => is_content,
@@ -145,19 +145,19 @@ impl Client {
             Departure::Finish => self.finish(world),
             Departure::Close => self.close(world),
             Departure::Leave => {
-                self.speaker.excuse(Excuse::Left);
-                self.speaker.outbox.push("41".into());
+                self.script.excuse(Excuse::Left);
+                self.script.outbox.push("41".into());
                 self.close(world);
             }
-            Departure::Kick => self.speaker.ask_for_the_end(&mut world.dice),
+            Departure::Kick => self.script.ask_for_the_end(&mut world.random),
             Departure::Babble => self.babble(world),
             Departure::Vanish => self.vanish(world),
         }
     }
 
     fn is_stalled(&mut self, world: &mut World, is_active: bool) -> bool {
-        if is_active && self.stalled_rounds == 0 && self.character.stalls && world.dice.once_in(60) {
-            self.stalled_rounds = world.dice.between(10, 200) as u32;
+        if is_active && self.stalled_rounds == 0 && self.character.stalls && world.random.once_in(60) {
+            self.stalled_rounds = world.random.between(10, 200) as u32;
         }
         let is_stalled = self.stalled_rounds > 0;
         self.stalled_rounds = self.stalled_rounds.saturating_sub(1);
@@ -171,19 +171,20 @@ impl Client {
         if is_abrupt && self.character.fuse == 0 {
             return self.depart(world, self.character.departure);
         }
-        if !self.speaker.is_connected || self.is_gone() || !world.dice.percent(world.scene.action_percent) {
+        if !self.script.is_connected || self.is_gone() || !world.random.percent(world.scenario.action_percent)
+        {
             return;
         }
         if let Link::Polling(polling) = &mut self.link
             && self.character.upgrades
-            && world.dice.percent(25)
+            && world.random.percent(25)
         {
-            polling.try_upgrade(world, &self.speaker);
+            polling.try_upgrade(world, &self.script);
         }
         if self.character.actions_left > 0 {
             self.character.actions_left -= 1;
-            let (scene, now_ms) = (world.scene.clone(), world.now_ms);
-            self.speaker.act(&mut world.dice, &scene, now_ms);
+            let (scenario, now_ms) = (world.scenario.clone(), world.now_ms);
+            self.script.act(&mut world.random, &scenario, now_ms);
             if self.character.actions_left == 0 && !is_abrupt {
                 self.depart(world, self.character.departure);
             }
@@ -192,14 +193,14 @@ impl Client {
 
     fn listen(&mut self, world: &mut World) {
         let bytes_max =
-            if self.character.is_slow { world.dice.between(1, SIP_BYTES_MAX) } else { usize::MAX };
+            if self.character.is_slow { world.random.between(1, SIP_BYTES_MAX) } else { usize::MAX };
         match &mut self.link {
             Link::Gone => {}
             Link::WebSocket(socket) => {
                 let heard = socket.read(world, bytes_max);
                 self.hear(world, heard);
             }
-            Link::Polling(polling) => match polling.step(world, &mut self.speaker, bytes_max) {
+            Link::Polling(polling) => match polling.step(world, &mut self.script, bytes_max) {
                 Step::On => {}
                 Step::Upgraded(socket) => {
                     self.link = Link::WebSocket(socket);
@@ -208,7 +209,7 @@ impl Client {
                 Step::Over => self.be_over(),
             },
         }
-        if self.speaker.is_over && !self.is_gone() {
+        if self.script.is_over && !self.is_gone() {
             self.break_off(world, Side::Closed);
             self.be_over();
         }
@@ -219,14 +220,14 @@ impl Client {
             match heard {
                 Heard::Opened | Heard::Frame(Frame::Pong) => {}
                 Heard::Frame(Frame::Text(text)) => match eio::decode(&text) {
-                    Ok(packet) => self.speaker.hear(world.now_ms, packet),
-                    Err(error) => self.speaker.fault(&format!("got {text:.80?}: {error:?}")),
+                    Ok(packet) => self.script.hear(world.now_ms, packet),
+                    Err(error) => self.script.fault(&format!("got {text:.80?}: {error:?}")),
                 },
-                Heard::Frame(Frame::Binary(bytes)) => self.speaker.hear_binary(&bytes),
+                Heard::Frame(Frame::Binary(bytes)) => self.script.hear_binary(&bytes),
                 // A reader that is cut as too slow is told so as well, and has not all that it must have.
                 Heard::Frame(Frame::Close(code)) => self.was_told = code != Some(CloseCode::Policy.code()),
-                Heard::Refused(status) => self.speaker.fault(&format!("its WebSocket was refused: {status}")),
-                Heard::Rubbish(rubbish) => self.speaker.fault(&format!("got {rubbish}")),
+                Heard::Refused(status) => self.script.fault(&format!("its WebSocket was refused: {status}")),
+                Heard::Rubbish(rubbish) => self.script.fault(&format!("got {rubbish}")),
                 Heard::End => self.end(world),
             }
         }
@@ -234,8 +235,8 @@ impl Client {
 
     /// The engine has closed the connection.
     fn end(&mut self, world: &mut World) {
-        if !self.speaker.is_over {
-            self.speaker.lose("its WebSocket ended");
+        if !self.script.is_over {
+            self.script.lose("its WebSocket ended");
         }
         if let Link::WebSocket(socket) = &self.link {
             socket.end(world, Side::Closed);
@@ -246,11 +247,11 @@ impl Client {
     /// Nothing will come any more. Who was told so in good order has all that it must have.
     fn be_over(&mut self) {
         self.link = Link::Gone;
-        let mut book = self.speaker.book().open();
-        let subject = book.subject(self.speaker.client);
-        let is_kicked = self.speaker.is_over && subject.excuses.contains(&Excuse::Kicked);
+        let mut book = self.script.book().open();
+        let subject = book.subject(self.script.client);
+        let is_kicked = self.script.is_over && subject.excuses.contains(&Excuse::Kicked);
         if self.was_told && self.has_closed || is_kicked {
-            book.complete(self.speaker.client);
+            book.complete(self.script.client);
         }
     }
 
@@ -260,26 +261,26 @@ impl Client {
             return self.go_on_babbling(world);
         }
         let Link::WebSocket(socket) = &self.link else { return };
-        for packet in self.speaker.outbox.drain(..) {
+        for packet in self.script.outbox.drain(..) {
             socket.write(world, &packet);
         }
     }
 
     fn close(&mut self, world: &mut World) {
-        self.speaker.excuse(Excuse::Ended);
+        self.script.excuse(Excuse::Ended);
         self.talk(world);
         self.has_closed = true;
         match &mut self.link {
             Link::Gone => {}
             Link::WebSocket(socket) => socket.write_close(world),
-            Link::Polling(polling) => polling.close(world, &mut self.speaker),
+            Link::Polling(polling) => polling.close(world, &mut self.script),
         }
     }
 
     fn finish(&mut self, world: &mut World) {
         match &self.link {
             Link::WebSocket(socket) => {
-                self.speaker.excuse(Excuse::Ended);
+                self.script.excuse(Excuse::Ended);
                 self.has_closed = true;
                 socket.end(world, Side::Finished);
             }
@@ -291,7 +292,7 @@ impl Client {
     fn babble(&mut self, world: &mut World) {
         match &self.link {
             Link::WebSocket(_) => {
-                self.speaker.excuse(Excuse::Ended);
+                self.script.excuse(Excuse::Ended);
                 self.talk(world);
                 (self.has_closed, self.babbles) = (true, true);
                 self.go_on_babbling(world);
@@ -308,18 +309,18 @@ impl Client {
 
     /// A client that polls has no connection between two polls: then its end is only seen when no pong comes.
     fn break_off(&mut self, world: &mut World, side: Side) {
-        self.speaker.excuse(Excuse::Ended);
+        self.script.excuse(Excuse::Ended);
         match &mut self.link {
             Link::Gone => {}
             Link::WebSocket(socket) => {
                 if self.has_upgraded {
                     // The reset may overtake the `5`; then the engine still waits for polls.
-                    self.speaker.excuse(Excuse::Vanished);
+                    self.script.excuse(Excuse::Vanished);
                 }
                 socket.end(world, side);
             }
             Link::Polling(polling) => {
-                self.speaker.excuse(Excuse::Vanished);
+                self.script.excuse(Excuse::Vanished);
                 polling.end(world, side);
             }
         }
@@ -327,7 +328,7 @@ impl Client {
     }
 
     fn vanish(&mut self, world: &mut World) {
-        self.speaker.excuse(Excuse::Vanished);
+        self.script.excuse(Excuse::Vanished);
         match &self.link {
             Link::Gone => {}
             Link::WebSocket(socket) => world.forsake(socket.wire()),
@@ -339,8 +340,8 @@ impl Client {
 
 impl Departure {
     /// Any way to end.
-    pub fn any(dice: &mut Dice) -> Self {
-        dice.pick(&[
+    pub fn any(random: &mut Random) -> Self {
+        random.pick(&[
             Self::Reset,
             Self::Finish,
             Self::Close,
@@ -353,15 +354,15 @@ impl Departure {
 }
 
 impl Character {
-    fn of(dice: &mut Dice) -> Self {
-        let stays = dice.percent(40);
+    fn of(random: &mut Random) -> Self {
+        let stays = random.percent(40);
         Self {
-            upgrades: dice.percent(60),
-            is_slow: dice.percent(15),
-            stalls: dice.percent(15),
-            departure: if stays { Departure::None } else { Departure::any(dice) },
-            fuse: dice.between(1, 250) as u32,
-            actions_left: dice.between(3, 40) as u32,
+            upgrades: random.percent(60),
+            is_slow: random.percent(15),
+            stalls: random.percent(15),
+            departure: if stays { Departure::None } else { Departure::any(random) },
+            fuse: random.between(1, 250) as u32,
+            actions_left: random.between(3, 40) as u32,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Not the engine's codec, so that a fault there cannot hide itself. RFC 6455, sections 5.2 to 5.5.
 
-use crate::dice::Dice;
+use crate::random::Random;
 
 /// What a client finds in the stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,34 +91,34 @@ pub fn ends_with_close(sent: &[u8]) -> bool {
 }
 
 /// What is no WebSocket: a reserved opcode, and bytes behind it.
-pub fn write_rubbish(dice: &mut Dice) -> Vec<u8> {
+pub fn write_rubbish(random: &mut Random) -> Vec<u8> {
     let mut bytes = vec![FIN | 3, MASKED];
-    bytes.resize(2 + dice.between(4, 400), 0xff);
+    bytes.resize(2 + random.between(4, 400), 0xff);
     bytes
 }
 
 /// A text message, now and then in fragments with a ping between them.
-pub fn write_text(dice: &mut Dice, text: &str) -> Vec<u8> {
+pub fn write_text(random: &mut Random, text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
-    if bytes.len() < 2 || !dice.percent(6) {
-        return masked(dice, FIN | TEXT, bytes);
+    if bytes.len() < 2 || !random.percent(6) {
+        return masked(random, FIN | TEXT, bytes);
     }
-    let (head, tail) = bytes.split_at(dice.between(1, bytes.len() - 1));
-    let mut out = masked(dice, TEXT, head);
-    if dice.percent(30) {
-        out.extend(masked(dice, FIN | PING, b"sim"));
+    let (head, tail) = bytes.split_at(random.between(1, bytes.len() - 1));
+    let mut out = masked(random, TEXT, head);
+    if random.percent(30) {
+        out.extend(masked(random, FIN | PING, b"sim"));
     }
-    out.extend(masked(dice, FIN | CONTINUATION, tail));
+    out.extend(masked(random, FIN | CONTINUATION, tail));
     out
 }
 
 /// The end in good order.
-pub fn write_close(dice: &mut Dice) -> Vec<u8> {
-    masked(dice, FIN | CLOSE, &1000_u16.to_be_bytes())
+pub fn write_close(random: &mut Random) -> Vec<u8> {
+    masked(random, FIN | CLOSE, &1000_u16.to_be_bytes())
 }
 
-fn masked(dice: &mut Dice, first: u8, payload: &[u8]) -> Vec<u8> {
-    let key = (dice.number() as u32).to_be_bytes();
+fn masked(random: &mut Random, first: u8, payload: &[u8]) -> Vec<u8> {
+    let key = (random.number() as u32).to_be_bytes();
     let mut out = match payload.len() {
         0..=125 => vec![first, MASKED | payload.len() as u8],
         126..=0xffff => {
@@ -140,10 +140,10 @@ mod tests {
 
     #[test]
     fn the_engine_reads_what_the_client_writes() {
-        let mut dice = Dice::new(1);
+        let mut random = Random::new(1);
         for length in [0, 1, 125, 126, 70_000] {
             let text = "x".repeat(length);
-            let mut bytes = masked(&mut dice, FIN | TEXT, text.as_bytes());
+            let mut bytes = masked(&mut random, FIN | TEXT, text.as_bytes());
             let mut decoder = ws::Decoder::new();
             let (_, message) = decoder.decode(&mut bytes, 100_000).expect("a frame");
             assert_eq!(message, Some(ws::Message::Text(&text)));

@@ -65,7 +65,7 @@ impl Driver for Kernel {
             world.report_accepted(self.core, ready);
         }
         let world = &mut *world;
-        world.dice.shuffle(&mut ready[start..]);
+        world.random.shuffle(&mut ready[start..]);
         self.counters = world.tables[usize::from(self.core)].counters;
         Ok(())
     }
@@ -120,7 +120,7 @@ impl Driver for Kernel {
     fn pass(&mut self, token: Token) -> io::Result<Crossing> {
         let mut world = self.world.borrow_mut();
         let wire = world.find(self.core, token).ok_or(io::ErrorKind::NotFound)?;
-        if world.scene.refuses_moves && world.dice.percent(5) {
+        if world.scenario.refuses_moves && world.random.percent(5) {
             world.note("keep", u64::from(self.core), wire, b"");
             return Err(io::Error::from_raw_os_error(EMFILE));
         }
@@ -131,7 +131,7 @@ impl Driver for Kernel {
 
     fn adopt(&mut self, passed: Crossing) -> io::Result<Token> {
         let mut world = self.world.borrow_mut();
-        if world.scene.refuses_moves && world.dice.percent(2) {
+        if world.scenario.refuses_moves && world.random.percent(2) {
             world.note("drop", u64::from(self.core), passed.wire, b"");
             drop(passed);
             world.sweep();
@@ -166,33 +166,33 @@ impl World {
             self.report_wire(wire, ready);
         }
         let stale = &self.tables[usize::from(core)].stale;
-        if !stale.is_empty() && self.dice.percent(5) {
-            let token = self.dice.pick(stale);
-            ready.push(if self.dice.percent(50) { Ready::Readable(token) } else { Ready::Writable(token) });
+        if !stale.is_empty() && self.random.percent(5) {
+            let token = self.random.pick(stale);
+            ready.push(if self.random.percent(50) { Ready::Readable(token) } else { Ready::Writable(token) });
             self.tables[usize::from(core)].counters.stale_completions += 1;
         }
-        if self.dice.percent(2) {
+        if self.random.percent(2) {
             ready.push(Ready::Woken);
         }
     }
 
     fn report_wire(&mut self, wire: WireId, ready: &mut Vec<Ready>) {
-        let punctual = self.scene.punctual_percent;
+        let punctual = self.scenario.punctual_percent;
         let state = &mut self.wires[wire];
         let Home::Core(_, token) = state.home else { return };
-        let is_readable = state.has_arrivals() && self.dice.percent(punctual);
-        if !state.is_reported && (is_readable || self.dice.once_in(200)) {
+        let is_readable = state.has_arrivals() && self.random.percent(punctual);
+        if !state.is_reported && (is_readable || self.random.once_in(200)) {
             state.is_reported = true;
             ready.push(Ready::Readable(token));
         }
-        if state.is_watched && state.room() > 0 && self.dice.percent(punctual) {
+        if state.is_watched && state.room() > 0 && self.random.percent(punctual) {
             state.is_watched = false;
             ready.push(Ready::Writable(token));
         }
     }
 
     fn report_accepted(&mut self, core: u16, ready: &mut Vec<Ready>) {
-        while self.dice.percent(70) {
+        while self.random.percent(70) {
             let Some(wire) = self.tables[usize::from(core)].backlog.pop_front() else { return };
             let token = self.settle(core, wire);
             self.note("accept", u64::from(core), wire, b"");
@@ -204,7 +204,7 @@ impl World {
     fn receive(&mut self, core: u16, token: Token) -> Option<Arrival> {
         let wire = self.find(core, token)?;
         self.wires[wire].is_reported = false;
-        let arrival = self.wires[wire].receive(&mut self.dice);
+        let arrival = self.wires[wire].receive(&mut self.random);
         match &arrival {
             Arrival::Bytes(bytes) => self.note("receive", u64::from(core), wire, bytes),
             Arrival::Nothing => {}
@@ -217,7 +217,7 @@ impl World {
     /// What became of an entry if it was not taken whole.
     fn send(&mut self, core: u16, outgoing: Outgoing<'_>) -> Option<Outcome> {
         let wire = self.find(core, outgoing.token)?;
-        let taken = self.wires[wire].send(&mut self.dice, outgoing.bytes);
+        let taken = self.wires[wire].send(&mut self.random, outgoing.bytes);
         let Some(count) = taken else {
             self.note("unsendable", u64::from(core), wire, b"");
             return Some(Outcome::Failed(EPIPE));

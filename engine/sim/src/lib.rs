@@ -4,24 +4,24 @@
 //! and every byte's way are decided by one number, so that a failure is replayed by its seed.
 //!
 //! ```text
-//! scene   what the seed decides beforehand
-//! world   connections, places, the clock, the dice      kernel  one core's driver over it
-//! client  speaker + websocket | polling                 app     handlers, written as a user would
-//! ledger  the oracle's book: who was meant, who got what, in which order, and why anyone was cut
-//! run     rounds of traffic, calm, jumps of the clock; at the end nothing may be left
+//! scenario  what the seed decides beforehand
+//! world     connections, places, the clock, chance     kernel  one core's driver over it
+//! client    script + websocket | polling               app     handlers, written as a user would
+//! oracle    the record: who was meant, who got what, in which order, and why anyone was cut
+//! run       rounds of traffic, calm, jumps of the clock; at the end nothing may be left
 //! ```
 
 pub mod app;
 pub mod client;
-pub mod dice;
 pub mod frames;
 pub mod kernel;
-pub mod ledger;
+pub mod oracle;
 pub mod polling;
+pub mod random;
 pub mod requests;
 pub mod run;
-pub mod scene;
-pub mod speaker;
+pub mod scenario;
+pub mod script;
 pub mod subject;
 pub mod trace;
 pub mod websocket;

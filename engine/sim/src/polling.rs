@@ -6,7 +6,7 @@ use socketville_proto::eio::{self, PayloadItem, SEPARATOR};
 
 use crate::frames::Frame;
 use crate::requests::{self, Reader, Response};
-use crate::speaker::Speaker;
+use crate::script::Script;
 use crate::subject::Excuse;
 use crate::websocket::{Heard, WebSocket};
 use crate::wire::{Side, WireId};
@@ -90,29 +90,29 @@ impl Polling {
     }
 
     /// Reads what came, says what there is to say.
-    pub fn step(&mut self, world: &mut World, speaker: &mut Speaker, bytes_max: usize) -> Step {
+    pub fn step(&mut self, world: &mut World, script: &mut Script, bytes_max: usize) -> Step {
         self.tend_idle(world);
-        let is_over = self.step_get(world, speaker, bytes_max)
-            || self.step_post(world, speaker, bytes_max)
-            || (self.is_closing && self.get.is_none() && self.post.is_none() && speaker.outbox.is_empty());
+        let is_over = self.step_get(world, script, bytes_max)
+            || self.step_post(world, script, bytes_max)
+            || (self.is_closing && self.get.is_none() && self.post.is_none() && script.outbox.is_empty());
         if is_over {
             self.end(world, Side::Closed);
             return Step::Over;
         }
-        if self.step_probe(world, speaker, bytes_max)
+        if self.step_probe(world, script, bytes_max)
             && let Some(probe) = self.probe.take()
         {
             self.end(world, Side::Closed);
             return Step::Upgraded(probe.socket);
         }
-        self.ask(world, speaker);
+        self.ask(world, script);
         Step::On
     }
 
     /// No more polls: what is under way ends, then the session does.
-    pub fn close(&mut self, world: &mut World, speaker: &mut Speaker) {
+    pub fn close(&mut self, world: &mut World, script: &mut Script) {
         self.is_closing = true;
-        speaker.outbox.push("1".into());
+        script.outbox.push("1".into());
         self.abandon_probe(world, Side::Closed);
     }
 
@@ -133,8 +133,8 @@ impl Polling {
     }
 
     /// Tries to move to a WebSocket.
-    pub fn try_upgrade(&mut self, world: &mut World, speaker: &Speaker) {
-        if let (None, false, Some(sid)) = (&self.probe, self.is_closing, &speaker.sid) {
+    pub fn try_upgrade(&mut self, world: &mut World, script: &Script) {
+        if let (None, false, Some(sid)) = (&self.probe, self.is_closing, &script.sid) {
             let socket = WebSocket::open(world, Some(sid));
             self.probe = Some(Probe { socket, since_ms: world.now_ms, stage: Stage::Opening });
         }
@@ -147,7 +147,7 @@ impl Polling {
 
     fn begin(&mut self, world: &mut World, request: Vec<u8>) -> Exchange {
         let wire = match self.idle.pop() {
-            Some(wire) if world.dice.percent(75) => wire,
+            Some(wire) if world.random.percent(75) => wire,
             Some(wire) => {
                 self.idle.push(wire);
                 world.connect()
@@ -161,7 +161,7 @@ impl Polling {
     /// Connections that are kept: the engine closes them after a while, the client now and then.
     fn tend_idle(&mut self, world: &mut World) {
         self.idle.retain(|&wire| {
-            let is_kept = !world.read(wire, 0).is_end && !world.dice.once_in(100);
+            let is_kept = !world.read(wire, 0).is_end && !world.random.once_in(100);
             if !is_kept {
                 world.end(wire, Side::Closed);
             }
@@ -170,32 +170,32 @@ impl Polling {
     }
 
     /// True if the session is over.
-    fn step_get(&mut self, world: &mut World, speaker: &mut Speaker, bytes_max: usize) -> bool {
+    fn step_get(&mut self, world: &mut World, script: &mut Script, bytes_max: usize) -> bool {
         let Some(mut exchange) = self.get.take() else { return false };
         let Some(ended) = exchange.read(world, bytes_max) else {
             self.get = Some(exchange);
             return false;
         };
-        let response = match self.settle(world, speaker, exchange, ended) {
+        let response = match self.settle(world, script, exchange, ended) {
             Ok(response) => response,
             Err(again) => {
                 self.get = again;
                 return self.get.is_none();
             }
         };
-        hear_payload(world.now_ms, speaker, &response.body);
-        speaker.is_over
+        hear_payload(world.now_ms, script, &response.body);
+        script.is_over
     }
 
     /// True if the session is over.
-    fn step_post(&mut self, world: &mut World, speaker: &mut Speaker, bytes_max: usize) -> bool {
+    fn step_post(&mut self, world: &mut World, script: &mut Script, bytes_max: usize) -> bool {
         let Some(mut exchange) = self.post.take() else { return false };
         let Some(ended) = exchange.read(world, bytes_max) else {
             self.post = Some(exchange);
             return false;
         };
-        match self.settle(world, speaker, exchange, ended) {
-            Ok(response) if response.body != b"ok" => speaker.fault("a POST was not answered with ok"),
+        match self.settle(world, script, exchange, ended) {
+            Ok(response) if response.body != b"ok" => script.fault("a POST was not answered with ok"),
             Ok(_) => {}
             Err(again) => {
                 self.post = again;
@@ -209,7 +209,7 @@ impl Polling {
     fn settle(
         &mut self,
         world: &mut World,
-        speaker: &Speaker,
+        script: &Script,
         exchange: Exchange,
         ended: Ended,
     ) -> Result<Response, Option<Exchange>> {
@@ -222,7 +222,7 @@ impl Polling {
                 }
                 return Ok(response);
             }
-            Ended::Answered(response) if response.status == 503 && world.scene.refuses_moves => {
+            Ended::Answered(response) if response.status == 503 && world.scenario.refuses_moves => {
                 world.end(exchange.wire, Side::Closed);
                 return Err(Some(self.begin(world, exchange.request)));
             }
@@ -231,22 +231,22 @@ impl Polling {
                 return Err(Some(self.begin(world, exchange.request)));
             }
             Ended::Answered(response) if self.is_closing && response.status == 400 => {}
-            Ended::Answered(response) => speaker.lose(&format!("a request was refused: {response:?}")),
-            Ended::Refused => [Excuse::Vanished, Excuse::Ended].into_iter().for_each(|e| speaker.excuse(e)),
-            Ended::Unanswered => speaker.lose("a request was not answered"),
-            Ended::Rubbish(rubbish) => speaker.fault(&rubbish),
+            Ended::Answered(response) => script.lose(&format!("a request was refused: {response:?}")),
+            Ended::Refused => [Excuse::Vanished, Excuse::Ended].into_iter().for_each(|e| script.excuse(e)),
+            Ended::Unanswered => script.lose("a request was not answered"),
+            Ended::Rubbish(rubbish) => script.fault(&rubbish),
         }
         world.end(exchange.wire, Side::Closed);
         Err(None)
     }
 
     /// True if the WebSocket takes over.
-    fn step_probe(&mut self, world: &mut World, speaker: &Speaker, bytes_max: usize) -> bool {
+    fn step_probe(&mut self, world: &mut World, script: &Script, bytes_max: usize) -> bool {
         let is_free = self.get.is_none() && self.post.is_none();
         let Some(probe) = &mut self.probe else { return false };
         for heard in probe.socket.read(world, bytes_max) {
             match heard {
-                Heard::Opened if world.dice.percent(10) => probe.stage = Stage::Silent,
+                Heard::Opened if world.random.percent(10) => probe.stage = Stage::Silent,
                 Heard::Opened => {
                     probe.socket.write(world, "2probe");
                     probe.stage = Stage::Asked;
@@ -259,12 +259,12 @@ impl Polling {
                     return false;
                 }
                 Heard::Frame(Frame::Pong) => {}
-                other => speaker.fault(&format!("a probe got {other:?}")),
+                other => script.fault(&format!("a probe got {other:?}")),
             }
         }
         let is_old = probe.since_ms + PROBE_MS_MAX < world.now_ms && probe.stage != Stage::Silent;
-        if is_old || world.dice.once_in(300) {
-            let side = world.dice.pick(&[Side::Closed, Side::Reset]);
+        if is_old || world.random.once_in(300) {
+            let side = world.random.pick(&[Side::Closed, Side::Reset]);
             self.abandon_probe(world, side);
             return false;
         }
@@ -281,15 +281,15 @@ impl Polling {
         }
     }
 
-    fn ask(&mut self, world: &mut World, speaker: &mut Speaker) {
-        let Some(sid) = speaker.sid.clone() else { return };
+    fn ask(&mut self, world: &mut World, script: &mut Script) {
+        let Some(sid) = script.sid.clone() else { return };
         let is_pausing = self.probe.as_ref().is_some_and(|probe| probe.stage == Stage::Pausing);
-        if self.get.is_none() && !is_pausing && !self.is_closing && world.dice.percent(60) {
+        if self.get.is_none() && !is_pausing && !self.is_closing && world.random.percent(60) {
             self.get = Some(self.begin(world, requests::get(Some(&sid))));
         }
-        if self.post.is_none() && !is_pausing && !speaker.outbox.is_empty() {
-            let body = std::mem::take(&mut speaker.outbox).join(&char::from(SEPARATOR).to_string());
-            let request = requests::post(&mut world.dice, &sid, &body);
+        if self.post.is_none() && !is_pausing && !script.outbox.is_empty() {
+            let body = std::mem::take(&mut script.outbox).join(&char::from(SEPARATOR).to_string());
+            let request = requests::post(&mut world.random, &sid, &body);
             self.post = Some(self.begin(world, request));
         }
     }
@@ -312,13 +312,13 @@ impl Exchange {
 }
 
 /// Packets in the order in which they stand, item by item: a client has no limit on their number.
-fn hear_payload(now_ms: u64, speaker: &mut Speaker, body: &[u8]) {
-    let Ok(text) = std::str::from_utf8(body) else { return speaker.fault("got a payload that is not UTF-8") };
+fn hear_payload(now_ms: u64, script: &mut Script, body: &[u8]) {
+    let Ok(text) = std::str::from_utf8(body) else { return script.fault("got a payload that is not UTF-8") };
     for item in text.split(char::from(SEPARATOR)).flat_map(eio::payload) {
         match item {
-            Ok(PayloadItem::Packet(packet)) => speaker.hear(now_ms, packet),
-            Ok(PayloadItem::Binary(bytes)) => speaker.hear_binary(&bytes),
-            Err(error) => speaker.fault(&format!("got a payload that cannot be read: {error:?}")),
+            Ok(PayloadItem::Packet(packet)) => script.hear(now_ms, packet),
+            Ok(PayloadItem::Binary(bytes)) => script.hear_binary(&bytes),
+            Err(error) => script.fault(&format!("got a payload that cannot be read: {error:?}")),
         }
     }
 }

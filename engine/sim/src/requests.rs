@@ -2,7 +2,7 @@
 //!
 //! Not a general client: lengths are always declared, as the engine declares them.
 
-use crate::dice::Dice;
+use crate::random::Random;
 
 /// A whole response.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,13 +29,13 @@ pub fn get(sid: Option<&str>) -> Vec<u8> {
 }
 
 /// A POST of packets, chunked now and then.
-pub fn post(dice: &mut Dice, sid: &str, body: &str) -> Vec<u8> {
+pub fn post(random: &mut Random, sid: &str, body: &str) -> Vec<u8> {
     let line = format!("POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: sim\r\n");
     let kind = "Content-Type: text/plain;charset=UTF-8\r\n";
-    if !dice.percent(15) {
+    if !random.percent(15) {
         return format!("{line}{kind}Content-Length: {}\r\n\r\n{body}", body.len()).into();
     }
-    let (a, b) = body.as_bytes().split_at(dice.below(body.len()));
+    let (a, b) = body.as_bytes().split_at(random.below(body.len()));
     let mut out = format!("{line}{kind}Transfer-Encoding: chunked\r\n\r\n").into_bytes();
     for chunk in [a, b] {
         if !chunk.is_empty() {
@@ -107,8 +107,9 @@ mod tests {
 
     #[test]
     fn the_engine_reads_these_requests() {
-        let mut dice = Dice::new(1);
-        for request in [get(None), get(Some("a")), websocket(Some("a")), post(&mut dice, "a", "42[\"x\"]")] {
+        let mut random = Random::new(1);
+        for request in [get(None), get(Some("a")), websocket(Some("a")), post(&mut random, "a", "42[\"x\"]")]
+        {
             let (head, _) = http::parse_head(&request).expect("a good head").expect("a whole head");
             assert!(head.path.starts_with("/socket.io/"));
         }

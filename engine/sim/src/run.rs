@@ -1,6 +1,6 @@
 //! One run: a seed, a machine, its clients, and the verdict.
 //!
-//! Not a schedule of the real world: turns, steps and the clock follow the dice. After each phase of traffic comes calm, in which everything
+//! Not a schedule of the real world: turns, steps and the clock follow chance. After each phase of traffic comes calm, in which everything
 //! under way must come to rest, then a jump of the clock. At the end everyone leaves, and nothing may be left.
 
 use std::cell::RefCell;
@@ -13,10 +13,10 @@ use socketville::machine::Machine;
 
 use crate::app::{Book, app, room_name, text};
 use crate::client::{Client, Departure};
-use crate::dice::Dice;
 use crate::kernel::Kernel;
-use crate::ledger::{OUTSIDE, To};
-use crate::scene::Scene;
+use crate::oracle::{OUTSIDE, To};
+use crate::random::Random;
+use crate::scenario::Scenario;
 use crate::trace::Trace;
 use crate::world::World;
 
@@ -68,9 +68,9 @@ const JUMPS_MS: [usize; 5] = [500, 24_990, 46_000, 70_000, 10_000_000];
 /// Runs a seed.
 pub fn run(seed: u64, telling: Telling) -> Verdict {
     let trace = if telling == Telling::Everything { Trace::wordy() } else { Trace::silent() };
-    let scene = Scene::of(seed);
-    let book = Book::new(&scene);
-    let world = Rc::new(RefCell::new(World::new(scene, Dice::new(seed), trace)));
+    let scenario = Scenario::of(seed);
+    let book = Book::new(&scenario);
+    let world = Rc::new(RefCell::new(World::new(scenario, Random::new(seed), trace)));
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let mut run = Run::new(seed, &book, &world, telling)?;
         let ended = run.run();
@@ -107,12 +107,12 @@ struct Run {
 
 impl Run {
     fn new(seed: u64, book: &Book, world: &Rc<RefCell<World>>, telling: Telling) -> Result<Self, String> {
-        let scene = world.borrow().scene.clone();
-        let kernels = (0..scene.cores).map(|core| Kernel::new(core as u16, Rc::clone(world)));
+        let scenario = world.borrow().scenario.clone();
+        let kernels = (0..scenario.cores).map(|core| Kernel::new(core as u16, Rc::clone(world)));
         let kernels =
             kernels.collect::<Result<Vec<_>, _>>().map_err(|error| format!("no kernel: {error}"))?;
         Ok(Self {
-            machine: Machine::new(app(&scene, book), kernels, seed),
+            machine: Machine::new(app(&scenario, book), kernels, seed),
             world: Rc::clone(world),
             book: book.clone(),
             clients: Vec::new(),
@@ -122,10 +122,10 @@ impl Run {
     }
 
     fn run(&mut self) -> Result<(), String> {
-        let scene = self.world.borrow().scene.clone();
-        for _ in 0..scene.phases {
-            for _ in 0..scene.rounds {
-                self.welcome(&scene);
+        let scenario = self.world.borrow().scenario.clone();
+        for _ in 0..scenario.phases {
+            for _ in 0..scenario.rounds {
+                self.welcome(&scenario);
                 self.round(true)?;
             }
             self.calm_down()?;
@@ -141,13 +141,13 @@ impl Run {
     }
 
     /// New clients come in bursts, in the place of those who left.
-    fn welcome(&mut self, scene: &Scene) {
+    fn welcome(&mut self, scenario: &Scenario) {
         let world = &mut *self.world.borrow_mut();
         self.clients.retain(|client| !client.is_gone());
-        let is_burst = self.next_client == 0 || world.dice.once_in(12);
-        let wanted = if is_burst { world.dice.between(1, scene.clients) } else { 0 };
+        let is_burst = self.next_client == 0 || world.random.once_in(12);
+        let wanted = if is_burst { world.random.between(1, scenario.clients) } else { 0 };
         for _ in 0..wanted {
-            if self.clients.len() < scene.clients && self.next_client < scene.clients_in_all as u64 {
+            if self.clients.len() < scenario.clients && self.next_client < scenario.clients_in_all as u64 {
                 self.clients.push(Client::new(world, &self.book, self.next_client));
                 self.next_client += 1;
             }
@@ -157,14 +157,14 @@ impl Run {
     fn round(&mut self, is_active: bool) -> Result<(), String> {
         self.pass_time(is_active);
         self.step_clients(is_active);
-        if is_active && self.world.borrow_mut().dice.percent(6) {
+        if is_active && self.world.borrow_mut().random.percent(6) {
             self.emit_from_outside();
         }
-        let mut cores: Vec<usize> = (0..self.world.borrow().scene.cores).collect();
-        self.world.borrow_mut().dice.shuffle(&mut cores);
+        let mut cores: Vec<usize> = (0..self.world.borrow().scenario.cores).collect();
+        self.world.borrow_mut().random.shuffle(&mut cores);
         for core in cores {
-            let percent = self.world.borrow().scene.turn_percent;
-            if self.world.borrow_mut().dice.percent(percent) {
+            let percent = self.world.borrow().scenario.turn_percent;
+            if self.world.borrow_mut().random.percent(percent) {
                 self.turn(core)?;
             }
         }
@@ -186,20 +186,20 @@ impl Run {
     fn pass_time(&self, is_active: bool) {
         let world = &mut *self.world.borrow_mut();
         let highest = if is_active { 100 } else { 70 };
-        world.now_ms += match world.dice.below(highest) {
+        world.now_ms += match world.random.below(highest) {
             0..=59 => 0,
-            60..=94 => world.dice.between(1, 5) as u64,
-            95..=98 => world.dice.between(6, 50) as u64,
-            _ => world.dice.between(50, 500) as u64,
+            60..=94 => world.random.between(1, 5) as u64,
+            95..=98 => world.random.between(6, 50) as u64,
+            _ => world.random.between(50, 500) as u64,
         };
     }
 
     fn step_clients(&mut self, is_active: bool) {
         let world = &mut *self.world.borrow_mut();
         let mut order: Vec<usize> = (0..self.clients.len()).collect();
-        world.dice.shuffle(&mut order);
+        world.random.shuffle(&mut order);
         for index in order {
-            if world.dice.percent(60) {
+            if world.random.percent(60) {
                 self.clients[index].step(world, is_active);
             }
         }
@@ -207,8 +207,9 @@ impl Run {
 
     fn emit_from_outside(&self) {
         let world = &mut *self.world.borrow_mut();
-        let (room, size) = (world.dice.below(usize::from(world.scene.rooms)) as u8, world.dice.below(100));
-        let to = if world.dice.percent(30) { To::All } else { To::Room(room) };
+        let (room, size) =
+            (world.random.below(usize::from(world.scenario.rooms)) as u8, world.random.below(100));
+        let to = if world.random.percent(30) { To::All } else { To::Room(room) };
         let seq = self.book.open().emit(OUTSIDE, to, None, false, size);
         world.trace.note(world.now_ms, "emit", [u64::from(room), seq], b"");
         let emitter = self.machine.emitter();
@@ -228,7 +229,7 @@ impl Run {
             self.round(false)?;
         }
         let busy = self.clients.iter().find(|client| !client.is_quiet()).map(Client::describe);
-        let cores: Vec<_> = (0..self.world.borrow().scene.cores).map(|core| self.is_busy(core)).collect();
+        let cores: Vec<_> = (0..self.world.borrow().scenario.cores).map(|core| self.is_busy(core)).collect();
         let world = self.world.borrow();
         Err(format!(
             "no rest after {CALM_ROUNDS_MAX} rounds: busy cores {cores:?}, quiet kernel {}, {busy:?}",
@@ -239,28 +240,28 @@ impl Run {
     fn is_quiet(&self) -> bool {
         self.clients.iter().all(Client::is_quiet)
             && self.world.borrow().is_quiet()
-            && (0..self.world.borrow().scene.cores).all(|core| !self.is_busy(core))
+            && (0..self.world.borrow().scenario.cores).all(|core| !self.is_busy(core))
     }
 
     /// A core that would wake within the flush interval may have something that waits for it.
     fn is_busy(&self, core: usize) -> bool {
         let world = self.world.borrow();
-        let interval = Duration::from_millis(world.scene.flush_interval_ms);
+        let interval = Duration::from_millis(world.scenario.flush_interval_ms);
         self.machine.timeout(core, world.now_ms).is_some_and(|timeout| timeout <= interval)
     }
 
     /// Time passes as it does for loops that sleep: no longer than until one of them is due. More would be a pause, after which nobody is cut.
     fn sleep(&self) {
         let world = &mut *self.world.borrow_mut();
-        let due = (0..world.scene.cores).filter_map(|core| self.machine.timeout(core, world.now_ms)).min();
+        let due = (0..world.scenario.cores).filter_map(|core| self.machine.timeout(core, world.now_ms)).min();
         let most_ms = due.map_or(u64::MAX, |due| due.as_millis() as u64);
-        world.now_ms += (world.dice.between(100, 9_000) as u64).min(most_ms);
+        world.now_ms += (world.random.between(100, 9_000) as u64).min(most_ms);
     }
 
     /// A pause of everything.
     fn jump(&self) {
         let world = &mut *self.world.borrow_mut();
-        world.now_ms += world.dice.pick(&JUMPS_MS) as u64;
+        world.now_ms += world.random.pick(&JUMPS_MS) as u64;
         world.trace.note(world.now_ms, "jump", [0, 0], b"");
     }
 
@@ -310,7 +311,7 @@ impl Run {
         for index in 0..self.clients.len() {
             let world = &mut *self.world.borrow_mut();
             if self.clients[index].is_settled().is_some() {
-                let departure = Departure::any(&mut world.dice);
+                let departure = Departure::any(&mut world.random);
                 self.clients[index].depart(world, departure);
             }
         }
@@ -342,7 +343,7 @@ impl Run {
     }
 
     fn reports(&self) -> Vec<CoreReport> {
-        (0..self.world.borrow().scene.cores).map(|core| self.machine.report(core)).collect()
+        (0..self.world.borrow().scenario.cores).map(|core| self.machine.report(core)).collect()
     }
 
     fn tell(&self) {

@@ -1,6 +1,6 @@
 //! One client as the oracle knows it: when it was there, in which rooms, what it got, and why it may have been cut.
 //!
-//! Not the model client, which only knows its own side of the story. Times are ticks of the ledger: every event has its own.
+//! Not the model client, which only knows its own side of the story. Times are ticks of the record: every event has its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +48,7 @@ pub struct Subject {
     pub next_event: u64,
     /// The last number it got from each sender.
     pub last: BTreeMap<u64, u64>,
-    /// Emits it got, by place in the ledger.
+    /// Emits it got, by place in the record.
     pub got: BTreeSet<usize>,
     /// What it did.
     pub excuses: BTreeSet<Excuse>,

@@ -1,6 +1,6 @@
 //! A model's WebSocket connection, from the opening handshake to the end.
 //!
-//! Not a session: what the messages mean is the speaker's business, whether it is a transport or a probe the client's.
+//! Not a session: what the messages mean is the client script's business, whether it is a transport or a probe the client's.
 
 use crate::frames::{self, Frame};
 use crate::requests;
@@ -94,19 +94,19 @@ impl WebSocket {
 
     /// Writes a text message.
     pub fn write(&self, world: &mut World, text: &str) {
-        let bytes = frames::write_text(&mut world.dice, text);
+        let bytes = frames::write_text(&mut world.random, text);
         world.write(self.wire, &bytes);
     }
 
     /// Writes what is no frame.
     pub fn write_rubbish(&self, world: &mut World) {
-        let bytes = frames::write_rubbish(&mut world.dice);
+        let bytes = frames::write_rubbish(&mut world.random);
         world.write(self.wire, &bytes);
     }
 
     /// Writes a close frame.
     pub fn write_close(&self, world: &mut World) {
-        let bytes = frames::write_close(&mut world.dice);
+        let bytes = frames::write_close(&mut world.random);
         world.write(self.wire, &bytes);
     }
 

@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 
 use socketville_sys::Token;
 
-use crate::dice::Dice;
 use crate::frames;
+use crate::random::Random;
 
 /// A connection's number in the world.
 pub type WireId = usize;
@@ -143,15 +143,15 @@ impl Wire {
     }
 
     /// One receive: any piece of what there is, sometimes later.
-    pub fn receive(&mut self, dice: &mut Dice) -> Arrival {
+    pub fn receive(&mut self, random: &mut Random) -> Arrival {
         if !self.to_server.is_empty() {
-            if dice.percent(3) {
+            if random.percent(3) {
                 return Arrival::Nothing;
             }
             let all = self.to_server.len().min(PIECE_BYTES_MAX);
-            let count = match dice.below(10) {
+            let count = match random.below(10) {
                 0 => 1,
-                1..=3 => dice.between(1, all),
+                1..=3 => random.between(1, all),
                 _ => all,
             };
             return Arrival::Bytes(self.to_server.drain(..count).collect());
@@ -170,18 +170,18 @@ impl Wire {
     }
 
     /// One send: how many bytes the kernel took, or `None` if the connection is broken.
-    pub fn send(&mut self, dice: &mut Dice, bytes: &[u8]) -> Option<usize> {
+    pub fn send(&mut self, random: &mut Random, bytes: &[u8]) -> Option<usize> {
         assert!(!self.is_half_closed, "a send after our end");
         match self.client {
             Side::Reset => return None,
-            Side::Closed if dice.percent(50) => return None,
+            Side::Closed if random.percent(50) => return None,
             Side::Closed => return Some(bytes.len()),
             Side::Open | Side::Finished => {}
         }
         let room = self.room().min(bytes.len());
-        let count = match dice.below(20) {
+        let count = match random.below(20) {
             0 => 0,
-            1..=3 => dice.below(room + 1),
+            1..=3 => random.below(room + 1),
             _ => room,
         };
         self.to_client.extend(&bytes[..count]);
@@ -195,12 +195,12 @@ mod tests {
 
     #[test]
     fn bytes_arrive_in_pieces_and_in_order_and_then_the_end() {
-        let (mut dice, mut wire) = (Dice::new(1), Wire::new(100));
+        let (mut random, mut wire) = (Random::new(1), Wire::new(100));
         wire.to_server.extend(0..200);
         wire.client = Side::Finished;
         let (mut received, mut pieces) = (Vec::new(), 0);
         loop {
-            match wire.receive(&mut dice) {
+            match wire.receive(&mut random) {
                 Arrival::Bytes(bytes) => (received.extend(bytes), pieces += 1).0,
                 Arrival::Nothing => {}
                 Arrival::End => break,
@@ -213,16 +213,16 @@ mod tests {
 
     #[test]
     fn a_send_never_takes_more_than_there_is_room_for() {
-        let (mut dice, mut wire) = (Dice::new(2), Wire::new(10));
+        let (mut random, mut wire) = (Random::new(2), Wire::new(10));
         let mut counts = Vec::new();
         for _ in 0..200 {
-            counts.push(wire.send(&mut dice, b"abcd").expect("the client is there"));
+            counts.push(wire.send(&mut random, b"abcd").expect("the client is there"));
             assert!(wire.to_client.len() <= 10);
             wire.to_client.truncate(wire.to_client.len() / 2);
         }
         assert!((0..=4).all(|count| counts.contains(&count)), "whole, in part and not at all");
         wire.client = Side::Reset;
-        assert_eq!(wire.send(&mut dice, b"a"), None);
+        assert_eq!(wire.send(&mut random, b"a"), None);
     }
 
     /// The bug that the seeds 7 and 26 found: the client had not read the close frame when its next bytes met a closed connection.

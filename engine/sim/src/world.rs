@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use socketville_sys::{Counters, Token};
 
-use crate::dice::Dice;
-use crate::scene::Scene;
+use crate::random::Random;
+use crate::scenario::Scenario;
 use crate::trace::Trace;
 use crate::wire::{Home, Side, Wire, WireId};
 
@@ -19,11 +19,11 @@ pub struct World {
     /// The only clock, in milliseconds.
     pub now_ms: u64,
     /// The only source of chance.
-    pub dice: Dice,
+    pub random: Random,
     /// What happened.
     pub trace: Trace,
     /// How unkind the kernel is.
-    pub scene: Scene,
+    pub scenario: Scenario,
     pub(crate) wires: Vec<Wire>,
     pub(crate) tables: Vec<Table>,
 }
@@ -55,16 +55,16 @@ pub struct Reading {
 
 impl World {
     /// A world without connections.
-    pub fn new(scene: Scene, dice: Dice, trace: Trace) -> Self {
-        let tables = (0..scene.cores).map(|_| Table::default()).collect();
-        Self { now_ms: 1_000, dice, trace, scene, wires: Vec::new(), tables }
+    pub fn new(scenario: Scenario, random: Random, trace: Trace) -> Self {
+        let tables = (0..scenario.cores).map(|_| Table::default()).collect();
+        Self { now_ms: 1_000, random, trace, scenario, wires: Vec::new(), tables }
     }
 
     /// A client connects; any core's listener may get it.
     pub fn connect(&mut self) -> WireId {
-        let core = self.dice.below(self.tables.len());
-        let (low, high) = self.scene.room_bytes;
-        self.wires.push(Wire::new(self.dice.between(low, high)));
+        let core = self.random.below(self.tables.len());
+        let (low, high) = self.scenario.room_bytes;
+        self.wires.push(Wire::new(self.random.between(low, high)));
         let wire = self.wires.len() - 1;
         self.tables[core].backlog.push_back(wire);
         self.note("connect", core as u64, wire, b"");
@@ -97,7 +97,7 @@ impl World {
     /// A client ends a connection in one of the ways there are.
     pub fn end(&mut self, wire: WireId, side: Side) {
         self.note("end", side as u64, wire, b"");
-        let loses_bytes = side == Side::Reset && self.dice.percent(50);
+        let loses_bytes = side == Side::Reset && self.random.percent(50);
         let state = &mut self.wires[wire];
         state.client = side;
         if side != Side::Finished {
@@ -155,7 +155,7 @@ impl World {
     /// Into a core's table.
     pub(crate) fn settle(&mut self, core: u16, wire: WireId) -> Token {
         let table = &mut self.tables[usize::from(core)];
-        let reused = self.dice.below(table.free.len());
+        let reused = self.random.below(table.free.len());
         let index = if table.free.is_empty() {
             table.places.push(Place::default());
             table.places.len() as u32 - 1
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     fn world() -> World {
-        World::new(Scene::of(1), Dice::new(1), Trace::silent())
+        World::new(Scenario::of(1), Random::new(1), Trace::silent())
     }
 
     #[test]

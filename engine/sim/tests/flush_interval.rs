@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use socketville::machine::Machine;
 use socketville::{Server, Socket};
-use socketville_sim::dice::Dice;
 use socketville_sim::kernel::Kernel;
-use socketville_sim::scene::Scene;
+use socketville_sim::random::Random;
+use socketville_sim::scenario::Scenario;
 use socketville_sim::trace::Trace;
 use socketville_sim::wire::WireId;
 use socketville_sim::world::World;
@@ -30,8 +30,9 @@ impl Town {
         io.of("/")
             .flush_interval(Duration::from_millis(INTERVAL_MS))
             .on("say", |socket: Socket, text: String| socket.nsp().emit("said", text));
-        let kind = Scene { cores: 1, punctual_percent: 100, room_bytes: (60_000, 60_000), ..Scene::of(0) };
-        let world = Rc::new(RefCell::new(World::new(kind, Dice::new(1), Trace::silent())));
+        let kind =
+            Scenario { cores: 1, punctual_percent: 100, room_bytes: (60_000, 60_000), ..Scenario::of(0) };
+        let world = Rc::new(RefCell::new(World::new(kind, Random::new(1), Trace::silent())));
         let kernel = Kernel::new(0, Rc::clone(&world)).expect("a kernel");
         Self { machine: Machine::new(io, vec![kernel], 1), world }
     }
@@ -45,7 +46,7 @@ impl Town {
 
     fn write(&self, wire: WireId, text: &str) {
         let world = &mut *self.world.borrow_mut();
-        let frame = frames::write_text(&mut world.dice, text);
+        let frame = frames::write_text(&mut world.random, text);
         world.write(wire, &frame);
     }
 

@@ -1,4 +1,4 @@
-//! The oracle's book: every join, leave, emit and reception in the order in which they happened, and what is wrong with them.
+//! The oracle's record: every join, leave, emit and reception in the order in which they happened, and what is wrong with them.
 //!
 //! Not a second implementation of rooms: it does not select recipients. It asks of each pair of message and client whether the client was
 //! certainly, perhaps or certainly not meant, *while the message was being delivered*: from the emit until every core has had a turn after
@@ -43,9 +43,9 @@ pub struct Emit {
     cores_left: u64,
 }
 
-/// The book.
+/// The oracle's record.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct OracleRecord {
     cores: usize,
     backlog_bytes_max: usize,
     tick: u64,
@@ -68,7 +68,7 @@ const SLACK_BYTES: usize = 2_048;
 /// Bytes of a message around its text, at most.
 const ENVELOPE_BYTES: usize = 64;
 
-impl Ledger {
+impl OracleRecord {
     /// An empty book for a machine of so many cores.
     pub fn new(cores: usize, backlog_bytes_max: usize) -> Self {
         Self {
@@ -290,45 +290,45 @@ mod tests {
     use super::*;
 
     /// Clients 1 and 2 in room 0, two cores.
-    fn book() -> Ledger {
-        let mut ledger = Ledger::new(2, 1_000_000);
+    fn book() -> OracleRecord {
+        let mut record = OracleRecord::new(2, 1_000_000);
         for client in [1, 2] {
-            ledger.connected(client);
-            ledger.joined(client, 0);
+            record.connected(client);
+            record.joined(client, 0);
         }
-        ledger
+        record
     }
 
-    fn settle(ledger: &mut Ledger) {
-        ledger.turned(0);
-        ledger.turned(1);
+    fn settle(record: &mut OracleRecord) {
+        record.turned(0);
+        record.turned(1);
     }
 
     #[test]
     fn who_gets_everything_once_and_in_order_is_content() {
-        let mut ledger = book();
+        let mut record = book();
         for _ in 0..3 {
-            ledger.emit(1, To::Room(0), Some(1), false, 10);
+            record.emit(1, To::Room(0), Some(1), false, 10);
         }
-        settle(&mut ledger);
-        (0..3).for_each(|seq| ledger.received(2, 1, seq));
-        ledger.complete(1);
-        ledger.complete(2);
-        ledger.check_gaps();
-        assert_eq!(ledger.first_fault(), None);
+        settle(&mut record);
+        (0..3).for_each(|seq| record.received(2, 1, seq));
+        record.complete(1);
+        record.complete(2);
+        record.check_gaps();
+        assert_eq!(record.first_fault(), None);
     }
 
     #[test]
     fn loss_repetition_disorder_and_strangers_are_faults() {
         let faults = |receptions: &[(u64, u64)]| {
-            let mut ledger = book();
+            let mut record = book();
             for _ in 0..2 {
-                ledger.emit(1, To::Room(0), Some(1), false, 10);
+                record.emit(1, To::Room(0), Some(1), false, 10);
             }
-            settle(&mut ledger);
-            receptions.iter().for_each(|&(client, seq)| ledger.received(client, 1, seq));
-            ledger.complete(2);
-            ledger.first_fault().map(str::to_owned).unwrap_or_default()
+            settle(&mut record);
+            receptions.iter().for_each(|&(client, seq)| record.received(client, 1, seq));
+            record.complete(2);
+            record.first_fault().map(str::to_owned).unwrap_or_default()
         };
         assert!(faults(&[(2, 0)]).contains("never got"));
         assert!(faults(&[(2, 0), (2, 0)]).contains("twice"));
@@ -340,47 +340,47 @@ mod tests {
     #[test]
     fn who_leaves_during_a_delivery_may_get_it_or_not() {
         for gets in [false, true] {
-            let mut ledger = book();
-            ledger.emit(1, To::Room(0), None, false, 10);
-            ledger.turned(0);
-            ledger.left(2, 0);
-            ledger.turned(1);
+            let mut record = book();
+            record.emit(1, To::Room(0), None, false, 10);
+            record.turned(0);
+            record.left(2, 0);
+            record.turned(1);
             if gets {
-                ledger.received(2, 1, 0);
+                record.received(2, 1, 0);
             }
-            ledger.complete(2);
-            assert_eq!(ledger.first_fault(), None);
+            record.complete(2);
+            assert_eq!(record.first_fault(), None);
         }
     }
 
     #[test]
     fn who_left_before_must_not_get_it() {
-        let mut ledger = book();
-        ledger.left(2, 0);
-        ledger.emit(1, To::Room(0), None, false, 10);
-        ledger.received(2, 1, 0);
-        assert!(ledger.first_fault().is_some());
+        let mut record = book();
+        record.left(2, 0);
+        record.emit(1, To::Room(0), None, false, 10);
+        record.received(2, 1, 0);
+        assert!(record.first_fault().is_some());
     }
 
     #[test]
     fn a_client_is_cut_for_a_reason_only() {
-        let mut ledger = book();
-        ledger.subject(1).excuses.insert(Excuse::Ended);
-        ledger.disconnected(1, "transport close");
-        assert_eq!(ledger.first_fault(), None);
-        ledger.disconnected(2, "ping timeout");
-        assert!(ledger.first_fault().is_some_and(|fault| fault.contains("ping timeout")));
+        let mut record = book();
+        record.subject(1).excuses.insert(Excuse::Ended);
+        record.disconnected(1, "transport close");
+        assert_eq!(record.first_fault(), None);
+        record.disconnected(2, "ping timeout");
+        assert!(record.first_fault().is_some_and(|fault| fault.contains("ping timeout")));
     }
 
     #[test]
     fn a_gap_is_a_fault_even_of_a_client_that_was_cut() {
-        let mut ledger = book();
+        let mut record = book();
         for _ in 0..2 {
-            ledger.emit(1, To::Room(0), None, false, 10);
+            record.emit(1, To::Room(0), None, false, 10);
         }
-        settle(&mut ledger);
-        ledger.received(2, 1, 1);
-        ledger.check_gaps();
-        assert!(ledger.first_fault().is_some_and(|fault| fault.contains("but not that one")));
+        settle(&mut record);
+        record.received(2, 1, 1);
+        record.check_gaps();
+        assert!(record.first_fault().is_some_and(|fault| fault.contains("but not that one")));
     }
 }

@@ -1,4 +1,4 @@
-//! What a model client says and hears at the level of Socket.IO, whatever carries it.
+//! The script of a model client: what it says and hears at the level of Socket.IO, whatever carries it.
 //!
 //! Not a transport: packets go in and out as Engine.IO texts. It answers pings, waits for its acknowledgements, and writes what it hears into the book.
 
@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use socketville_proto::{eio, sio};
 
 use crate::app::{self, Book, Manner, QUIZ_MS};
-use crate::dice::Dice;
-use crate::scene::Scene;
+use crate::random::Random;
+use crate::scenario::Scenario;
 use crate::subject::Excuse;
 
-/// The voice of one client.
+/// The script of one client.
 #[derive(Debug)]
-pub struct Speaker {
+pub struct Script {
     /// The client's number.
     pub client: u64,
     /// The session's id, once it is known.
@@ -47,7 +47,7 @@ struct Message {
 /// A message that is larger than most kernels' buffers here, and needs the long form of a frame's length.
 const HUGE_BYTES: usize = 70_000;
 
-impl Speaker {
+impl Script {
     /// A client that has said nothing yet.
     pub const fn new(client: u64, book: Book) -> Self {
         Self {
@@ -170,21 +170,21 @@ impl Speaker {
     }
 
     /// Says something: joins, leaves, speaks or asks.
-    pub fn act(&mut self, dice: &mut Dice, scene: &Scene, now_ms: u64) {
-        let room = dice.below(usize::from(scene.rooms)) as u8;
-        match dice.below(100) {
+    pub fn act(&mut self, random: &mut Random, scenario: &Scenario, now_ms: u64) {
+        let room = random.below(usize::from(scenario.rooms)) as u8;
+        match random.below(100) {
             0..=24 => self.request(now_ms, "join", room),
             25..=34 => self.request(now_ms, "leave", room),
             35..=44 => self.ask(now_ms),
-            _ => self.say(dice, scene, room),
+            _ => self.say(random, scenario, room),
         }
     }
 
     /// Asks to be disconnected.
-    pub fn ask_for_the_end(&mut self, dice: &mut Dice) {
+    pub fn ask_for_the_end(&mut self, random: &mut Random) {
         self.excuse(Excuse::Kicked);
         let n = self.next_event();
-        self.outbox.push(format!(r#"42["kick",{n},{}]"#, dice.percent(50)));
+        self.outbox.push(format!(r#"42["kick",{n},{}]"#, random.percent(50)));
     }
 
     fn request(&mut self, now_ms: u64, event: &str, room: u8) {
@@ -199,14 +199,14 @@ impl Speaker {
         self.outbox.push(format!(r#"42{n}["ask",{n}]"#));
     }
 
-    fn say(&mut self, dice: &mut Dice, scene: &Scene, room: u8) {
+    fn say(&mut self, random: &mut Random, scenario: &Scenario, room: u8) {
         let n = self.next_event();
-        let manner = dice.pick(&Manner::ALL) as usize;
-        let other = dice.below(usize::from(scene.rooms));
-        let size = if scene.has_huge_texts && dice.once_in(150) {
+        let manner = random.pick(&Manner::ALL) as usize;
+        let other = random.below(usize::from(scenario.rooms));
+        let size = if scenario.has_huge_texts && random.once_in(150) {
             HUGE_BYTES
         } else {
-            dice.below(scene.text_bytes_max)
+            random.below(scenario.text_bytes_max)
         };
         self.outbox.push(format!(r#"42["say",{n},{manner},[{room},{other}],{size}]"#));
     }

@@ -1,14 +1,14 @@
 //! Chance that can be replayed: one stream of numbers from one seed.
 //!
-//! Not randomness: nobody here must be unable to guess. The generator is SplitMix64, eight lines that pass the usual tests.
+//! Not for secrets: nobody here must be unable to guess. The generator is SplitMix64, eight lines that pass the usual tests.
 
 /// A stream of numbers that a seed decides.
 #[derive(Clone, Debug)]
-pub struct Dice {
+pub struct Random {
     state: u64,
 }
 
-impl Dice {
+impl Random {
     /// The stream of this seed.
     pub const fn new(seed: u64) -> Self {
         Self { state: seed }
@@ -65,20 +65,20 @@ mod tests {
 
     #[test]
     fn a_seed_gives_one_stream_within_bounds() {
-        let (mut a, mut b) = (Dice::new(7), Dice::new(7));
+        let (mut a, mut b) = (Random::new(7), Random::new(7));
         for _ in 0..1000 {
             let number = a.between(3, 9);
             assert_eq!(number, b.between(3, 9));
             assert!((3..=9).contains(&number));
         }
-        assert_ne!(Dice::new(1).number(), Dice::new(2).number());
+        assert_ne!(Random::new(1).number(), Random::new(2).number());
         assert_eq!(a.below(0), 0);
     }
 
     #[test]
     fn a_shuffle_loses_nothing() {
         let mut items: Vec<_> = (0..50).collect();
-        Dice::new(1).shuffle(&mut items);
+        Random::new(1).shuffle(&mut items);
         assert_ne!(items, (0..50).collect::<Vec<_>>());
         items.sort_unstable();
         assert_eq!(items, (0..50).collect::<Vec<_>>());
