@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use socketville_hub::Config;
 use socketville_proto::http::Method;
-use socketville_proto::limits::{ATTACHMENTS_LIMIT, JSON_DEPTH_MAX};
 use socketville_sys::{PortUse, Preference};
 
 use crate::admission::{Refusal, boxed_admission};
@@ -206,79 +205,6 @@ impl Builder {
     /// The same on bare WebSockets; default off.
     pub fn websocket_deflate(&self, deflate: Deflate) -> &Self {
         self.with(|config| config.websocket_deflate = Some(deflate))
-    }
-
-    /// Bytes that a slow client may owe for any time; default 1 MiB, and one packet may exceed it. Past it the client is cut with the reason
-    /// `slow reader`, over WebSocket with the close code 1008, unless it is served as a [burst](Builder::backlog_burst_max). The reference
-    /// has no such limit.
-    pub fn backlog_max(&self, bytes: usize) -> &Self {
-        self.with(|config| config.backlog_bytes_max = bytes)
-    }
-
-    /// Bytes beyond [`Builder::backlog_max`] that a client may owe while it reads on; default 16 MiB, none with 0. It is cut when the kernel
-    /// could send it nothing for [`STALL_MS`](crate::limits::STALL_MS). The reference has no such limit.
-    pub fn backlog_burst_max(&self, bytes: usize) -> &Self {
-        self.with(|config| config.burst_bytes_max = bytes)
-    }
-
-    /// Bytes that the server holds for its clients at most, over all cores: backlogs, bodies, partial messages, histories and the like, but
-    /// not what the kernel holds. Default: half of what the machine or its control groups (v1 and v2) allow. Each core has an equal share.
-    /// Above three quarters of it a core opens no session (503 with `Retry-After`); above it, the clients that hold most are cut with the
-    /// reason `memory limit`, over WebSocket with the close code 1013. The reference has no such limit.
-    pub fn memory_max(&self, bytes: usize) -> &Self {
-        self.app().memory_max = Some(bytes);
-        self
-    }
-
-    /// Bytes of a client's `auth` that are kept for [`Socket::handshake`] once its connection handlers have been called; more are let go then.
-    /// Default 4096. Until then all of it is there, as much as a message may have. The reference keeps all of it.
-    pub fn keep_auth(&self, bytes: usize) -> &Self {
-        self.app().auth_kept_bytes = Some(bytes);
-        self
-    }
-
-    /// Whether the request that opened a session is kept for [`Socket::handshake`]; default yes. It costs some 500 bytes a client.
-    pub fn keep_handshakes(&self, keep: bool) -> &Self {
-        self.with(|config| config.keeps_handshakes = keep)
-    }
-
-    /// Namespaces that one connection may join; more are refused with a CONNECT_ERROR, and the others stay. Default 64; the reference has no limit.
-    pub fn namespaces_per_session_max(&self, namespaces: usize) -> &Self {
-        self.with(|config| config.namespaces_per_session_max = namespaces)
-    }
-
-    /// Handlers of one client that may wait at a time, at least one: past it the client is not read on until half of them have ended. Its events keep
-    /// their order and none is dropped; it is told by TCP. A handler that waits for an answer of that client does not count. Default:
-    /// [`TASKS_PER_CLIENT_MAX`](crate::limits::TASKS_PER_CLIENT_MAX). The reference has no such limit.
-    pub fn tasks_per_client_max(&self, tasks: usize) -> &Self {
-        self.with_app(|app| app.tasks_per_client = Some(tasks.max(1)))
-    }
-
-    /// Rooms that one socket may be in; more joins are refused with [`JoinError`](crate::JoinError). Default 1024; the reference has no limit.
-    pub fn rooms_per_socket_max(&self, rooms: usize) -> &Self {
-        self.with(|config| config.rooms_per_socket_max = rooms)
-    }
-
-    /// Binary attachments of one packet, 1 to 99; more from a client closes its connection, and more cannot be emitted. Clients must be told to accept more
-    /// than 10. Source: socket.io-parser's `maxAttachments`, default 10. Packets of MessagePack have no attachments.
-    pub fn attachments_max(&self, attachments: u8) -> &Self {
-        self.with(|config| config.packet_limits.attachments = attachments.clamp(1, ATTACHMENTS_LIMIT))
-    }
-
-    /// Levels of nesting in a packet of a client, up to 128; more closes its connection. Default 128; the reference has no limit.
-    pub fn depth_max(&self, levels: u8) -> &Self {
-        self.with(|config| config.packet_limits.depth = levels.clamp(1, JSON_DEPTH_MAX as u8))
-    }
-
-    /// Acknowledgements that one client may owe; past it `emit_with_ack` fails with [`AckError::TooMany`](crate::AckError::TooMany). Default 256; the
-    /// reference has no limit.
-    pub fn acks_per_socket_max(&self, acks: usize) -> &Self {
-        self.with_app(|app| app.acks_per_socket = Some(acks))
-    }
-
-    /// Connections of each core; more are closed at once. Default: what the kernel allows.
-    pub fn connections_max(&self, connections: usize) -> &Self {
-        self.with(|config| config.connections_max = connections)
     }
 
     /// The transports that may be opened. Source: `transports`, default both.

@@ -55,6 +55,7 @@ mod handshake;
 mod hooks;
 mod host;
 mod http;
+mod limit_options;
 pub mod limits;
 #[doc(hidden)]
 pub mod machine;
