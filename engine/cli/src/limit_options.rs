@@ -79,6 +79,19 @@ pub(crate) struct LimitOptions {
         default_value_t = 16 * 1024
     )]
     pub(crate) backlog_burst_max_kib: u32,
+
+    /// Kibibytes of the kernel's send buffer of each connection (SO_SNDBUF); 0 leaves it to the kernel
+    ///
+    /// The kernel doubles the number for its own bookkeeping, and takes no more than net.core.wmem_max of it. A small one saves memory of the machine
+    /// while many clients read slowly, and slows distant clients down.
+    #[arg(
+        long,
+        env = "SOCKETVILLE_SEND_BUFFER_KIB",
+        hide_env_values = true,
+        value_name = "KIB",
+        default_value_t = 0
+    )]
+    pub(crate) send_buffer_kib: u32,
 }
 
 impl LimitOptions {
@@ -100,7 +113,8 @@ impl LimitOptions {
             io.memory_max(bytes(mib, 20));
         }
         io.backlog_max(bytes(self.backlog_max_kib, 10))
-            .backlog_burst_max(bytes(self.backlog_burst_max_kib, 10));
+            .backlog_burst_max(bytes(self.backlog_burst_max_kib, 10))
+            .send_buffer(bytes(self.send_buffer_kib, 10));
     }
 }
 

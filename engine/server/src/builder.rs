@@ -37,6 +37,8 @@ pub(crate) struct Start {
     pub(crate) driver: Preference,
     pub(crate) pinning: Pinning,
     pub(crate) port_use: PortUse,
+    /// Bytes of the kernel's send buffer of a connection; 0 is the kernel's own choice.
+    pub(crate) send_buffer_bytes: usize,
 }
 
 /// A namespace being put together.
@@ -284,6 +286,11 @@ impl Builder {
 
     pub(crate) fn with(&self, change: impl FnOnce(&mut Config)) -> &Self {
         change(&mut self.app().config);
+        self
+    }
+
+    pub(crate) fn with_start(&self, change: impl FnOnce(&mut Start)) -> &Self {
+        change(&mut self.start.borrow_mut());
         self
     }
 

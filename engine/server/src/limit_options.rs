@@ -25,15 +25,27 @@ impl Builder {
     /// Above three quarters of it a core opens no session (503 with `Retry-After`); above it, the clients that hold most are cut with the
     /// reason `memory limit`, over WebSocket with the close code 1013. The reference has no such limit.
     pub fn memory_max(&self, bytes: usize) -> &Self {
-        self.app().memory_max = Some(bytes);
-        self
+        self.with_app(|app| app.memory_max = Some(bytes))
+    }
+
+    /// Bytes of the kernel's send buffer of each connection (`SO_SNDBUF`); default 0, which leaves them to the kernel: it begins small and
+    /// grows what a fast reader fills, up to `net.ipv4.tcp_wmem`. Of what is not sent yet it holds half a mebibyte at the most either way. The
+    /// kernel doubles the number for its own bookkeeping, and takes no more than `net.core.wmem_max` of it. A small buffer saves memory of the
+    /// machine while many clients read slowly, and slows distant ones down: a connection carries one buffer a round trip.
+    ///
+    /// ```
+    /// use socketville::Server;
+    ///
+    /// Server::builder().send_buffer(64 << 10);
+    /// ```
+    pub fn send_buffer(&self, bytes: usize) -> &Self {
+        self.with_start(|start| start.send_buffer_bytes = bytes)
     }
 
     /// Bytes of a client's `auth` that are kept for [`Socket::handshake`](crate::Socket::handshake) once its connection handlers have been called; more are let go then.
     /// Default 4096. Until then all of it is there, as much as a message may have. The reference keeps all of it.
     pub fn keep_auth(&self, bytes: usize) -> &Self {
-        self.app().auth_kept_bytes = Some(bytes);
-        self
+        self.with_app(|app| app.auth_kept_bytes = Some(bytes))
     }
 
     /// Whether the request that opened a session is kept for [`Socket::handshake`](crate::Socket::handshake); default yes. It costs some 500 bytes a client.

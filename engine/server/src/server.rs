@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 
 use socketville_hub::Budget;
 use socketville_sys::{
-    Choice, DriverKind, Epoll, Listener, PortUse, Preference, Ring, available_cores, probe,
-    raise_descriptor_limit, refusal_of_ring,
+    Choice, DriverKind, Epoll, Listener, Preference, Ring, available_cores, probe, raise_descriptor_limit,
+    refusal_of_ring,
 };
 
 use crate::app::App;
@@ -58,8 +58,8 @@ impl Server {
         }
         app.borrow_mut().as_mut().ok_or(Error::Listening)?.load_client()?;
         raise_descriptor_limit();
-        let listeners = listen(address, start.port_use, cores)
-            .map_err(|error| Error::Listen(address.to_string(), error))?;
+        let listeners =
+            listen(address, start, cores).map_err(|error| Error::Listen(address.to_string(), error))?;
         let address = listeners[0].local_addr().map_err(Error::Core)?;
         let pins = Pins::claim(&available, cores, start.pinning);
         let (crew, choice) = muster(start.driver, cores, &pins)?;
@@ -159,8 +159,8 @@ impl fmt::Debug for Server {
 }
 
 /// One listener for each core, the first of which looks whether the port is free.
-fn listen(address: SocketAddr, port_use: PortUse, cores: usize) -> std::io::Result<Vec<Listener>> {
-    let mut listeners = vec![Listener::bind(address, port_use)?];
+fn listen(address: SocketAddr, start: Start, cores: usize) -> std::io::Result<Vec<Listener>> {
+    let mut listeners = vec![Listener::bind_with(address, start.port_use, start.send_buffer_bytes)?];
     for _ in 1..cores {
         listeners.push(listeners[0].beside()?);
     }

@@ -12,11 +12,12 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use crate::limits::{BACKLOG, UNSENT_BYTES_MAX};
 use crate::socket::{check, enable, set};
 
-/// A nonblocking listener with `SO_REUSEADDR`. `TCP_NODELAY` and `TCP_NOTSENT_LOWAT` are set on it, and Linux lets accepted sockets inherit
-/// them, which saves a call for each.
+/// A nonblocking listener with `SO_REUSEADDR`. `TCP_NODELAY`, `TCP_NOTSENT_LOWAT` and the size of send buffers are set on it, and Linux lets
+/// accepted sockets inherit them, which saves a call for each.
 #[derive(Debug)]
 pub struct Listener {
     inner: TcpListener,
+    send_buffer_bytes: usize,
 }
 
 /// Who else may listen on a listener's port.
@@ -35,6 +36,20 @@ impl Listener {
     /// # Errors
     /// The kernel's refusal, most often `AddrInUse` or `PermissionDenied`.
     pub fn bind(address: SocketAddr, port_use: PortUse) -> io::Result<Listener> {
+        Listener::bind_with(address, port_use, 0)
+    }
+
+    /// The same, whose connections have a send buffer of so many bytes (`SO_SNDBUF`); with 0 the kernel sizes each by what its peer takes, up to
+    /// `net.ipv4.tcp_wmem`. The kernel doubles the number for its own bookkeeping, takes no more than `net.core.wmem_max` of it, and no less than
+    /// some 2 KiB. Source: socket(7).
+    ///
+    /// # Errors
+    /// The kernel's refusal, as [`Listener::bind`].
+    pub fn bind_with(
+        address: SocketAddr,
+        port_use: PortUse,
+        send_buffer_bytes: usize,
+    ) -> io::Result<Listener> {
         let socket = open(address)?;
         enable(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR)?;
         if port_use == PortUse::Shared {
@@ -42,10 +57,14 @@ impl Listener {
         }
         enable(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY)?;
         set(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX)?;
+        if send_buffer_bytes > 0 {
+            let bytes = libc::c_int::try_from(send_buffer_bytes).unwrap_or(libc::c_int::MAX / 2);
+            set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, bytes)?;
+        }
         bind_to(&socket, address)?;
         // SAFETY: listen takes two integers and touches no memory.
         check(unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) })?;
-        Ok(Listener { inner: TcpListener::from(socket) })
+        Ok(Listener { inner: TcpListener::from(socket), send_buffer_bytes })
     }
 
     /// Another listener on the same address, for another core.
@@ -55,7 +74,7 @@ impl Listener {
     pub fn beside(&self) -> io::Result<Listener> {
         // Only now, when this one listens: a stranger that looked for a free port in between has found it taken.
         enable(self.inner.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT)?;
-        Listener::bind(self.local_addr()?, PortUse::Shared)
+        Listener::bind_with(self.local_addr()?, PortUse::Shared, self.send_buffer_bytes)
     }
 
     /// The address it listens on, with the port the kernel chose.
@@ -170,6 +189,39 @@ mod tests {
         let (at_first, at_second) = (accept_all(&first), accept_all(&second));
         assert_eq!(at_first + at_second, clients.len());
         assert!(at_first > 0 && at_second > 0, "{at_first} and {at_second}");
+    }
+
+    /// A connection takes over the listener's size, which the kernel doubles; without one it sizes its buffer itself, far beyond.
+    #[test]
+    fn a_connection_inherits_its_send_buffer() {
+        let sized = Listener::bind_with("127.0.0.1:0".parse().expect("an address"), PortUse::Alone, 16 << 10)
+            .expect("a free port");
+        let beside = sized.beside().expect("the same port again");
+        let unsized_one = listen("127.0.0.1:0", PortUse::Alone).expect("a free port");
+        for (listener, limit) in [(&sized, true), (&beside, true), (&unsized_one, false)] {
+            let address = listener.local_addr().expect("it has one");
+            // Two listeners share the first port: connect until this one gets one.
+            let (accepted, _client) = std::iter::repeat_with(|| {
+                let client = std::net::TcpStream::connect(address).expect("connects");
+                Some((listener.inner.accept().ok()?.0, client))
+            })
+            .flatten()
+            .next()
+            .expect("one of many is this listener's");
+            let bytes = send_buffer_of(&accepted);
+            assert_eq!(bytes == 32 << 10, limit, "{bytes}");
+        }
+    }
+
+    fn send_buffer_of(socket: &impl AsFd) -> libc::c_int {
+        let (mut bytes, mut length): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
+        let raw = socket.as_fd().as_raw_fd();
+        let value = (&raw mut bytes).cast();
+        // SAFETY: the kernel writes at most `length` bytes through the first pointer and the length through the second; both outlive the call.
+        let result =
+            unsafe { libc::getsockopt(raw, libc::SOL_SOCKET, libc::SO_SNDBUF, value, &raw mut length) };
+        check(result).expect("every socket has one");
+        bytes
     }
 
     #[test]
