@@ -26,7 +26,7 @@ struct Fetched {
 pub fn serve(namespace: Namespace<'_>) -> Namespace<'_> {
     namespace
         .on("fetch", async |socket: Socket, selection: Selection, Wanted(ack): Wanted| {
-            let sockets = selection.of(socket.nsp()).fetch_sockets().await;
+            let sockets = selection.of(socket.nsp()).fetch_sockets().await.expect("all cores move");
             let mut fetched: Vec<_> = sockets.iter().map(Fetched::of).collect();
             fetched.sort();
             ack.send(fetched);

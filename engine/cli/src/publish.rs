@@ -22,7 +22,7 @@ pub(crate) struct Door {
     pub(crate) namespaces: Vec<String>,
 }
 
-/// How many sockets of this machine publications were for.
+/// How many sockets of this machine publications were for, without those of a core that stands still.
 #[derive(Serialize)]
 struct Published<T> {
     ok: bool,
@@ -68,7 +68,11 @@ async fn publish(emitter: &Emitter, publication: Publication<'_>) -> Result<usiz
     if let Some(rooms) = rooms {
         posting = posting.to(rooms);
     }
-    posting.except(except).emit_counted(&event, Spread(args)).await
+    match posting.except(except).emit_counted(&event, Spread(args)).await {
+        // It is published, and must not come twice: those of the core that stands still are not counted.
+        Err(EmitError::Uncounted(sockets)) => Ok(sockets),
+        counted => counted,
+    }
 }
 
 /// Begins all in their order, then waits for each.

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use socketville::{CoreReport, Emitter, sleep};
+use socketville::{CoreReport, Emitter, QueryError, sleep};
 
 /// What does not change while the server runs.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ pub(crate) async fn tell(emitter: Emitter, constants: Constants) {
 /// The same to each namespace, but for its own rooms.
 async fn tell_namespaces(emitter: &Emitter, namespaces: &[String], town: Town<'_>) {
     for namespace in namespaces {
-        let rooms = emitter.rooms(namespace, ROOMS_TOLD_MAX).await;
+        let rooms = emitter.rooms(namespace, ROOMS_TOLD_MAX).await.unwrap_or_else(QueryError::into_found);
         let rooms: Vec<_> = rooms.into_iter().map(|(name, members)| Room { name, members }).collect();
         emitter.of(namespace).emit("town", Town { rooms: &rooms, ..town });
     }

@@ -24,6 +24,7 @@ use crate::mailbox::Letter;
 use crate::metrics::{CoreCounters, CoreReport};
 use crate::mismatch::Told;
 use crate::payloads::Payloads;
+use crate::queries::Queries;
 use crate::shares::Shares;
 use crate::sleep::{self, Timers};
 use crate::socket::{Shared, Socket};
@@ -41,6 +42,8 @@ pub(crate) struct Core {
     sockets: RefCell<Pages<Option<Rc<Shared>>>>,
     /// Letters to the other cores.
     pub(crate) outgoing: RefCell<VecDeque<Letter>>,
+    /// Queries that other cores have not answered yet.
+    pub(crate) queries: Queries,
     /// Broadcasts whose answers are still owed here, by the id of their packet.
     pub(crate) asked: RefCell<HashMap<u64, Rc<Asked>>>,
     /// The parents of the dynamic namespaces that this core knows.
@@ -126,6 +129,7 @@ impl Core {
             counters: RefCell::default(),
             sockets: RefCell::default(),
             outgoing: RefCell::default(),
+            queries: Queries::default(),
             asked: RefCell::default(),
             parents: RefCell::default(),
             mismatches: Told::default(),

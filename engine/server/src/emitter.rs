@@ -9,6 +9,7 @@ use serde::Serialize;
 use socketville_hub::NspId;
 
 use crate::app::NamespaceApp;
+use crate::error::QueryError;
 use crate::metrics::CoreReport;
 use crate::operator::{Broadcast, IntoRooms};
 use crate::survey::survey;
@@ -84,40 +85,58 @@ impl Emitter {
         self.town.mailboxes.len()
     }
 
-    /// What every core has done and holds.
+    /// What every core has done and holds, in their order. A core that has ended, or has not answered within
+    /// [`QUERY_TIMEOUT`](crate::limits::QUERY_TIMEOUT), is missing.
     pub async fn reports(&self) -> Vec<CoreReport> {
-        let mut reports = survey(&self.town, |core| core.report()).await;
+        let mut reports = survey(&self.town, |core| core.report()).await.all;
         reports.sort_by_key(|report| report.core);
         reports
     }
 
     /// The rooms of a namespace with their sizes on this machine, largest first, at most `rooms_max`.
-    pub async fn rooms(&self, namespace: &str, rooms_max: usize) -> Vec<(String, usize)> {
-        let Some(nsp) = self.find(namespace).0 else { return Vec::new() };
+    ///
+    /// # Errors
+    /// A core that has not answered within [`QUERY_TIMEOUT`](crate::limits::QUERY_TIMEOUT), since it stands still; what the others have is in the error.
+    pub async fn rooms(
+        &self,
+        namespace: &str,
+        rooms_max: usize,
+    ) -> Result<Vec<(String, usize)>, QueryError<Vec<(String, usize)>>> {
+        let Some(nsp) = self.find(namespace).0 else { return Ok(Vec::new()) };
         let lists = survey(&self.town, move |core| {
             core.hub().rooms(nsp).map(|(name, len)| (name.to_owned(), len)).collect::<Vec<_>>()
         });
-        let mut sums = std::collections::HashMap::new();
-        for (name, len) in lists.await.into_iter().flatten() {
-            *sums.entry(name).or_insert(0) += len;
-        }
-        let mut rooms: Vec<_> = sums.into_iter().collect();
-        rooms.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        rooms.truncate(rooms_max);
-        rooms
+        lists.await.found(self.cores(), |lists| {
+            let mut sums = std::collections::HashMap::new();
+            for (name, len) in lists.into_iter().flatten() {
+                *sums.entry(name).or_insert(0) += len;
+            }
+            let mut rooms: Vec<_> = sums.into_iter().collect();
+            rooms.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            rooms.truncate(rooms_max);
+            rooms
+        })
     }
 
     /// The sockets of a room on this machine.
-    pub async fn room_len(&self, namespace: &str, room: &str) -> usize {
-        let Some(nsp) = self.find(namespace).0 else { return 0 };
+    ///
+    /// # Errors
+    /// A core that has not answered within [`QUERY_TIMEOUT`](crate::limits::QUERY_TIMEOUT), since it stands still; what the others have is in the error.
+    pub async fn room_len(&self, namespace: &str, room: &str) -> Result<usize, QueryError<usize>> {
+        let Some(nsp) = self.find(namespace).0 else { return Ok(0) };
         let room = room.to_owned();
-        survey(&self.town, move |core| core.hub().room_len(nsp, &room)).await.into_iter().sum()
+        let lens = survey(&self.town, move |core| core.hub().room_len(nsp, &room)).await;
+        lens.found(self.cores(), |lens| lens.into_iter().sum())
     }
 
     /// The sockets of a namespace on this machine.
-    pub async fn namespace_len(&self, namespace: &str) -> usize {
-        let Some(nsp) = self.find(namespace).0 else { return 0 };
-        survey(&self.town, move |core| core.hub().namespace_len(nsp)).await.into_iter().sum()
+    ///
+    /// # Errors
+    /// A core that has not answered within [`QUERY_TIMEOUT`](crate::limits::QUERY_TIMEOUT), since it stands still; what the others have is in the error.
+    pub async fn namespace_len(&self, namespace: &str) -> Result<usize, QueryError<usize>> {
+        let Some(nsp) = self.find(namespace).0 else { return Ok(0) };
+        let lens = survey(&self.town, move |core| core.hub().namespace_len(nsp)).await;
+        lens.found(self.cores(), |lens| lens.into_iter().sum())
     }
 
     /// Whether the server takes new clients: it runs, and is not being stopped. What a load balancer asks for.

@@ -79,6 +79,9 @@ pub enum EmitError {
     Full,
     /// The server has ended, or is ending.
     Ended,
+    /// The event was emitted, but a core has not said within [`QUERY_TIMEOUT`](crate::limits::QUERY_TIMEOUT) how many clients it was for: it
+    /// delivers late, or cuts its clients. Those of the other cores were so many. It must not be emitted again.
+    Uncounted(usize),
     /// There is no such namespace.
     Namespace(String),
     /// Its client is not let in yet, and [`EARLY_BYTES_MAX`](crate::limits::EARLY_BYTES_MAX) were emitted to it already.
@@ -93,6 +96,10 @@ impl fmt::Display for EmitError {
             Self::Encode(error) => write!(f, "the arguments cannot be written as JSON: {error}"),
             Self::Full => write!(f, "a core takes no more: it is far behind"),
             Self::Ended => write!(f, "the server has ended"),
+            Self::Uncounted(counted) => write!(
+                f,
+                "it was emitted to {counted} clients, but a core stands still that has not said how many it was for"
+            ),
             Self::TooEarly => write!(f, "its client is not let in yet, and no more is kept for it"),
             Self::ReservedEvent(found) => {
                 write!(f, "expected an event's name that is not reserved, found {found:?}")
@@ -108,7 +115,12 @@ impl std::error::Error for EmitError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Encode(error) => Some(error),
-            Self::Full | Self::Ended | Self::TooEarly | Self::Namespace(_) | Self::ReservedEvent(_) => None,
+            Self::Full
+            | Self::Ended
+            | Self::Uncounted(_)
+            | Self::TooEarly
+            | Self::Namespace(_)
+            | Self::ReservedEvent(_) => None,
         }
     }
 }
@@ -118,6 +130,46 @@ impl From<EncodeError> for EmitError {
         Self::Encode(error)
     }
 }
+
+/// Why a query of all cores has no whole answer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum QueryError<T> {
+    /// Cores have not answered within [`QUERY_TIMEOUT`](crate::limits::QUERY_TIMEOUT): a handler of theirs does not return, or the machine does not
+    /// let them run.
+    Incomplete {
+        /// How many were asked.
+        cores: usize,
+        /// How many have answered.
+        answered: usize,
+        /// What those know.
+        found: T,
+    },
+}
+
+impl<T> QueryError<T> {
+    /// What the cores that answered know.
+    pub fn into_found(self) -> T {
+        match self {
+            Self::Incomplete { found, .. } => found,
+        }
+    }
+}
+
+impl<T> fmt::Display for QueryError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incomplete { cores, answered, .. } => {
+                write!(
+                    f,
+                    "expected {cores} cores to answer in time, found {answered}: the others stand still"
+                )
+            }
+        }
+    }
+}
+
+impl<T: fmt::Debug> std::error::Error for QueryError<T> {}
 
 /// Where an emit's error goes if the caller does not want it.
 pub(crate) fn report(event: &str, result: std::result::Result<(), EmitError>) {

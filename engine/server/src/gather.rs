@@ -21,7 +21,9 @@ use crate::core::Core;
 use crate::error::EmitError;
 use crate::event_name::EventName;
 use crate::extract::ArgumentError;
+use crate::limits::QUERY_TIMEOUT;
 use crate::operator::Broadcast;
+use crate::queries::Pending;
 use crate::sleep::sleep;
 use crate::socket::Socket;
 use crate::town::Town;
@@ -30,9 +32,9 @@ use crate::town::Town;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BroadcastAckError<T> {
-    /// Some clients did not answer in time, or have left.
+    /// Some clients did not answer in time, or have left; or a core stands still that has not asked its own.
     Incomplete {
-        /// How many clients it was for.
+        /// How many clients it was for, those not known that a core has not asked.
         expected: usize,
         /// What came, in the order of arrival.
         responses: Vec<T>,
@@ -86,7 +88,8 @@ impl Broadcast<'_> {
     /// Source: `timeout(ms).emitWithAck`.
     ///
     /// # Errors
-    /// Answers that are missing when `timeout` is over or no one is left to give them, an answer that is not a `T`, an event that could not
+    /// Answers that are missing when `timeout` is over or no one is left to give them, a core that has not asked its clients by then or within
+    /// [`QUERY_TIMEOUT`](crate::limits::QUERY_TIMEOUT), whichever is longer, an answer that is not a `T`, an event that could not
     /// be sent ([`BroadcastAckError`]); the answers that came are in the error.
     ///
     /// ```
@@ -122,8 +125,13 @@ impl Broadcast<'_> {
         let bytes = shared.held_bytes();
         let gather = Arc::new(Gather::new(town.mailboxes.len()));
         let asking = Asking(Arc::clone(&gather));
-        let ask = move |core: &Rc<Core>| core.ask(&shared.record(core), id, timeout, &asking.0);
+        let patience = timeout.max(QUERY_TIMEOUT);
+        let ask = move |core: &Rc<Core>| {
+            core.ask(&shared.record(core), id, timeout, &asking.0);
+            core.look_after(&asking.0, patience);
+        };
         town.try_order(Arc::new(ask), bytes).map_err(BroadcastAckError::Emit)?;
+        town.look_after(&gather, patience);
         let waiting = Waiting { town, id, gather: &gather };
         let gathered = gather.all().await;
         drop(waiting);
@@ -160,6 +168,8 @@ struct Gathered {
     answers: Vec<Arguments>,
     /// Whether a core never asked.
     is_cut: bool,
+    /// Whether a core has not asked in time.
+    is_late: bool,
     waker: Option<Waker>,
 }
 
@@ -183,9 +193,11 @@ impl Gather {
     /// A core has asked so many clients.
     fn asked(&self, clients: usize) {
         self.change(|gathered| {
-            gathered.unasked = gathered.unasked.saturating_sub(1);
-            gathered.expected += clients;
             gathered.owing += usize::from(clients > 0);
+            if !gathered.is_late {
+                gathered.unasked = gathered.unasked.saturating_sub(1);
+                gathered.expected += clients;
+            }
         });
     }
 
@@ -244,10 +256,25 @@ impl Gathered {
             }
         }
         match wrong {
-            _ if found < expected => Err(BroadcastAckError::Incomplete { expected, responses }),
+            _ if found < expected || self.is_late => {
+                Err(BroadcastAckError::Incomplete { expected, responses })
+            }
             Some(error) => Err(BroadcastAckError::Argument { error, responses }),
             None => Ok(responses),
         }
+    }
+}
+
+impl Pending for Gather {
+    fn is_over(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).unasked == 0
+    }
+
+    fn expire(&self) {
+        self.change(|gathered| {
+            gathered.is_late |= gathered.unasked > 0;
+            gathered.unasked = 0;
+        });
     }
 }
 

@@ -27,6 +27,10 @@ pub const ORDERS_WAITING_MAX: usize = 1 << 16;
 /// no pong either.
 pub const STANDSTILL: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// How long a query waits for cores that do not answer: then it ends with [`QueryError`](crate::QueryError), and what the others said. A core that
+/// gets to nothing for so long [stands still](STANDSTILL) for others, too. Source: `requestsTimeout` of the reference's adapters, default 5 s.
+pub const QUERY_TIMEOUT: std::time::Duration = STANDSTILL;
+
 /// How long clients have by default, when a server stops, to take what is due to them; then they are cut, and counted.
 pub const DRAIN_WINDOW: std::time::Duration = std::time::Duration::from_secs(10);
 

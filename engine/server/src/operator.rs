@@ -21,7 +21,7 @@ use crate::error::{EmitError, report};
 use crate::event_name::EventName;
 use crate::flush::allowance_ms;
 use crate::mailbox::{Letter, Order};
-use crate::survey::ask;
+use crate::survey::{Answers, ask};
 use crate::town::Town;
 
 /// Names of rooms, gathered by [`IntoRooms`]; the few that are usual need no allocation.
@@ -261,7 +261,7 @@ impl<'a> Broadcast<'a> {
     /// polled has done nothing; later the event is emitted all the same.
     ///
     /// # Errors
-    /// As [`Broadcast::try_emit`].
+    /// As [`Broadcast::try_emit`]; and [`EmitError::Uncounted`], if a core stands still that has not said how many it was for.
     pub async fn emit_counted(self, event: &str, args: impl Serialize) -> Result<usize, EmitError> {
         self.known()?;
         EventName::new(event)?;
@@ -280,10 +280,15 @@ impl<'a> Broadcast<'a> {
         let counting = ask(self.town, bytes, deliver)?;
         self.tell_others_event(shared.nsp, &shared.json, &shared.attachments);
         drop(shared);
-        let counts = counting.answers().await;
+        let Answers { all: counts, is_late } = counting.answers().await;
         let is_whole = counts.len() == self.town.mailboxes.len();
-        // A core that stands still has no clients that count; one that has ended is the server's end.
-        if is_whole || !self.town.has_ended() { Ok(counts.into_iter().sum()) } else { Err(EmitError::Ended) }
+        let counted = counts.into_iter().sum();
+        // One that has thrown its letters away has no clients that count; one that has ended is the server's end.
+        match is_whole || !self.town.has_ended() {
+            true if is_late => Err(EmitError::Uncounted(counted)),
+            true => Ok(counted),
+            false => Err(EmitError::Ended),
+        }
     }
 
     /// Encodes once, for all cores, on a thread that is none.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::adapter::{Content, EventPayload, Reach};
 use crate::arguments::FromAnswer;
 use crate::core::Core;
+use crate::error::QueryError;
 use crate::gather::BroadcastAckError;
 use crate::operator::{Broadcast, IntoRooms, Rooms, Target, written};
 use crate::rarely::rarely;
@@ -22,25 +23,30 @@ use crate::survey::survey;
 impl Broadcast<'_> {
     /// What is known of each of these sockets, in no order; none if the namespace does not exist. Source: `fetchSockets`.
     ///
+    /// # Errors
+    /// A core that has not answered within [`QUERY_TIMEOUT`](crate::limits::QUERY_TIMEOUT), since it stands still; the sockets of the others are in the
+    /// error.
+    ///
     /// ```
     /// use socketville::{Ack, Server, Socket};
     ///
     /// Server::builder().on("who", async |socket: Socket, room: String, ack: Ack| {
-    ///     let sockets = socket.nsp().to(&room).fetch_sockets().await;
+    ///     let sockets = socket.nsp().to(&room).fetch_sockets().await.unwrap_or_else(|error| error.into_found());
     ///     ack.send(sockets.iter().map(|other| other.id()).collect::<Vec<_>>());
     /// });
     /// ```
-    pub async fn fetch_sockets(self) -> Vec<RemoteSocket> {
-        let Ok(nsp) = self.known() else { return Vec::new() };
+    pub async fn fetch_sockets(self) -> Result<Vec<RemoteSocket>, QueryError<Vec<RemoteSocket>>> {
+        let Ok(nsp) = self.known() else { return Ok(Vec::new()) };
         if self.target().is_nobody() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let target = self.target().to_owned();
         let look = move |core: &Rc<Core>| {
             let sockets = core.select(nsp, &target.selector());
             sockets.iter().map(RemoteSocket::of).collect::<Vec<_>>()
         };
-        survey(self.town(), look).await.into_iter().flatten().collect()
+        let cores = self.town().mailboxes.len();
+        survey(self.town(), look).await.found(cores, |lists| lists.into_iter().flatten().collect())
     }
 
     /// Puts these sockets into a room, or into several; one that is in already stays. Source: `socketsJoin`.

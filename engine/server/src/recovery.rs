@@ -127,7 +127,8 @@ impl Core {
             admitting.begin();
             let _place = core.socket_place(key);
             let look = move |core: &Rc<Self>| core.take_lost(nsp, &claim);
-            let found = survey(&core.town, look).await.into_iter().flatten().next();
+            // A core that stands still may have had it: then its client is certainly new.
+            let found = survey(&core.town, look).await.all.into_iter().flatten().next();
             if !core.hub().is_waiting(key) {
                 return admitting.end(); // it has left again
             }

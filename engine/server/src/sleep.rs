@@ -133,9 +133,13 @@ impl Timers {
     pub(crate) fn sleep(self: Rc<Self>, duration: Duration) -> Sleep {
         let number = self.sleeps_made.get();
         self.sleeps_made.set(number + 1);
-        let deadline_ms =
-            if duration.is_zero() { 0 } else { whole_ms(self.moment().saturating_add(duration)) };
+        let deadline_ms = if duration.is_zero() { 0 } else { self.deadline_ms(duration) };
         Sleep { timers: self, key: Key { deadline_ms, number } }
+    }
+
+    /// The first millisecond that is not before `duration` is over.
+    pub(crate) fn deadline_ms(&self, duration: Duration) -> u64 {
+        whole_ms(self.moment().saturating_add(duration))
     }
 
     /// From now on sleeps begin by this clock, of which `advance` gets whole milliseconds.

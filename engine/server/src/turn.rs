@@ -138,7 +138,8 @@ impl<D: Driver> Turn<D> {
         }
         let is_waiting = self.waiting.iter().any(|waiting| !waiting.letters.is_empty());
         let retry_ms = is_waiting.then_some(now_ms + 1);
-        let next_ms = [hub.next_timer_ms(), core.timers.next_deadline(), retry_ms, self.stopping.next_ms()];
+        let (hub_ms, sleeps_ms) = (hub.next_timer_ms(), core.timers.next_deadline());
+        let next_ms = [hub_ms, sleeps_ms, core.queries.next_ms(), retry_ms, self.stopping.next_ms()];
         let next_ms = next_ms.into_iter().flatten().min();
         next_ms.map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms)))
     }
@@ -149,6 +150,7 @@ impl<D: Driver> Turn<D> {
         core.now_ms.set(now_ms);
         core.enter(|| {
             core.timers.advance(now_ms);
+            core.queries.advance(now_ms);
             core.hub_mut().handle_time(now_ms);
             if core.town.mailboxes[usize::from(core.index)].is_standing() {
                 core.begin_anew();

@@ -55,8 +55,8 @@ fn tasks_of_tokio_ask_the_cores() {
             let _clients = stage.clients_per_core(1);
             let emitter = stage.emitter.clone();
             let found = async move {
-                let asking = tokio::spawn(async move { emitter.of("/").fetch_sockets().await.len() });
-                asking.await.expect("no panic")
+                let asking = tokio::spawn(async move { emitter.of("/").fetch_sockets().await });
+                asking.await.expect("no panic").expect("all answer").len()
             };
             assert!(wait(found) >= stage.cores);
         },
@@ -113,7 +113,7 @@ fn a_broadcast_that_nobody_waits_for_is_asked_no_more() {
             }
             assert_eq!(stage.sum(|report| report.turns.answers_owed), 0);
             let id = clients[0].id.clone();
-            let sockets = wait(emitter.of("/").fetch_sockets());
+            let sockets = wait(emitter.of("/").fetch_sockets()).expect("all answer");
             let remote = sockets.iter().find(|socket| socket.id() == id).expect("it is there");
             wait(begin(remote.emit_with_ack::<u32>("q", (), LONG)));
             assert_eq!(stage.sum(|report| report.turns.answers_owed), 0);

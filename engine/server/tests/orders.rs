@@ -68,7 +68,7 @@ fn sockets_of_all_cores_are_fetched_with_rooms_and_data() {
     on_each(build, |stage| {
         let mut clients = crowd(stage, "lobby");
         clients[0].ask(2, r#"["name","Ada"]"#);
-        let sockets = wait(stage.emitter.to("lobby").fetch_sockets());
+        let sockets = wait(stage.emitter.to("lobby").fetch_sockets()).expect("all answer");
         let mut found: Vec<_> = sockets.iter().map(|socket| socket.id().to_owned()).collect();
         let mut there: Vec<_> = clients.iter().map(|client| client.id.clone()).collect();
         found.sort();
@@ -79,9 +79,12 @@ fn sockets_of_all_cores_are_fetched_with_rooms_and_data() {
         assert_eq!(ada.data::<Value>().expect("JSON"), json!({"name": "Ada"}));
         assert!(ada.handshake().url().contains("EIO=4"));
         let nobody = Vec::<String>::new();
-        assert!(wait(stage.emitter.to(nobody).fetch_sockets()).is_empty(), "an empty list is nobody");
-        assert!(wait(stage.emitter.of("/nowhere").fetch_sockets()).is_empty());
-        let left = wait(stage.emitter.except("lobby").fetch_sockets());
+        assert!(
+            wait(stage.emitter.to(nobody).fetch_sockets()).expect("all answer").is_empty(),
+            "an empty list is nobody"
+        );
+        assert!(wait(stage.emitter.of("/nowhere").fetch_sockets()).expect("all answer").is_empty());
+        let left = wait(stage.emitter.except("lobby").fetch_sockets()).expect("all answer");
         assert!(left.is_empty());
     });
 }
@@ -95,7 +98,7 @@ fn what_follows_an_order_sees_its_effect_on_every_core() {
             assert_eq!(client.event("go"), json!([1]));
             assert_eq!(client.ask(3, r#"["rooms"]"#), json!([["game", "lobby"]]));
         }
-        assert_eq!(wait(stage.emitter.room_len("/", "extra")), 0);
+        assert_eq!(wait(stage.emitter.room_len("/", "extra")).expect("all answer"), 0);
     });
 }
 
@@ -103,7 +106,7 @@ fn what_follows_an_order_sees_its_effect_on_every_core() {
 fn a_remote_socket_is_reached_from_any_thread() {
     on_each(build, |stage| {
         let mut clients = crowd(stage, "lobby");
-        let sockets = wait(stage.emitter.to("lobby").fetch_sockets());
+        let sockets = wait(stage.emitter.to("lobby").fetch_sockets()).expect("all answer");
         let last = clients.last_mut().expect("someone");
         let remote = sockets.iter().find(|socket| socket.id() == last.id).expect("it is there");
         remote.join("alone");
@@ -115,7 +118,10 @@ fn a_remote_socket_is_reached_from_any_thread() {
         assert_eq!(last.ask(5, r#"["rooms"]"#), json!([[]]));
         remote.disconnect();
         assert_eq!(last.packet().kind, Kind::Disconnect);
-        assert_eq!(wait(stage.emitter.of("/").fetch_sockets()).len(), stage.cores * 2 - 1);
+        assert_eq!(
+            wait(stage.emitter.of("/").fetch_sockets()).expect("all answer").len(),
+            stage.cores * 2 - 1
+        );
     });
 }
 

@@ -29,7 +29,7 @@ async fn try_all(socket: &Socket, name: &str) -> Vec<bool> {
     nsp().emit(name, 1);
     socket.emitter().emit(name, 1);
     socket.broadcast().server_side_emit(name, 1);
-    let others = nsp().fetch_sockets().await;
+    let others = nsp().fetch_sockets().await.expect("all answer");
     others.iter().for_each(|other| other.emit(name, 1));
     let remote = others[0].emit_with_ack::<Value>(name, 1, SOON).await;
     vec![
