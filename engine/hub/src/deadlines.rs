@@ -70,7 +70,12 @@ impl Deadlines {
 
     /// If nobody is cut yet, since the loop did not run a moment ago: until when.
     pub(crate) fn grace(&self, now_ms: u64) -> Option<u64> {
-        self.gap_ms.map(|gap_ms| gap_ms + GRACE_AFTER_GAP_MS).filter(|&until_ms| now_ms < until_ms)
+        self.grace_end_ms().filter(|&until_ms| now_ms < until_ms)
+    }
+
+    /// Until when nobody is cut after the last gap.
+    pub(crate) fn grace_end_ms(&self) -> Option<u64> {
+        self.gap_ms.map(|gap_ms| gap_ms + GRACE_AFTER_GAP_MS)
     }
 }
 

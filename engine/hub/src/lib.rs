@@ -237,7 +237,12 @@ impl Hub {
         if self.deadlines.has_suspects() {
             return Some(0);
         }
-        let moments = [self.timers.next_ms(), self.outbox.next_release_ms(), self.polls_waiting.next_ms()];
+        let moments = [
+            self.timers.next_ms(),
+            self.outbox.next_release_ms(),
+            self.polls_waiting.next_ms(),
+            self.next_lapse_ms(),
+        ];
         moments.into_iter().flatten().min()
     }
 

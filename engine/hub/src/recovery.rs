@@ -159,6 +159,12 @@ impl Hub {
         }
     }
 
+    /// When the next lost client is forgotten, so that an idle core keeps none for longer.
+    pub(crate) fn next_lapse_ms(&self) -> Option<u64> {
+        let (until_ms, _) = self.recoveries.as_ref()?.deadlines.front()?;
+        Some((*until_ms).max(self.deadlines.grace_end_ms().unwrap_or_default()))
+    }
+
     /// The private id that the answer to CONNECT carries.
     pub(crate) fn pid_of(&self, id: &Id) -> Option<String> {
         self.recoveries.as_ref().map(|recoveries| recoveries.pid(id))

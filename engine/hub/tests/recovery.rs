@@ -3,8 +3,8 @@
 
 mod pair;
 
-use socketville_hub::{Config, Manner, Recovery, Returning, Selector, SocketKey};
-use socketville_proto::encode::Kind;
+use socketville_hub::{Config, Kind, Manner, Recovery, Returning, Selector, SocketKey};
+use socketville_proto::encode;
 
 use pair::client::Client;
 use pair::{Pair, names};
@@ -95,6 +95,21 @@ fn what_was_missed_comes_before_connect_in_order() {
     assert_eq!(come_back(&mut pair, &pid, Some(&offset)), None, "a private id is good once");
 }
 
+/// What is kept for a lost client lapses though nothing else happens on its core (found by the fuzz target `server`).
+#[test]
+fn an_idle_core_forgets_a_lost_client_in_time() {
+    let mut pair = recovering(Recovery::default());
+    let (client, _) = joined(&mut pair);
+    lose(&mut pair, &client);
+    assert!(pair.hub.account().held_of(Kind::Saved) > 0);
+    let until_ms = pair.now_ms + AWAY_MS;
+    while let Some(next_ms) = pair.hub.next_timer_ms().filter(|&next_ms| next_ms <= until_ms) {
+        pair.now_ms = next_ms.max(pair.now_ms);
+        pair.turn();
+    }
+    assert_eq!(pair.hub.account().held_of(Kind::Saved), 0);
+}
+
 #[test]
 fn exceptions_and_senders_stay_left_out() {
     let mut pair = recovering(Recovery::default());
@@ -147,13 +162,13 @@ fn a_volatile_event_has_a_place_but_is_not_kept() {
 fn binary_comes_whole_and_answers_carry_no_offset() {
     let mut pair = recovering(Recovery::default());
     let (client, pid) = joined(&mut pair);
-    pair.hub.send(client.key, Kind::Event, Some(3), b"[\"ask\"]", &[], Manner::default());
+    pair.hub.send(client.key, encode::Kind::Event, Some(3), b"[\"ask\"]", &[], Manner::default());
     pair.turn();
     assert_eq!(pair.frames(client.conn), ["423[\"ask\"]"]);
     lose(&mut pair, &client);
     let payload = br#"["bin",{"_placeholder":true,"num":0}]"#;
     let nsp = pair.nsp("/");
-    pair.hub.broadcast(nsp, &Selector::default(), Kind::Event, payload, &[vec![1, 2]]);
+    pair.hub.broadcast(nsp, &Selector::default(), encode::Kind::Event, payload, &[vec![1, 2]]);
     let frames = come_back(&mut pair, &pid, None).expect("recovered");
     assert_eq!(frames.len(), 3, "{frames:?}");
     assert!(frames[0].starts_with("451-[\"bin\"") && frames[1].contains("[1, 2]"), "{frames:?}");
