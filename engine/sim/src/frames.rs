@@ -117,7 +117,7 @@ pub fn write_close(random: &mut Random) -> Vec<u8> {
     masked(random, FIN | CLOSE, &1000_u16.to_be_bytes())
 }
 
-fn masked(random: &mut Random, first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn masked(random: &mut Random, first: u8, payload: &[u8]) -> Vec<u8> {
     let key = (random.number() as u32).to_be_bytes();
     let mut out = match payload.len() {
         0..=125 => vec![first, MASKED | payload.len() as u8],

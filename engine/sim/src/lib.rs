@@ -14,6 +14,7 @@
 pub mod app;
 pub mod client;
 pub mod frames;
+pub mod fuzzing;
 pub mod kernel;
 pub mod oracle;
 pub mod polling;

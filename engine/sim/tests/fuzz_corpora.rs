@@ -1,4 +1,4 @@
-//! Replays the fuzz targets over the seeds in `fuzz/corpus/TARGET/` and over deterministic mutations of them.
+//! Replays all fuzz targets over their corpora in `engine/fuzz/corpus/TARGET/` and over deterministic mutations of them.
 //!
 //! Not a replacement for fuzzing: it is the part of it that runs on a stable compiler in a second, on every
 //! change.
@@ -6,9 +6,12 @@
 use std::path::Path;
 
 use socketville_proto::fuzzing::{eio3, msgpack, packets, wire};
+use socketville_sim::fuzzing;
 
-/// Mutated inputs per target.
+/// Mutated inputs of each decoder.
 const MUTATIONS: usize = 2_000;
+/// Mutated scripts of hubs and servers, which take a thousand times as long.
+const SCRIPTS: usize = 60;
 /// Bytes of the longest mutated input: mutations splice seeds, and seeds must not grow without end.
 const MUTATION_BYTES_MAX: usize = 4_096;
 
@@ -72,21 +75,35 @@ fn json() {
     replay("json", packets::json);
 }
 
-/// Runs `target` over the empty input, every seed, and `MUTATIONS` mutations of random seeds.
+#[test]
+fn rooms() {
+    replay_some("rooms", SCRIPTS, fuzzing::rooms::rooms);
+}
+
+#[test]
+fn server() {
+    replay_some("server", SCRIPTS, fuzzing::server::server);
+}
+
 fn replay(name: &str, target: fn(&[u8])) {
+    replay_some(name, MUTATIONS, target);
+}
+
+/// Runs `target` over the empty input, every seed, and so many mutations of random seeds.
+fn replay_some(name: &str, mutations: usize, target: fn(&[u8])) {
     let seeds = seeds(name);
     assert!(seeds.len() >= 10, "{name}: {} seeds in the corpus, 10 expected", seeds.len());
     target(&[]);
     seeds.iter().for_each(|seed| target(seed));
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for _ in 0..MUTATIONS {
+    for _ in 0..mutations {
         target(&random.mutation(&seeds));
     }
 }
 
 /// The corpus of one target, in the order of file names, so that mutations are the same on every machine.
 fn seeds(name: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
     let mut files: Vec<_> = std::fs::read_dir(&folder)
         .expect("corpus folder")
         .map(|entry| entry.expect("entry").path())
