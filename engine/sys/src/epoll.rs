@@ -14,7 +14,7 @@ use crate::backoff::Backoff;
 use crate::limits::{ACCEPTS_PER_WAIT, EVENTS_PER_WAIT, RECEIVE_BUFFERS, RECEIVE_BYTES, SEND_BYTES_MAX};
 use crate::slots::{Slot, Slots};
 use crate::socket::{self, borrowed, check};
-use crate::spare::{Spare, is_exhaustion};
+use crate::spare::{self, Spare, is_exhaustion};
 use crate::{Counters, Driver, Listener, Outcome, Outgoing, Passed, Ready, Received, Token, Unsent, Waker};
 
 /// The driver over epoll.
@@ -412,6 +412,7 @@ fn timeout_ms(timeout: Option<Duration>) -> i32 {
 }
 
 fn accept_one(listener: RawFd) -> io::Result<OwnedFd> {
+    let _keeping = spare::keeping();
     let nowhere = std::ptr::null_mut();
     // SAFETY: with null pointers the kernel writes no address.
     let raw = check(unsafe { libc::accept4(listener, nowhere, std::ptr::null_mut(), libc::SOCK_CLOEXEC) })?;

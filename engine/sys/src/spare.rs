@@ -3,10 +3,20 @@
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use crate::limits::ACCEPTS_PER_WAIT;
 use crate::listener::Listener;
 use crate::socket::check;
+
+/// Written while a spare descriptor is free for an accept that refuses. Without it another core's accept takes the descriptor and keeps it;
+/// the first core then has no spare any more, and whoever connects to it waits.
+static FREED: RwLock<()> = RwLock::new(());
+
+/// To be held during an accept that keeps its descriptor.
+pub(crate) fn keeping() -> RwLockReadGuard<'static, ()> {
+    FREED.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The spare descriptor; empty while others were quicker to take what was free.
 #[derive(Debug)]
@@ -21,6 +31,7 @@ impl Spare {
 
     /// Takes a bounded number of connections that wait, and closes them; how many.
     pub(crate) fn refuse(&mut self, listener: &Listener) -> u64 {
+        let _alone = FREED.write().unwrap_or_else(PoisonError::into_inner);
         if self.file.take().is_none() {
             self.file = open().ok();
             if self.file.take().is_none() {
