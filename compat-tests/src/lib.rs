@@ -4,6 +4,7 @@
 
 pub mod describe;
 pub mod eio_client;
+pub mod faults;
 pub mod handshake;
 pub mod log;
 pub mod orders;

@@ -11,7 +11,7 @@ use socketville::{
 };
 
 use crate::log::Log;
-use crate::{eio_client, rooms, sio_client};
+use crate::{eio_client, faults, rooms, sio_client};
 
 /// A profile: its heartbeat, and what is served.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,9 @@ struct Profile {
 enum App {
     /// The events of the contract in every namespace.
     Main,
-    /// The same, with recovery for 3 seconds.
+    /// The same, and what the fault cases need beside it.
+    Faults,
+    /// The events of the contract, with recovery for 3 seconds.
     Recovery,
     /// The events of the contract, in MessagePack.
     MsgPack,
@@ -41,6 +43,7 @@ const PROFILES: &[Profile] = &[
     Profile { name: "protocol", ping_interval_ms: 300, ping_timeout_ms: 200, app: App::Main },
     Profile { name: "protocol-v3", ping_interval_ms: 300, ping_timeout_ms: 200, app: App::Main },
     Profile { name: "main", ping_interval_ms: 25_000, ping_timeout_ms: 20_000, app: App::Main },
+    Profile { name: "faults", ping_interval_ms: 25_000, ping_timeout_ms: 20_000, app: App::Faults },
     Profile { name: "recovery", ping_interval_ms: 25_000, ping_timeout_ms: 20_000, app: App::Recovery },
     Profile { name: "msgpack", ping_interval_ms: 25_000, ping_timeout_ms: 20_000, app: App::MsgPack },
     Profile { name: "sio-client", ping_interval_ms: 2000, ping_timeout_ms: 20_000, app: App::SioClient },
@@ -120,6 +123,11 @@ pub fn build(profile: &str, options: &[String]) -> Result<Builder> {
         App::Main => {
             io.cleanup_empty_child_namespaces(profile.name == "main");
             io.allow_eio3(matches!(profile.name, "main" | "protocol-v3"));
+            serve_main(&io);
+        }
+        App::Faults => {
+            io.allow_eio3(true);
+            faults::serve(&io);
             serve_main(&io);
         }
         App::Recovery => {

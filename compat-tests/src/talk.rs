@@ -86,6 +86,9 @@ fn kind_of(words: &Arguments, index: usize) -> String {
     {
         return format!("bin:{}", binary.len());
     }
+    if words.raw(index).is_some_and(is_number) {
+        return "number".to_owned();
+    }
     match words.read::<Value>(index) {
         Ok(Value::Null) | Err(_) => "null",
         Ok(Value::Bool(_)) => "boolean",
@@ -95,4 +98,9 @@ fn kind_of(words: &Arguments, index: usize) -> String {
         Ok(Value::Object(_)) => "object",
     }
     .to_owned()
+}
+
+/// Whether a value is a number; `1e400` is one, too, though no type of Rust holds it: it is Infinity to JavaScript.
+fn is_number(raw: &str) -> bool {
+    raw.starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }

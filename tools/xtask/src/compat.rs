@@ -19,7 +19,7 @@ const NODE_MAJOR_MIN: u32 = 20;
 
 /// Builds, installs what the lock file says, runs every `*.test.mjs`.
 pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
-    if let Some(missing) = missing(workspace.ci) {
+    if let Some(missing) = missing_node().or_else(|| missing_browser(workspace.ci)) {
         return Ok(Outcome::Missing(missing));
     }
     let folder = workspace.root.join("compat-tests");
@@ -27,11 +27,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
     if !workspace.build(&["socketville-cli", "socketville-compat"])? {
         return Ok(Outcome::Ran(Tally::one(false)));
     }
-    if workspace.ci || stale(&folder) {
-        let mut npm = workspace.command("npm");
-        let installed = workspace.run(npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
-        ensure!(installed.ok, "`npm ci` failed in compat-tests");
-    }
+    install(workspace, &folder)?;
     let mut node = workspace.command("node");
     node.args(["--test", "--test-reporter=spec"]).args(&tests).current_dir(&folder);
     node.env("SOCKETVILLE_CONFORMANCE", workspace.program("conformance")?);
@@ -40,17 +36,29 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
     Ok(Outcome::Ran(Tally::of_node_test(&finished.output).checked(finished.ok)))
 }
 
-/// What to install before this can run. The page's tests skip themselves without a browser: that is for people, not CI.
-fn missing(ci: bool) -> Option<String> {
+/// Installs what the lock file says, if that has not been done.
+pub(crate) fn install(workspace: &Workspace, folder: &Path) -> Result<()> {
+    if workspace.ci || stale(folder) {
+        let mut npm = workspace.command("npm");
+        let installed = workspace.run(npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(folder))?;
+        ensure!(installed.ok, "`npm ci` failed in compat-tests");
+    }
+    Ok(())
+}
+
+/// What to install before anything here can run.
+pub(crate) fn missing_node() -> Option<String> {
     let found = Command::new("node").arg("--version").output().ok();
     let major = found.and_then(|output| node_major(&String::from_utf8_lossy(&output.stdout)));
     if major.is_none_or(|major| major < NODE_MAJOR_MIN) || !answers(&["npm", "--version"]) {
         return Some(format!("install Node.js {NODE_MAJOR_MIN} or later, with npm"));
     }
-    if ci && !answers(&["chromium", "--version"]) {
-        return Some("install the Debian package chromium".into());
-    }
     None
+}
+
+/// The page's tests skip themselves without a browser: that is for people, not CI.
+fn missing_browser(ci: bool) -> Option<String> {
+    (ci && !answers(&["chromium", "--version"])).then(|| "install the Debian package chromium".into())
 }
 
 /// `20` of `v20.20.2`.

@@ -8,6 +8,7 @@ mod cargo;
 mod child;
 mod compat;
 mod deny;
+mod faults;
 mod house;
 mod instructions;
 mod licence;
@@ -23,7 +24,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use request::Request;
-use workspace::{Record, Workspace};
+use workspace::Workspace;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -39,13 +40,15 @@ fn main() -> ExitCode {
             println!("{}", request::usage());
             ExitCode::SUCCESS
         }
-        Request::Run { steps, seeds, record } => run(&steps, seeds, record),
+        Request::Run { steps, seeds, record, faults } => {
+            run(&steps, Workspace::discover(seeds, record, faults))
+        }
     }
 }
 
 /// Runs the steps in order, reports each, and closes with the table and the count.
-fn run(steps: &[&'static steps::Step], seeds: u32, record: Record) -> ExitCode {
-    let workspace = match Workspace::discover(seeds, record) {
+fn run(steps: &[&'static steps::Step], workspace: anyhow::Result<Workspace>) -> ExitCode {
+    let workspace = match workspace {
         Ok(workspace) => workspace,
         Err(error) => {
             eprintln!("xtask: {error:#}");

@@ -1,4 +1,4 @@
-//! What the caller asked for: which steps, with how many seeds, and whether records are renewed.
+//! What the caller asked for: which steps, with how many seeds, whether records are renewed, which fault cases.
 //!
 //! It knows names only; what a step does is `steps`' business.
 
@@ -20,6 +20,8 @@ pub(crate) enum Request {
         seeds: u32,
         /// What `instructions` does with its records.
         record: Record,
+        /// What is said to the runner of the fault cases: `--all`, names, or nothing for the quick ones.
+        faults: Vec<String>,
     },
 }
 
@@ -35,9 +37,16 @@ impl Request {
             name => vec![step_named(name)?],
         };
         if name == "instructions" && options == ["--renew"] {
-            return Ok(Self::Run { steps, seeds: SEEDS_DEFAULT, record: Record::Renew });
+            return Ok(Self::of(steps, SEEDS_DEFAULT, Record::Renew, Vec::new()));
         }
-        Ok(Self::Run { steps, seeds: seeds_of(options)?, record: Record::Check })
+        if name == "faults" {
+            return Ok(Self::of(steps, SEEDS_DEFAULT, Record::Check, faults_of(options)?));
+        }
+        Ok(Self::of(steps, seeds_of(options)?, Record::Check, Vec::new()))
+    }
+
+    fn of(steps: Vec<&'static Step>, seeds: u32, record: Record, faults: Vec<String>) -> Self {
+        Self::Run { steps, seeds, record, faults }
     }
 }
 
@@ -56,10 +65,18 @@ fn seeds_of(options: &[String]) -> Result<u32, String> {
     }
 }
 
+/// What the runner of the fault cases understands: whether a name is one is for it to say.
+fn faults_of(options: &[String]) -> Result<Vec<String>, String> {
+    match options.iter().find(|option| option.starts_with('-') && *option != "--all") {
+        Some(other) => Err(format!("xtask: expected `--all` or names of fault cases, found `{other}`")),
+        None => Ok(options.to_vec()),
+    }
+}
+
 /// The names of all steps, one a line.
 pub(crate) fn usage() -> String {
     let mut text = String::from(
-        "cargo xtask NAME [--seeds N]\ncargo xtask instructions --renew\n\n  test         all of these, in this order\n",
+        "cargo xtask NAME [--seeds N]\ncargo xtask instructions --renew\ncargo xtask faults [--all | NAME...]\n\n  test         all of these, in this order\n",
     );
     for step in STEPS {
         text.push_str(&format!("  {:<12} {}\n", step.name, step.about));
@@ -102,6 +119,20 @@ mod tests {
         assert_eq!(record("instructions"), Some(Record::Check));
         assert_eq!(record("instructions --renew"), Some(Record::Renew));
         assert_eq!(record("test --renew"), None);
+    }
+
+    #[test]
+    fn fault_cases_are_the_quick_ones_all_or_named() {
+        let faults = |line| match parse(line) {
+            Ok(Request::Run { faults, .. }) => Some(faults.join(" ")),
+            _ => None,
+        };
+        assert_eq!(faults("test").as_deref(), Some(""));
+        assert_eq!(faults("faults").as_deref(), Some(""));
+        assert_eq!(faults("faults --all").as_deref(), Some("--all"));
+        assert_eq!(faults("faults pause stop").as_deref(), Some("pause stop"));
+        assert_eq!(faults("faults --none"), None);
+        assert_eq!(faults("compat --all"), None);
     }
 
     #[test]

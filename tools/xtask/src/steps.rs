@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::report::{Row, Verdict};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{bench_smoke, cargo, compat, deny, house, instructions, micro, packages, sim};
+use crate::{bench_smoke, cargo, compat, deny, faults, house, instructions, micro, packages, sim};
 
 /// Something CI runs, by name.
 pub(crate) struct Step {
@@ -42,6 +42,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "build", about: "every program, in release, once for the steps below", run: cargo::build },
     Step { name: "sim", about: "the whole engine on a simulated kernel, seed by seed", run: sim::replay },
     Step { name: "compat", about: "the official clients against the release programs", run: compat::run },
+    Step { name: "faults", about: "what once broke a release program, by its kind", run: faults::run },
     Step {
         name: "instructions",
         about: "the two paths are no longer than recorded",

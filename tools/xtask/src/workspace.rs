@@ -25,6 +25,8 @@ pub(crate) struct Workspace {
     pub(crate) seeds: u32,
     /// What `instructions` does with its records.
     pub(crate) record: Record,
+    /// What is said to the runner of the fault cases.
+    pub(crate) faults: Vec<String>,
     target: PathBuf,
     built: Cell<bool>,
 }
@@ -40,7 +42,7 @@ pub(crate) enum Record {
 
 impl Workspace {
     /// Finds the checkout from what cargo tells the program it runs.
-    pub(crate) fn discover(seeds: u32, record: Record) -> Result<Self> {
+    pub(crate) fn discover(seeds: u32, record: Record, faults: Vec<String>) -> Result<Self> {
         let crate_dir =
             std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
         let root = Path::new(&crate_dir).ancestors().nth(2).context("tools/xtask lies two folders deep")?;
@@ -48,13 +50,13 @@ impl Workspace {
         // TARGET/debug/xtask: the same settings that placed this program place the others.
         let program = std::env::current_exe().context("where this program is")?;
         let target = program.ancestors().nth(2).context("a program lies two folders deep")?;
-        Ok(Self { target: target.into(), seeds, record, ..Self::at(root, ci) })
+        Ok(Self { target: target.into(), seeds, record, faults, ..Self::at(root, ci) })
     }
 
     /// A checkout in this folder, with the default target folder.
     pub(crate) fn at(root: &Path, ci: bool) -> Self {
         let (record, target) = (Record::Check, root.join("target"));
-        Self { root: root.into(), ci, seeds: 1, record, target, built: Cell::new(false) }
+        Self { root: root.into(), ci, seeds: 1, record, faults: Vec::new(), target, built: Cell::new(false) }
     }
 
     /// `cargo SUBCOMMAND` in the checkout; in CI with `--locked`, so that what is tested is what is committed.
