@@ -2,10 +2,10 @@
 //! default.
 
 use clap::Args;
-use socketville::Builder;
+use socketville::{Builder, Network};
 
 /// Limits for each client, and for all together.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct LimitOptions {
     /// Namespaces that one connection may join; more are refused, and the others stay [default: 64]
     #[arg(
@@ -92,6 +92,35 @@ pub(crate) struct LimitOptions {
         default_value_t = 0
     )]
     pub(crate) send_buffer_kib: u32,
+
+    /// Connections that one address may have on each core; 0 is no limit [default: a quarter of what the descriptor limit leaves a core]
+    ///
+    /// An address is one of IPv4, or an IPv6 network of 64 bits. More are answered 429. Loopback and trusted proxies have no limit.
+    #[arg(long, env = "SOCKETVILLE_CONNECTIONS_PER_ADDRESS_MAX", hide_env_values = true, value_name = "N")]
+    pub(crate) connections_per_address_max: Option<u32>,
+
+    /// Those among them that have made no request, or are in no namespace yet; 0 is no limit [default: half of them]
+    #[arg(long, env = "SOCKETVILLE_HALF_OPEN_PER_ADDRESS_MAX", hide_env_values = true, value_name = "N")]
+    pub(crate) half_open_per_address_max: Option<u32>,
+
+    /// Mebibytes that clients of one address may hold, over all cores, when memory is short; 0 is no limit [default: a quarter of all]
+    ///
+    /// Looked at above three quarters of what is held at most: then the largest clients of an address that holds more are cut.
+    #[arg(long, env = "SOCKETVILLE_MEMORY_PER_ADDRESS_MAX_MIB", hide_env_values = true, value_name = "MIB")]
+    pub(crate) memory_per_address_max_mib: Option<u32>,
+
+    /// A proxy in front, such as 10.0.0.7 or 10.0.0.0/8, that has no such limits; may be given several times, or with commas
+    ///
+    /// The clients that it names in X-Forwarded-For have them: the last address there that is no trusted proxy's. Without that header Forwarded is
+    /// read, so a proxy has to write or drop both.
+    #[arg(
+        long = "trusted-proxy",
+        env = "SOCKETVILLE_TRUSTED_PROXIES",
+        hide_env_values = true,
+        value_name = "ADDRESS",
+        value_delimiter = ','
+    )]
+    pub(crate) trusted_proxies: Vec<Network>,
 }
 
 impl LimitOptions {
@@ -112,6 +141,16 @@ impl LimitOptions {
         if let Some(mib) = self.memory_max_mib {
             io.memory_max(bytes(mib, 20));
         }
+        if let Some(connections) = self.connections_per_address_max {
+            io.connections_per_address_max(connections as usize);
+        }
+        if let Some(half_open) = self.half_open_per_address_max {
+            io.half_open_per_address_max(half_open as usize);
+        }
+        if let Some(mib) = self.memory_per_address_max_mib {
+            io.memory_per_address_max(bytes(mib, 20));
+        }
+        io.trusted_proxies(self.trusted_proxies.iter().copied());
         io.backlog_max(bytes(self.backlog_max_kib, 10))
             .backlog_burst_max(bytes(self.backlog_burst_max_kib, 10))
             .send_buffer(bytes(self.send_buffer_kib, 10));

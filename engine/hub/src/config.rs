@@ -8,6 +8,7 @@ use crate::account::Budget;
 use crate::cors::Cors;
 use crate::desk::Cookie;
 use crate::limits::{NAMESPACES_PER_SESSION_MAX, ROOMS_PER_SOCKET_MAX};
+use crate::network::Network;
 use crate::outbox::BacklogLimits;
 
 /// Options of the engine; every core has the same.
@@ -75,6 +76,27 @@ pub struct Config {
     pub packet_limits: PacketLimits,
     /// Connections of one core; more are closed at once. Default: no limit but the kernel's.
     pub connections_max: usize,
+    /// What one address may have of the core. No such option in the reference; default no limit.
+    pub address_limits: AddressLimits,
+    /// Proxies that have no share themselves, and whose word for whom they forward is taken. Default: none.
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// What one address, or a network of version 6 with 64 bits, may have of one core. Loopback and trusted proxies may have everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressLimits {
+    /// Connections; more are answered 429 and closed. Of a trusted proxy's, its client's sessions count.
+    pub connections_max: usize,
+    /// Connections that have made no whole request, and sessions without a socket in a namespace, together; more are answered 429.
+    pub half_open_max: usize,
+    /// Bytes that its connections and sessions may hold while the core holds more than its soft mark; those that hold most are cut then.
+    pub bytes_max: usize,
+}
+
+impl Default for AddressLimits {
+    fn default() -> Self {
+        Self { connections_max: usize::MAX, half_open_max: usize::MAX, bytes_max: usize::MAX }
+    }
 }
 
 /// How messages are compressed. No window outlives a message on either side, so that a broadcast is compressed once for all.
@@ -136,6 +158,8 @@ impl Default for Config {
             rooms_per_socket_max: ROOMS_PER_SOCKET_MAX,
             packet_limits: PacketLimits::DEFAULT,
             connections_max: usize::MAX,
+            address_limits: AddressLimits::default(),
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -9,7 +9,6 @@ use socketville_proto::ws;
 
 use crate::account::{Charge, Kind};
 use crate::desk::Extra;
-use crate::limits::{HEAD_TIMEOUT_MS, SLOTS_MAX};
 use crate::pages::Pages;
 use crate::pipelined::Behind;
 use crate::reading::{Held, Reading};
@@ -128,16 +127,6 @@ pub(crate) enum Course {
     Ended,
 }
 
-impl Course {
-    /// A request has come.
-    pub(crate) const fn known(self) -> Self {
-        match self {
-            Self::New => Self::Known,
-            other => other,
-        }
-    }
-}
-
 pub(crate) enum Phase {
     /// Not open.
     Vacant,
@@ -187,21 +176,6 @@ impl Role {
 const _: () = assert!(size_of::<Conn>() <= 64);
 
 impl Hub {
-    /// A connection was accepted or came from another core.
-    pub fn open(&mut self, now_ms: u64, conn: ConnId) {
-        let index = conn.index as usize;
-        self.conns.reach(index);
-        self.conns[index] = Conn { generation: conn.generation, phase: Phase::Http, ..Conn::vacant() };
-        self.conns_open += 1;
-        self.counters.connections_opened += 1;
-        self.outbox.open(conn);
-        self.set_conn_deadline(conn, now_ms + HEAD_TIMEOUT_MS);
-        if self.conns_open > self.config.connections_max || index >= SLOTS_MAX {
-            self.counters.connections_refused += 1;
-            self.cut(conn);
-        }
-    }
-
     /// Whether a connection has made no request yet.
     pub fn is_new(&self, conn: ConnId) -> bool {
         self.conn(conn).is_some_and(|state| state.course == Course::New)

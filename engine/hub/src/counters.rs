@@ -9,6 +9,12 @@ pub struct Counters {
     pub connections_opened: u64,
     /// Connections refused over the limit.
     pub connections_refused: u64,
+    /// Connections refused since their address had as many as it may.
+    pub connections_of_address_refused: u64,
+    /// Sessions refused since their client's address had as many as it may.
+    pub sessions_of_address_refused: u64,
+    /// Connections on the last descriptors that were told to come later, or cut for others.
+    pub descriptors_refused: u64,
     /// HTTP requests answered, of any kind.
     pub requests: u64,
     /// Engine.IO sessions opened.
@@ -45,6 +51,10 @@ pub struct Counters {
     pub slow_cut: u64,
     /// Connections cut since their core held too much, and they most of it.
     pub shed: u64,
+    /// Those among them whose address held more than its share.
+    pub shed_of_address: u64,
+    /// Clients that were lost, and dropped since their core held too much.
+    pub saved_shed: u64,
     /// Sessions refused since their core held too much.
     pub sessions_refused: u64,
     /// Sessions ended without a pong.

@@ -2,16 +2,52 @@
 //!
 //! A client is told why in its transport's own terms, behind the frame that it has begun to read: 1008 for a slow reader, 1013 where the
 //! core needs memory. The application sees the reason of the disconnect. Nobody else notices either.
+//!
+//! Where the core needs memory, each kind of the account is given back by somebody:
+//!
+//! | kind | who gives it back |
+//! |---|---|
+//! | saved | lost clients, the oldest first, before anybody is cut who is there: they are new when they come back |
+//! | handshakes, auth, requests, rooms, early | the client who holds them, as all that it holds; of a line or a room that many share each holds its part |
+//! | all others | the connection, or the session that polls |
+//!
+//! Above the soft mark, clients of an address that holds more than its share are cut, the largest first, until it holds seven eighths of that. Above
+//! the hard mark, the largest of all. What an address holds is summed up only then: a packet is charged to its connection and knows of no address.
 
 use socketville_proto::ws::{self, CloseCode};
 
+use hashbrown::HashMap;
+
+use crate::address_shares::Address;
+use crate::address_shares::rooms::room_bytes;
 use crate::conns::Phase;
+use crate::limits::{MEMBER_BYTES, RELIEF_PAUSE_MS};
 use crate::outbox::Overflow;
 use crate::session::Link;
-use crate::{ConnId, Hub, Reason, SessionKey};
+use crate::{ConnId, Hub, Reason, SessionKey, SocketKey};
 
 /// Bytes below which cutting a connection brings nothing: that of an idle one.
 const DEBT_BYTES_MIN: usize = 4 * 1024;
+
+/// What the server holds for a session and its sockets: their `auth`, and the events that their handlers wait over.
+pub type HeldElsewhere<'a> = &'a dyn Fn(SessionKey, &[SocketKey]) -> usize;
+
+/// When the core was looked over for debtors.
+#[derive(Default)]
+pub(crate) struct Relief {
+    /// Not again before this moment, since nobody was found.
+    next_ms: u64,
+    /// The same for addresses.
+    addresses_next_ms: u64,
+}
+
+/// Bytes that are given back if somebody is cut.
+#[derive(Clone, Copy)]
+struct Debt {
+    bytes: usize,
+    address: Address,
+    debtor: Debtor,
+}
 
 /// What holds bytes, and can be cut.
 #[derive(Clone, Copy)]
@@ -44,10 +80,37 @@ impl Hub {
         }
     }
 
-    /// Cuts those that hold most while the core is above its hard mark; after the flush, with which much has left.
-    pub fn relieve(&mut self, now_ms: u64) {
-        if self.account.held_by_debtors() > self.debts_bytes_max() {
-            self.shed(now_ms);
+    /// Gives memory back while the core is above its marks; after the flush, with which much has left.
+    pub fn relieve(&mut self, now_ms: u64, elsewhere: HeldElsewhere<'_>) {
+        if self.is_above_soft_mark() {
+            self.relieve_now(now_ms, elsewhere);
+        }
+    }
+
+    /// Whether the core holds so much that no session may begin.
+    pub(crate) fn is_above_soft_mark(&self) -> bool {
+        self.held_bytes() > self.config.budget.soft_bytes()
+    }
+
+    #[cold]
+    fn relieve_now(&mut self, now_ms: u64, elsewhere: HeldElsewhere<'_>) {
+        self.drop_saved();
+        let is_above = self.account.held_by_debtors() > self.debts_bytes_max();
+        let is_looked_at = is_above && now_ms >= self.relief.next_ms;
+        let has_shares = self.address_shares.bytes_max() < usize::MAX;
+        if !is_looked_at && (!has_shares || now_ms < self.relief.addresses_next_ms) {
+            return;
+        }
+        let mut debts = self.debts(elsewhere);
+        debts.sort_unstable_by_key(|debt| std::cmp::Reverse(debt.bytes));
+        if has_shares {
+            self.relief.addresses_next_ms = now_ms + RELIEF_PAUSE_MS;
+            if self.shed_of_addresses(now_ms, &debts) {
+                return; // some of it is given back only when the application has been told
+            }
+        }
+        if is_looked_at && !self.shed(now_ms, &debts) {
+            self.relief.next_ms = now_ms + RELIEF_PAUSE_MS;
         }
     }
 
@@ -59,52 +122,116 @@ impl Hub {
         hard.saturating_sub(others).max(hard / 4)
     }
 
-    /// Whether the core holds so much that no session may begin.
-    pub(crate) fn is_above_soft_mark(&self) -> bool {
-        self.held_bytes() > self.config.budget.soft_bytes()
-    }
-
-    /// Cuts the largest debtors until the core is below its mark. What the arena holds leaves with the flush, and is nobody's debt.
-    #[cold]
-    fn shed(&mut self, now_ms: u64) {
-        let relieved = self.debts_bytes_max() / 8 * 7;
-        let mut debts = self.debts();
-        debts.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
-        for (_, debtor) in debts {
-            if self.account.held_by_debtors() <= relieved {
-                return;
-            }
-            self.counters.shed += 1;
-            match debtor {
-                Debtor::Conn(conn) => self.end_for_memory(now_ms, conn),
-                Debtor::Session(session) => self.lose_session(session, Reason::MemoryLimit),
-            }
+    /// Lost clients are let go, the oldest first, while the core is above its hard mark. What the arena holds leaves with the flush.
+    fn drop_saved(&mut self) {
+        let hard = self.config.budget.hard_bytes;
+        let arena = self.outbox.shared_bytes();
+        if self.held_bytes() - arena <= hard {
+            return;
+        }
+        while self.held_bytes() - arena > hard / 8 * 7 && self.drop_oldest_saved() {
+            self.counters.saved_shed += 1;
         }
     }
 
-    fn debts(&self) -> Vec<(usize, Debtor)> {
+    /// Cuts the largest debtors of each address that holds more than its share; whether there was one.
+    fn shed_of_addresses(&mut self, now_ms: u64, debts: &[Debt]) -> bool {
+        let share = self.address_shares.bytes_max();
+        let mut sums: HashMap<Address, usize, _> = HashMap::with_hasher(self.hasher.clone());
+        for debt in debts.iter().filter(|debt| debt.address.is_counted()) {
+            *sums.entry(debt.address).or_default() += debt.bytes;
+        }
+        sums.retain(|_, bytes| *bytes > share);
+        let mut cut = 0;
+        for debt in if sums.is_empty() { &[] } else { debts } {
+            if let Some(left) = sums.get_mut(&debt.address).filter(|left| **left > share / 8 * 7) {
+                *left -= debt.bytes;
+                self.cut_debtor(now_ms, debt.debtor);
+                cut += 1;
+            }
+        }
+        self.counters.shed_of_address += cut;
+        cut > 0
+    }
+
+    /// Cuts the largest debtors until the core is below its mark; whether there was one.
+    fn shed(&mut self, now_ms: u64, debts: &[Debt]) -> bool {
+        // Some of what is given back is so only when the application has been told, so it is counted here.
+        let mut excess = self.account.held_by_debtors().saturating_sub(self.debts_bytes_max() / 8 * 7);
+        let shed = self.counters.shed;
+        for debt in debts.iter().filter(|debt| debt.bytes >= DEBT_BYTES_MIN) {
+            if excess == 0 {
+                break;
+            }
+            excess = excess.saturating_sub(debt.bytes);
+            self.cut_debtor(now_ms, debt.debtor);
+        }
+        self.counters.shed > shed
+    }
+
+    fn cut_debtor(&mut self, now_ms: u64, debtor: Debtor) {
+        self.counters.shed += 1;
+        match debtor {
+            Debtor::Conn(conn) => self.end_for_memory(now_ms, conn),
+            Debtor::Session(session) => self.lose_session(session, Reason::MemoryLimit),
+        }
+    }
+
+    /// All who hold something.
+    fn debts(&self, elsewhere: HeldElsewhere<'_>) -> Vec<Debt> {
         let mut debts = Vec::new();
         for index in 0..self.conns.len() {
             let conn = ConnId { index: index as u32, generation: self.conns[index].generation };
-            let bytes = self.held_by(conn);
-            if bytes >= DEBT_BYTES_MIN {
-                debts.push((bytes, Debtor::Conn(conn)));
+            let bytes = self.held_by(conn, elsewhere);
+            if bytes > 0 {
+                debts.push(Debt { bytes, address: self.address_of(conn), debtor: Debtor::Conn(conn) });
             }
         }
         for key in self.sessions.keys() {
-            let bytes = match self.sessions.find(key) {
-                Some(session) if !matches!(session.link, Link::WebSocket(_)) => session.held_bytes(),
-                _ => 0,
-            };
-            if bytes >= DEBT_BYTES_MIN {
-                debts.push((bytes, Debtor::Session(key)));
+            let is_polling =
+                self.sessions.find(key).is_some_and(|session| !matches!(session.link, Link::WebSocket(_)));
+            let bytes = if is_polling { self.held_by_session(key, elsewhere) } else { 0 };
+            if bytes > 0 {
+                let address = self.address_shares.of_session(key.index);
+                debts.push(Debt { bytes, address, debtor: Debtor::Session(key) });
             }
         }
         debts
     }
 
+    /// Whose bytes a connection's are: those of the client whose session it carries, be it a proxy's.
+    fn address_of(&self, conn: ConnId) -> Address {
+        let address = self.address_shares.of_conn(conn.index);
+        match self.conn(conn).map(|state| &state.phase) {
+            Some(Phase::WebSocket { session, .. }) if !address.is_counted() => {
+                self.address_shares.of_session(session.index)
+            }
+            _ => address,
+        }
+    }
+
+    /// Bytes that are held for a session, by whomever.
+    fn held_by_session(&self, key: SessionKey, elsewhere: HeldElsewhere<'_>) -> usize {
+        let Some(session) = self.sessions.find(key) else { return 0 };
+        let opening = session.opening.as_ref().map_or(0, |opening| opening.cost(&self.heads));
+        let sockets = session.sockets.all();
+        let of_sockets: usize = sockets.iter().map(|&socket| self.held_by_socket(socket)).sum();
+        session.held_bytes() + opening + of_sockets + elsewhere(key, sockets)
+    }
+
+    /// Bytes of a socket's rooms, of each its part, and of what waits until it is in.
+    fn held_by_socket(&self, key: SocketKey) -> usize {
+        let Some(socket) = self.sockets.find(key) else { return 0 };
+        let Some(namespace) = self.namespaces.find(socket.nsp) else { return 0 };
+        let rooms = socket.rooms.iter().filter_map(|&room| namespace.rooms.find(room));
+        let part = |room: &crate::namespaces::Room| {
+            MEMBER_BYTES + room_bytes(room.name.len()) / room.members.len().max(1)
+        };
+        rooms.map(part).sum::<usize>() + self.early.bytes_of(key)
+    }
+
     /// Bytes that are held for a connection, those of its session over WebSocket included.
-    pub(crate) fn held_by(&self, conn: ConnId) -> usize {
+    fn held_by(&self, conn: ConnId, elsewhere: HeldElsewhere<'_>) -> usize {
         let Some(state) = self.conn(conn) else { return 0 };
         if matches!(state.phase, Phase::Closing | Phase::Lingering { .. }) {
             return 0; // it ends within a deadline, and has its last bytes
@@ -114,7 +241,7 @@ impl Hub {
             Phase::Parked(_, Some(behind)) => behind.held_bytes(),
             Phase::WebSocket { session, partial, .. } => {
                 partial.as_ref().map_or(0, |reader| reader.held_bytes())
-                    + self.sessions.find(*session).map_or(0, |session| session.held_bytes())
+                    + self.held_by_session(*session, elsewhere)
             }
             _ => 0,
         };

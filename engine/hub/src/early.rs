@@ -55,6 +55,11 @@ impl Early {
         Self(HashMap::with_hasher(hasher))
     }
 
+    /// Bytes that wait for a socket.
+    pub(crate) fn bytes_of(&self, key: SocketKey) -> usize {
+        self.0.get(&key.index).map_or(0, |waiting| waiting.charge.bytes())
+    }
+
     /// Bytes that wait.
     pub(crate) fn bytes(&self) -> usize {
         self.0.values().map(|waiting| waiting.charge.bytes()).sum()

@@ -87,6 +87,18 @@ impl Heads {
         }
     }
 
+    /// Bytes that a head costs: its own, and its part of the lines that others sent, too.
+    pub(crate) fn cost(&self, kept: &Kept) -> usize {
+        let part = |item| match item {
+            Item::Own(_) => 0,
+            Item::Shared(number) => self
+                .lines
+                .get(usize::from(number))
+                .map_or(0, |line| line.text.len() / line.uses.max(1) as usize),
+        };
+        heap_bytes(kept) + items(kept).map(part).sum::<usize>()
+    }
+
     /// Bytes of the lines that are shared.
     pub(crate) fn lines_bytes(&self) -> usize {
         self.lines.iter().map(|line| line.text.len()).sum()

@@ -7,7 +7,7 @@ use socketville_proto::ws;
 
 use crate::conns::{Content, Course, Phase, Progress, find};
 use crate::desk::Decision;
-use crate::limits::{HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL, SLOTS_MAX};
+use crate::limits::{HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL};
 use crate::poll_buffer::{ContentType, PollAnswer};
 use crate::session::{Link, Speech};
 use crate::uploads::Purpose;
@@ -41,8 +41,8 @@ pub(crate) const ALL: usize = usize::MAX;
 pub(crate) const JSON: (&str, &str) = ("Content-Type", "application/json");
 const TEXT: (&str, &str) = ("Content-Type", "text/plain; charset=UTF-8");
 const OCTETS: (&str, &str) = ("Content-Type", "application/octet-stream");
-const HTML: (&str, &str) = ("Content-Type", "text/html");
-const RETRY_AFTER: (&str, &str) = ("Retry-After", "1");
+pub(crate) const HTML: (&str, &str) = ("Content-Type", "text/html");
+pub(crate) const RETRY_AFTER: (&str, &str) = ("Retry-After", "1");
 const NO_STORE: (&str, &str) = ("cache-control", "no-store");
 
 impl Hub {
@@ -105,12 +105,13 @@ impl Hub {
         let raw = &bytes[..length];
         let letters = decision.and_then(|decision| decision.name.as_deref());
         let (mut has_body, mut taken) = (!matches!(head.body, Body::None | Body::Length(0)), length);
+        self.note_request(conn);
         let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
-        state.course = state.course.known();
         let is_kept = head.keep_alive && (state.course != Course::Ended || length < bytes.len());
         state.keep = if is_kept { KeepAlive::Keep } else { KeepAlive::Close };
         state.content = if head.method == Method::Head { Content::Withheld } else { Content::Sent };
         let (verdict, extra) = self.receive(head, self.verdict(head), decision);
+        let verdict = self.find_room(conn, head, verdict);
         let is_read = matches!(
             verdict,
             Verdict::Post(_) | Verdict::NotOurs | Verdict::OtherCore(_) | Verdict::Elsewhere
@@ -137,15 +138,10 @@ impl Hub {
             Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, (head, raw), fault),
             Verdict::Forbid(message) => self.forbid_request(now_ms, conn, (head, raw), &message),
             Verdict::Preflight => self.answer(now_ms, conn, 204, &[], b""),
-            Verdict::OpenPolling(..) | Verdict::OpenWebSocket(..) | Verdict::OpenBare
-                if self.is_crowded() =>
-            {
-                self.counters.sessions_refused += 1;
-                self.refuse_and_close(now_ms, conn, 503, &[HTML, RETRY_AFTER], b"");
-            }
+            Verdict::NoRoom(lack) => self.refuse_for_room(now_ms, conn, (head, raw), lack),
             Verdict::OpenPolling(layer, form) => {
                 let id = self.new_session_id(letters);
-                self.open_polling(now_ms, conn, id, layer, form, raw);
+                self.open_polling(now_ms, conn, id, layer, form, (head, raw));
             }
             Verdict::Poll(session) => self.handle_poll(now_ms, conn, session),
             Verdict::OpenWebSocket(layer, framing) => {
@@ -175,11 +171,6 @@ impl Hub {
     fn has_whole_body(&self, conn: ConnId) -> bool {
         let state = self.conn(conn);
         state.is_some_and(|state| matches!(&state.phase, Phase::Body(upload) if upload.is_complete()))
-    }
-
-    /// Whether the core has no room for another session, or ends.
-    fn is_crowded(&self) -> bool {
-        self.sessions.len() >= SLOTS_MAX || self.ends_ms.is_some() || self.is_above_soft_mark()
     }
 
     /// To where its request belongs, with everything read; only if nothing is under way on the connection.

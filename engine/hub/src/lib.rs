@@ -15,6 +15,7 @@
 //! ```
 
 mod account;
+mod address_shares;
 mod audit;
 mod bundle;
 mod config;
@@ -37,6 +38,8 @@ mod ids;
 pub mod limits;
 mod members;
 mod namespaces;
+mod network;
+mod newcomers;
 mod origin;
 mod outbox;
 mod packed;
@@ -50,7 +53,6 @@ mod reading;
 mod record;
 mod recovery;
 mod register;
-mod room_shares;
 mod seats;
 mod session;
 mod shutdown;
@@ -70,10 +72,11 @@ use socketville_proto::http::Method;
 use socketville_proto::ws;
 
 pub use account::{Account, Budget, Charge, Kind};
-pub use config::{Config, Deflate, Transports};
+pub use config::{AddressLimits, Config, Deflate, Transports};
 pub use conns::{ConnId, FrameReader, Intake, Post, Progress};
 pub use cors::{Cors, Origins};
 pub use counters::{Counters, Gauges};
+pub use cutting::HeldElsewhere;
 pub use deadlines::Look;
 pub use delivery::{Delivery, Manner, Selector};
 pub use desk::{Consults, Cookie, Decision, Occasion, RefusedRequest, SameSite};
@@ -84,6 +87,8 @@ pub use http::Response;
 pub use ids::{ID_LEN, Id};
 pub use members::Bitset;
 pub use namespaces::NspId;
+pub use network::{Network, NetworkError};
+pub use newcomers::{Newcomer, Place};
 pub use origin::{Origin, OriginError};
 pub use outbox::{BacklogLimits, Batch, Outbox, Range, Refusal, Settled};
 pub use packets::INVALID_NAMESPACE;
@@ -140,7 +145,8 @@ pub struct Hub {
     asks_for_unknown: bool,
     namespace_names: Keyed<Box<str>, NspId>,
     rooms_open: usize,
-    room_shares: room_shares::RoomShares,
+    address_shares: address_shares::AddressShares,
+    newcomers: newcomers::Newcomers,
     timers: timers::Timers,
     deadlines: deadlines::Deadlines,
     effects: VecDeque<Effect>,
@@ -148,6 +154,7 @@ pub struct Hub {
     /// Sessions whose parked polls wait for more.
     polls_waiting: waves::Waves<SessionKey>,
     slow_sessions: Vec<SessionKey>,
+    relief: cutting::Relief,
     selection: members::Bitset,
     /// Broadcasts that are not due yet.
     bundle: bundle::Bundle,
@@ -173,10 +180,11 @@ impl Hub {
         let account = Account::default();
         let mut ids = ids::Ids::new(core, seed);
         let hasher = ahash::RandomState::with_seeds(ids.number(), ids.number(), ids.number(), ids.number());
-        let room_shares = room_shares::RoomShares::new(&account, config.budget.hard_bytes, &hasher);
+        let address_shares = address_shares::AddressShares::new(&account, &config, &hasher);
         Self {
             deadlines: deadlines::Deadlines::new(hasher.clone()),
-            room_shares,
+            address_shares,
+            newcomers: newcomers::Newcomers::default(),
             outbox: Outbox::new(config.backlog_limits(), account.clone())
                 .within(config.budget.hard_bytes / 2),
             press: config.per_message_deflate.map(deflate::Press::new),
@@ -209,6 +217,7 @@ impl Hub {
             polls_due: Vec::new(),
             polls_waiting: waves::Waves::default(),
             slow_sessions: Vec::new(),
+            relief: cutting::Relief::default(),
             selection: members::Bitset::default(),
             bundle: bundle::Bundle::default(),
             served_paths: None,
@@ -302,6 +311,9 @@ impl Hub {
 
     /// Who connected: the answer to [`Effect::AskAddress`].
     pub fn set_address(&mut self, key: SessionKey, address: std::net::IpAddr) {
+        if self.sessions.find(key).is_some() {
+            self.address_shares.learn(key.index, address);
+        }
         if let Some(opening) = self.sessions.find_mut(key).and_then(|session| session.opening.as_mut()) {
             opening.address = Some(address);
         }

@@ -56,6 +56,17 @@ pub const PIPELINED_POSTS_MAX: usize = 16;
 /// waits for a backend while others emit must not fill memory.
 pub const EARLY_BYTES_MAX: usize = 64 * 1024;
 
+/// Milliseconds that a connection may have one of the last descriptors without a request. An operator's probe sends its request at once.
+pub const LAST_PLACES_MS: u64 = 2_000;
+
+/// Closing connections of a core whose peers are heard out beyond which a connection that is too much for its address is closed without a word: so many
+/// answers at a time are enough to tell an honest client, and descriptors are for others.
+pub const REFUSALS_LINGERING_MAX: usize = 1024;
+
+/// Milliseconds between two looks over all connections of a core that holds too much, if the first found nobody to cut, and between two sums by address:
+/// a look costs some 50 ns a connection.
+pub const RELIEF_PAUSE_MS: u64 = 500;
+
 /// Milliseconds for a request's head to arrive; then it is answered 408 if it has begun, and the connection closes (slow-loris).
 pub const HEAD_TIMEOUT_MS: u64 = 10_000;
 

@@ -82,6 +82,8 @@ impl Hub {
             self.conns_open -= 1;
             self.conns_lingering -= usize::from(was_lingering);
             self.outbox.forget(conn);
+            self.address_shares.disconnect(conn.index);
+            self.newcomers.forget(conn);
         }
     }
 

@@ -4,6 +4,7 @@
 //! and answered at the next flush that has some, so that what one turn brings leaves in one response.
 
 use socketville_proto::eio::Packet;
+use socketville_proto::http::Head;
 
 use crate::conns::Phase;
 use crate::delivery::Route;
@@ -19,7 +20,7 @@ impl Hub {
         id: Id,
         layer: Layer,
         form: PollForm,
-        head: &[u8],
+        (head, raw): (&Head<'_>, &[u8]),
     ) {
         self.add_cookie(conn, &id);
         let link = Link::Polling(Box::new(Polling {
@@ -27,8 +28,8 @@ impl Hub {
             ..Polling::default()
         }));
         let speech = Speech { layer, revision: form.revision() };
-        let key = self.open_session(now_ms, id, link, speech, head);
-        self.ask_address(conn, key);
+        let key = self.open_session(now_ms, id, link, speech, raw);
+        self.note_client(conn, key, head);
         let offers = self.config.transports.websocket() && self.config.allows_upgrades;
         let upgrades: &[&str] = if offers { &["websocket"] } else { &[] };
         let mut opening = PollBuffer::new(form);

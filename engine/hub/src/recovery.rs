@@ -165,6 +165,20 @@ impl Hub {
         Some((*until_ms).max(self.deadlines.grace_end_ms().unwrap_or_default()))
     }
 
+    /// Lets the lost client go that was lost first: when it comes back it is new. False if there is none.
+    pub(crate) fn drop_oldest_saved(&mut self) -> bool {
+        let Some(recoveries) = &mut self.recoveries else { return false };
+        while let Some((until_ms, id)) = recoveries.deadlines.pop_front() {
+            // The same socket may have been saved again since, with a later deadline.
+            if recoveries.saved.get(&id).is_some_and(|saved| saved.until_ms == until_ms) {
+                recoveries.saved.remove(&id);
+                self.effects.push_back(Effect::Lapsed(id));
+                return true;
+            }
+        }
+        false
+    }
+
     /// The private id that the answer to CONNECT carries.
     pub(crate) fn pid_of(&self, id: &Id) -> Option<String> {
         self.recoveries.as_ref().map(|recoveries| recoveries.pid(id))

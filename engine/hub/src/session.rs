@@ -80,6 +80,11 @@ impl Opening {
     pub(crate) fn heap_bytes(&self) -> usize {
         heads::heap_bytes(&self.head)
     }
+
+    /// Bytes that are given back with it.
+    pub(crate) fn cost(&self, heads: &heads::Heads) -> usize {
+        heads.cost(&self.head)
+    }
 }
 
 /// What messages of a session are.
@@ -221,12 +226,6 @@ impl Session {
 impl Hub {
     pub(crate) fn new_id(&mut self) -> Id {
         self.ids.next()
-    }
-
-    pub(crate) fn ask_address(&mut self, conn: ConnId, key: SessionKey) {
-        if self.config.keeps_handshakes {
-            self.effects.push_back(Effect::AskAddress(conn, key));
-        }
     }
 
     /// Opens a session; the caller sends the handshake.
@@ -468,6 +467,7 @@ impl Hub {
     pub(crate) fn drop_session(&mut self, key: SessionKey) {
         if let Some(session) = self.sessions.remove(key) {
             self.deadlines.forget(key);
+            self.address_shares.close(key.index);
             self.session_ids.remove(&session.id, key.index);
             if let Some(opening) = session.opening {
                 self.heads.forget(&opening.head);

@@ -6,10 +6,10 @@ use smallvec::SmallVec;
 use socketville_proto::eio::Revision;
 use socketville_proto::encode;
 
+use crate::address_shares::rooms::room_bytes;
 use crate::delivery::{NO_ATTACHMENTS, Route};
 use crate::limits::{MEMBER_BYTES, ROOM_NAME_BYTES_MAX, ROOMS_BYTES_MAX};
 use crate::namespaces::RoomKey;
-use crate::room_shares::room_bytes;
 use crate::session::{Link, Session};
 use crate::{Effect, Hub, Id, NspId, Reason, RoomChange, SessionKey, SocketKey};
 
@@ -103,6 +103,7 @@ impl Hub {
         if let Some(session) = self.sessions.find_mut(session) {
             session.connect_ms = u64::MAX;
         }
+        self.address_shares.settle(session.index);
         if let Some(namespace) = self.namespaces.find_mut(nsp) {
             namespace.members.insert(key.index);
         }
@@ -239,7 +240,7 @@ impl Hub {
             if self.watches_rooms { namespace.rooms.find(key).map(|room| room.name.clone()) } else { None };
         let gone = namespace.leave(key, socket.index);
         let bytes = MEMBER_BYTES + gone.as_ref().map_or(0, |room| room_bytes(room.name.len()));
-        self.room_shares.leave(socket, rooms_left, bytes);
+        self.address_shares.leave_room(socket, rooms_left, bytes);
         self.rooms_open -= usize::from(gone.is_some());
         if let Some(name) = name {
             self.tell_room(nsp, &name, RoomChange::Left(who.into()));

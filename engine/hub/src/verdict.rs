@@ -37,6 +37,8 @@ pub(crate) enum Verdict {
     Refuse(Fault),
     /// Refused by the application or for its origin, with this message.
     Forbid(String),
+    /// There is no room for what it wants.
+    NoRoom(Lack),
     /// Not under the engine's path.
     NotOurs,
     /// For another server of this process.
@@ -50,6 +52,17 @@ impl Verdict {
     pub(crate) const fn opens(&self) -> bool {
         matches!(self, Self::OpenPolling(..) | Self::OpenWebSocket(..))
     }
+}
+
+/// What there is not enough of for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// The core holds too much, or ends.
+    Memory,
+    /// Its client's address has as much as it may.
+    Share,
+    /// It came on one of the last, which are for the operator.
+    Descriptors,
 }
 
 /// Errors of Engine.IO. Source: the reference's `Server.errors`.

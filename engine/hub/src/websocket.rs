@@ -34,7 +34,7 @@ impl Hub {
             return;
         }
         let key = self.open_session(now_ms, id, Link::WebSocket(conn), speech, raw);
-        self.ask_address(conn, key);
+        self.note_client(conn, key, head);
         self.become_websocket(conn, key, Role::Transport(speech.revision));
         if speech.revision == Revision::V4 {
             self.send_open(conn, &id);

@@ -6,7 +6,7 @@ mod pair;
 use pair::client::{binary, get, poll, text};
 use pair::{Client, Pair};
 use socketville_hub::limits::BODY_TIMEOUT_MS;
-use socketville_hub::{Budget, Config, Kind, Selector};
+use socketville_hub::{Budget, Config, Kind, Recovery, Selector};
 use socketville_proto::encode;
 
 const HARD: usize = 8 << 20;
@@ -164,4 +164,83 @@ fn who_owes_nothing_of_weight_is_not_cut_for_what_others_cost() {
     assert!(pair.is_open(slow.conn));
     assert_eq!((pair.hub.counters.shed, pair.hub.counters.slow_cut), (0, 0));
     pair.hub.audit().expect("the account is right");
+}
+
+/// A session over polling whose opening head has a line of so many bytes that nobody else sends.
+fn begin(pair: &mut Pair, name: usize, bytes: usize) -> bool {
+    let conn = pair.open();
+    let more = "x".repeat(bytes);
+    let request =
+        format!("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\nX-{name}: {more}\r\n\r\n");
+    pair.ask(conn, request).is_some_and(|answer| answer.status == 200)
+}
+
+/// Heads, `auth`, rooms: whoever holds most of them is cut as who holds most of anything, and of what many share each holds its part.
+#[test]
+fn whatever_a_client_holds_it_gives_back_above_the_hard_mark() {
+    let mut pair = Pair::with(Config { budget: Budget { hard_bytes: 1 << 20 }, ..Config::default() });
+    let healthy = pair.join_websocket();
+    let (with_auth, with_rooms) = (pair.join_websocket(), pair.join_websocket());
+    for room in 0..200 {
+        pair.hub.join(with_rooms.key, &format!("{room} {}", "r".repeat(200))).expect("a room");
+        pair.hub.join(healthy.key, "shared").expect("a room");
+    }
+    assert!((0..30).all(|name| begin(&mut pair, name, 15_000)), "below the soft mark");
+    let charge = pair.hub.account().charge(Kind::Auth, 700_000);
+    pair.held_elsewhere.push((with_auth.key, charge));
+    pair.turn();
+    assert_eq!(pair.take_heard(), ["#1 left: memory limit []"], "it holds most");
+    pair.held_elsewhere.clear();
+    assert_eq!(pair.hub.counters.shed, 1);
+    // Nobody has anything of weight but the heads and the rooms now.
+    let kept = pair.hub.account().charge(Kind::Auth, 500_000);
+    pair.turn();
+    let heard = pair.take_heard();
+    assert!(heard.first().is_some_and(|left| left.starts_with("#2 left: memory limit")), "{heard:?}");
+    assert!(
+        pair.hub.counters.shed > 2,
+        "then heads, each of which is its session's: {:?}",
+        pair.hub.counters
+    );
+    assert!(pair.is_open(healthy.conn));
+    drop(kept);
+    pair.hub.audit().expect("the account is right");
+}
+
+/// Who is not there any more gives way first, and who was lost first before others; nobody who is there is cut for it.
+#[test]
+fn lost_clients_are_forgotten_before_anybody_is_cut() {
+    const CLIENTS: usize = 60;
+    let mut pair = Pair::with(Config { budget: Budget { hard_bytes: 1 << 20 }, ..Config::default() });
+    let there = pair.join_websocket();
+    pair.hub.set_recovery(Recovery::default(), [7; 32]);
+    let mut pids = Vec::new();
+    for _ in 0..CLIENTS {
+        let (conn, _) = pair.websocket("/socket.io/");
+        pair.tell(conn, "40");
+        let frames = pair.frames(conn).join(" ");
+        pids.push(
+            frames.split("\"pid\":\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned),
+        );
+        let &(key, _) = pair.sockets.last().expect("a socket");
+        for room in 0..16 {
+            pair.hub.join(key, &format!("{room} {}", "r".repeat(240))).expect("a room");
+        }
+        assert!(pair.hub.save(pair.now_ms, key));
+        pair.end(conn);
+    }
+    let saved = pair.hub.account().held_of(Kind::Saved);
+    assert!(saved > 200_000, "{saved}");
+    let kept = pair.hub.account().charge(Kind::Requests, (1 << 20) - pair.hub.held_bytes() + 1_000);
+    pair.turn();
+    let dropped = pair.hub.counters.saved_shed as usize;
+    assert!(dropped > 0 && dropped < CLIENTS && pair.hub.counters.shed == 0, "{dropped}");
+    assert!(pair.is_open(there.conn) && pair.hub.held_bytes() <= 1 << 20);
+    drop(kept);
+    let nsp = pair.nsp("/");
+    for (number, pid) in pids.iter().enumerate() {
+        let pid = pid.as_deref().expect("a private id");
+        let returning = pair.hub.take_returning(pair.now_ms, nsp, pid, None);
+        assert_eq!(returning.is_some(), number >= dropped, "{number} of {dropped}");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use socketville_hub::{Config, RoomChange};
+use socketville_hub::{AddressLimits, Config, RoomChange};
 
 use crate::adapter::Adapter;
 use crate::admission::BoxedAdmission;
@@ -23,6 +23,8 @@ pub(crate) struct App {
     pub(crate) config: Config,
     /// Bytes that all cores may hold together; `None` is a share of the machine's.
     pub(crate) memory_max: Option<usize>,
+    /// What one address may have; of each `None` is a share of what there is.
+    pub(crate) address: AddressOptions,
     /// Bytes of a client's `auth` that outlive its connection handlers.
     pub(crate) auth_kept_bytes: Option<usize>,
     pub(crate) namespaces: Vec<NamespaceApp>,
@@ -45,6 +47,34 @@ pub(crate) struct App {
     pub(crate) drain_window: Option<Duration>,
     /// Runs once on each core before its first connection.
     pub(crate) on_start: Vec<BoxedStart>,
+}
+
+/// What one address may have, as far as it was said.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct AddressOptions {
+    /// On each core.
+    pub(crate) connections: Option<usize>,
+    /// On each core.
+    pub(crate) half_open: Option<usize>,
+    /// Bytes over all cores.
+    pub(crate) memory: Option<usize>,
+}
+
+impl AddressOptions {
+    /// What one core gives one address, where `defaults` are for what was not said. A limit of 0 is none.
+    pub(crate) fn limits(self, cores: usize, defaults: AddressLimits) -> AddressLimits {
+        let chosen = |asked: Option<usize>, default| match asked {
+            Some(0) => usize::MAX,
+            Some(limit) => limit,
+            None => default,
+        };
+        let memory = self.memory.map(|bytes| bytes.div_ceil(cores));
+        AddressLimits {
+            connections_max: chosen(self.connections, defaults.connections_max),
+            half_open_max: chosen(self.half_open, defaults.half_open_max),
+            bytes_max: chosen(memory, defaults.bytes_max),
+        }
+    }
 }
 
 pub(crate) type BoxedMessage = Box<dyn Fn(&crate::BarePeer<'_>, crate::Message<'_>) + Send + Sync>;

@@ -25,6 +25,7 @@ use crate::metrics::{CoreCounters, CoreReport};
 use crate::mismatch::Told;
 use crate::payloads::Payloads;
 use crate::queries::Queries;
+use crate::refusals;
 use crate::shares::Shares;
 use crate::sleep::{self, Timers};
 use crate::socket::{Shared, Socket};
@@ -42,6 +43,8 @@ pub(crate) struct Core {
     sockets: RefCell<Pages<Option<Rc<Shared>>>>,
     /// Letters to the other cores.
     pub(crate) outgoing: RefCell<VecDeque<Letter>>,
+    /// What the log was told of refusals.
+    pub(crate) refusals_told: refusals::Told,
     /// Queries that other cores have not answered yet.
     pub(crate) queries: Queries,
     /// Broadcasts whose answers are still owed here, by the id of their packet.
@@ -129,6 +132,7 @@ impl Core {
             counters: RefCell::default(),
             sockets: RefCell::default(),
             outgoing: RefCell::default(),
+            refusals_told: refusals::Told::default(),
             queries: Queries::default(),
             asked: RefCell::default(),
             parents: RefCell::default(),
@@ -267,6 +271,15 @@ impl Core {
                 self.drop_values();
             }
         });
+    }
+
+    /// Gives memory back while the core holds too much of it.
+    pub(crate) fn relieve(&self, now_ms: u64) {
+        let auth_of = |key: &SocketKey| self.socket(*key).map_or(0, |socket| socket.auth_bytes());
+        let elsewhere = |session, sockets: &[SocketKey]| {
+            self.shares.held_by(session) + sockets.iter().map(auth_of).sum::<usize>()
+        };
+        self.hub_mut().relieve(now_ms, &elsewhere);
     }
 
     /// What this core has done and holds; what outside threads have emitted counts as the first core's.

@@ -77,7 +77,8 @@ impl Handshake {
         self.head().map_or_else(String::new, |head| head.target.to_owned())
     }
 
-    /// The address of the connection's other end; behind a proxy that is the proxy's. Source: `address`.
+    /// The address of the connection's other end; behind a proxy that is the proxy's, but for
+    /// [trusted](crate::Builder::trusted_proxies) ones, whose client it is. Source: `address`.
     pub const fn address(&self) -> Option<IpAddr> {
         self.address
     }

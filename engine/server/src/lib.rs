@@ -74,6 +74,7 @@ mod pins;
 mod queries;
 mod rarely;
 mod recovery;
+mod refusals;
 mod relay;
 mod remote;
 mod room_events;
@@ -91,7 +92,8 @@ mod turn;
 mod waiting;
 
 pub use socketville_hub::{
-    Cookie, Cors, Deflate, JoinError, Origin, OriginError, Origins, SameSite, Transports,
+    Cookie, Cors, Deflate, JoinError, Network, NetworkError, Origin, OriginError, Origins, SameSite,
+    Transports,
 };
 pub use socketville_proto::http::Method;
 pub use socketville_proto::sio::Parser;

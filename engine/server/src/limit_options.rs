@@ -4,6 +4,7 @@
 
 use socketville_proto::limits::{ATTACHMENTS_LIMIT, JSON_DEPTH_MAX};
 
+use crate::Network;
 use crate::builder::Builder;
 
 impl Builder {
@@ -40,6 +41,46 @@ impl Builder {
     /// ```
     pub fn send_buffer(&self, bytes: usize) -> &Self {
         self.with_start(|start| start.send_buffer_bytes = bytes)
+    }
+
+    /// Connections that one address may have on each core: an IPv4 address, or an IPv6 network of 64 bits. More are answered 429 with `Retry-After`, and
+    /// counted. 0 is no limit. The kernel deals connections out over the cores, so an address has this many in any case, and `cores` times as many
+    /// at the most. Default: a quarter of those that the limit of descriptors leaves a core, so that no address alone can take them all. A NAT of a
+    /// company or a carrier stays below that where the limit is usual (524 288 and more): one address has 64 512 ports. The reference has no such
+    /// limit.
+    ///
+    /// Loopback has no limit, for whoever speaks from there runs on this machine; nor have [trusted proxies](Builder::trusted_proxies), whose clients are
+    /// limited instead: there a session counts as a connection.
+    pub fn connections_per_address_max(&self, connections: usize) -> &Self {
+        self.with_app(|app| app.address.connections = Some(connections))
+    }
+
+    /// Those among them, on each core, that are half open: connections on which no whole request has come, and sessions that are in no namespace yet. More
+    /// are answered 429. 0 is no limit. Default: half of [`Builder::connections_per_address_max`], so that a whole company may come back at once. The
+    /// reference has no such limit.
+    pub fn half_open_per_address_max(&self, half_open: usize) -> &Self {
+        self.with_app(|app| app.address.half_open = Some(half_open))
+    }
+
+    /// Bytes that clients of one address may hold, over all cores, when a core holds more than its soft mark (three quarters of
+    /// [`Builder::memory_max`]): above it the largest of them are cut with the reason `memory limit` until the address holds seven eighths of
+    /// it. Below the mark nobody looks. 0 is no limit. Default: a quarter of what the server may hold; each core has an equal share.
+    pub fn memory_per_address_max(&self, bytes: usize) -> &Self {
+        self.with_app(|app| app.address.memory = Some(bytes))
+    }
+
+    /// Proxies in front of this server, by address or network (`10.0.0.0/8`). They have no share of their own; the clients that they name in
+    /// `X-Forwarded-For` have: the last address there that is no trusted proxy's. Without that header `Forwarded` (RFC 7239) is read, so a proxy has to
+    /// write or drop both. [`Handshake::address`](crate::Handshake::address) is the client's then. Default: none, and nobody's word for it is taken.
+    ///
+    /// ```
+    /// use socketville::{Network, Server};
+    ///
+    /// Server::builder().trusted_proxies(["10.0.0.0/8".parse::<Network>()?, "2001:db8:7::/48".parse()?]);
+    /// # Ok::<(), socketville::NetworkError>(())
+    /// ```
+    pub fn trusted_proxies(&self, proxies: impl IntoIterator<Item = Network>) -> &Self {
+        self.with(|config| config.trusted_proxies = proxies.into_iter().collect())
     }
 
     /// Bytes of a client's `auth` that are kept for [`Socket::handshake`](crate::Socket::handshake) once its connection handlers have been called; more are let go then.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketville_hub::Budget;
+use socketville_hub::{AddressLimits, Budget};
 use socketville_sys::Driver;
 
 use crate::builder::Builder;
@@ -36,6 +36,7 @@ impl<D: Driver> Machine<D> {
         if let Some(bytes) = app.memory_max {
             app.config.budget = Budget { hard_bytes: bytes / drivers.len() };
         }
+        app.config.address_limits = app.address.limits(drivers.len(), AddressLimits::default());
         let town = Town::new(app, drivers.len() as u16, [seed as u8; 32]);
         let crossings = crossings::<D::Passed>(drivers.len());
         let turn = |(index, driver): (usize, D)| {

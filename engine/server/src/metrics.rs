@@ -90,6 +90,24 @@ const METRICS: &[Metric] = &[
         r.gauges.rooms as f64
     }),
     ("shed_total", "counter", "Connections cut since their core held too much.", |r| r.hub.shed as f64),
+    ("shed_of_address_total", "counter", "Those of them whose address held more than its share.", |r| {
+        r.hub.shed_of_address as f64
+    }),
+    ("saved_shed_total", "counter", "Lost clients forgotten since their core held too much.", |r| {
+        r.hub.saved_shed as f64
+    }),
+    ("connections_of_address_refused_total", "counter", "Connections over their address's share.", |r| {
+        r.hub.connections_of_address_refused as f64
+    }),
+    ("sessions_of_address_refused_total", "counter", "Sessions over their address's share.", |r| {
+        r.hub.sessions_of_address_refused as f64
+    }),
+    (
+        "descriptors_refused_total",
+        "counter",
+        "Connections on the last descriptors that were answered 503, or cut.",
+        |r| r.hub.descriptors_refused as f64,
+    ),
     ("sessions_refused_total", "counter", "Sessions refused since their core held too much.", |r| {
         r.hub.sessions_refused as f64
     }),

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use socketville_hub::Budget;
+use socketville_hub::{AddressLimits, Budget};
 use socketville_sys::{
     Choice, DriverKind, Epoll, Listener, Preference, Ring, available_cores, probe, raise_descriptor_limit,
     refusal_of_ring,
@@ -57,7 +57,7 @@ impl Server {
             return Err(Error::Cores(cores));
         }
         app.borrow_mut().as_mut().ok_or(Error::Listening)?.load_client()?;
-        raise_descriptor_limit();
+        let descriptors = raise_descriptor_limit();
         let listeners =
             listen(address, start, cores).map_err(|error| Error::Listen(address.to_string(), error))?;
         let address = listeners[0].local_addr().map_err(Error::Core)?;
@@ -67,6 +67,8 @@ impl Server {
         let seeds = (0..cores).map(|_| seed()).collect::<Result<Vec<_>>>()?;
         let mut app = app.borrow_mut().take().ok_or(Error::Listening)?;
         app.config.budget = budget(app.memory_max, memory_limit(), cores);
+        let places = places(descriptors, choice.driver, cores);
+        app.config.address_limits = address_limits(&app, address, places, cores);
         let town = Town::new(app, cores as u16, secret);
         Ok(Self { town, listeners, crew, pins, address, choice, seeds, elsewhere: None })
     }
@@ -160,12 +162,17 @@ impl fmt::Debug for Server {
 
 /// One listener for each core, the first of which looks whether the port is free.
 fn listen(address: SocketAddr, start: Start, cores: usize) -> std::io::Result<Vec<Listener>> {
-    let mut listeners = vec![Listener::bind_with(address, start.port_use, start.send_buffer_bytes)?];
+    let first = Listener::bind_with(address, start.port_use, start.send_buffer_bytes)?;
+    let mut listeners = vec![first.refusing_with(NO_PLACE)];
     for _ in 1..cores {
         listeners.push(listeners[0].beside()?);
     }
     Ok(listeners)
 }
+
+/// What connections hear for which there is no descriptor at all (RFC 9110 section 15.6.4).
+const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
+    Content-Type: application/json\r\nContent-Length: 43\r\n\r\n{\"code\":7,\"message\":\"Too many connections\"}";
 
 /// Threads with the driver that is wanted. If the ring is not demanded and not every core can have one, all have epoll.
 fn muster(wanted: Preference, cores: usize, pins: &Pins) -> Result<(Crew, Choice)> {
@@ -195,6 +202,28 @@ fn budget(asked: Option<usize>, limit: Option<u64>, cores: usize) -> Budget {
     asked.or(half).map_or(Budget::UNLIMITED, |bytes| Budget { hard_bytes: bytes / cores })
 }
 
+/// Connections for which a core has places: each ring has a table as large as the limit, epoll's cores share it.
+fn places(descriptors: u64, driver: DriverKind, cores: usize) -> usize {
+    let places = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    match driver {
+        DriverKind::IoUring => places,
+        DriverKind::Epoll => places / cores,
+    }
+}
+
+/// What one address may have of each core. On loopback, with no proxy in front, nobody has a share, and nobody's address is asked for.
+fn address_limits(app: &App, address: SocketAddr, places: usize, cores: usize) -> AddressLimits {
+    let is_local = address.ip().is_loopback() && app.config.trusted_proxies.is_empty();
+    let connections_max = app.address.connections.filter(|&asked| asked > 0).unwrap_or((places / 4).max(1));
+    let hard_bytes = app.config.budget.hard_bytes;
+    let defaults = AddressLimits {
+        connections_max,
+        half_open_max: (connections_max / 2).max(1),
+        bytes_max: if hard_bytes == usize::MAX { usize::MAX } else { hard_bytes / 4 },
+    };
+    if is_local { AddressLimits::default() } else { app.address.limits(cores, defaults) }
+}
+
 /// Whole cores of what a quota leaves, at least one: a thread more than that would have the kernel stop all of them for the rest of each
 /// period.
 fn cores_within(available: usize, quota: Option<f64>) -> usize {
@@ -216,6 +245,35 @@ mod tests {
         assert_eq!(budget(Some(100), Some(1000), 2).hard_bytes, 50);
         assert_eq!(budget(None, Some(1000), 2).hard_bytes, 250);
         assert_eq!(budget(None, None, 2), Budget::UNLIMITED);
+    }
+
+    #[test]
+    fn an_address_has_a_quarter_of_a_core() {
+        let mut app = App::default();
+        app.config.budget = Budget { hard_bytes: 1000 };
+        let (open, local) = ("0.0.0.0:1".parse().expect("one"), "127.0.0.1:1".parse().expect("one"));
+        let limits = |app: &App, address| {
+            let limits = address_limits(app, address, places(20_000, DriverKind::Epoll, 2), 2);
+            [limits.connections_max, limits.half_open_max, limits.bytes_max]
+        };
+        assert_eq!(limits(&app, open), [2500, 1250, 250]);
+        assert_eq!(limits(&app, local), [usize::MAX; 3], "whoever is there runs on this machine");
+        app.address.connections = Some(10);
+        app.address.memory = Some(301);
+        assert_eq!(limits(&app, open), [10, 5, 151]);
+        app.address.connections = Some(0);
+        app.address.half_open = Some(7);
+        assert_eq!(limits(&app, open), [usize::MAX, 7, 151]);
+        app.config.trusted_proxies = vec!["127.0.0.1".parse().expect("a network")];
+        assert_eq!(limits(&app, local)[1], 7, "a proxy brings strangers");
+        assert_eq!(places(20_000, DriverKind::IoUring, 2), 20_000);
+    }
+
+    #[test]
+    fn who_finds_no_place_is_answered_whole() {
+        let text = std::str::from_utf8(NO_PLACE).expect("text");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.contains(&format!("Content-Length: {}", body.len())), "{}", body.len());
     }
 
     #[test]

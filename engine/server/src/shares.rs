@@ -103,6 +103,11 @@ impl Shares {
         self.paused.get() > 0
     }
 
+    /// Bytes of the events that a session's handlers wait over.
+    pub(crate) fn held_by(&self, session: SessionKey) -> usize {
+        self.shares.borrow().get(&session).map_or(0, |share| share.bytes)
+    }
+
     /// Keeps what is left of a POST, until its session is read again.
     pub(crate) fn keep_post(&self, conn: ConnId, session: SessionKey, post: Post) {
         if let Some(share) = self.shares.borrow_mut().get_mut(&session) {

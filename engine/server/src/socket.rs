@@ -349,6 +349,11 @@ impl Socket {
         }
     }
 
+    /// Bytes of the namespace's `auth` that are kept.
+    pub(crate) fn auth_bytes(&self) -> usize {
+        self.0.auth().map_or(0, |json| json.capacity())
+    }
+
     /// The raw JSON of the namespace's `auth`, if it is kept.
     pub(crate) fn auth(&self) -> Option<Arc<String>> {
         self.0.auth()

@@ -21,7 +21,9 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 use smallvec::SmallVec;
-use socketville_hub::{Batch, ConnId, Effect, Look, Parting, Reason, Refusal, Response, Settled};
+use socketville_hub::{
+    Batch, ConnId, Effect, Look, Newcomer, Parting, Place, Reason, Refusal, Response, Settled,
+};
 use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent};
 
 use crate::arrivals::{Arrivals, Speaker};
@@ -60,6 +62,8 @@ pub(crate) struct Turn<D: Driver> {
     has_ended: bool,
     /// Where connections go whose request is not ours.
     elsewhere: Option<Elsewhere<D>>,
+    /// Whether addresses have shares.
+    asks_addresses: bool,
 }
 
 /// Whether the loop goes on.
@@ -79,7 +83,9 @@ impl<D: Driver> Turn<D> {
         let waiting = crossings.iter().map(|_| Waiting::default()).collect();
         let window = core.town.app.drain_window.unwrap_or(DRAIN_WINDOW);
         let stopping = Stopping::new(u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
+        let asks_addresses = core.hub().wants_addresses();
         Self {
+            asks_addresses,
             driver,
             core,
             crossings,
@@ -190,31 +196,15 @@ impl<D: Driver> Turn<D> {
         if self.has_ended { Next::Stop } else { Next::Turn }
     }
 
-    /// Connections that could not be accepted are nobody's but the driver's: here they are counted for all to see.
-    fn note_accepts(&self) {
-        let driver = self.driver.counters();
-        let mut counters = self.core.counters.borrow_mut();
-        if driver.accept_errors != counters.accept_errors {
-            counters.accept_errors = driver.accept_errors;
-            counters.accepts_refused = driver.accepts_refused;
-            let (core, refused) = (self.core.index, driver.accepts_refused);
-            rarely!(
-                warn,
-                core,
-                refused,
-                "connections cannot be accepted, for want of descriptors (ulimit -n, LimitNOFILE of systemd)"
-            );
-        }
-    }
-
     fn reap(&mut self, now_ms: u64) -> Look {
-        self.note_accepts();
+        self.core.note_refusals(self.driver.counters());
         let mut look = Look::Quiet;
         for ready in self.ready.drain(..) {
             match ready {
                 Ready::Accepted(token) => {
                     look = Look::Busy;
-                    self.core.hub_mut().open(now_ms, conn_of(token));
+                    let newcomer = newcomer(&mut self.driver, token, self.asks_addresses);
+                    self.core.hub_mut().open_from(now_ms, conn_of(token), newcomer);
                 }
                 Ready::Readable(token) => self.arrivals.push(token),
                 Ready::Writable(token) => self.core.hub_mut().outbox.handle_writable(conn_of(token)),
@@ -289,7 +279,8 @@ impl<D: Driver> Turn<D> {
             && let Some((passed, mut bytes)) = self.crossings[index].pop()
         {
             if let Ok(token) = self.driver.adopt(passed) {
-                core.hub_mut().open(now_ms, conn_of(token));
+                let newcomer = newcomer(&mut self.driver, token, self.asks_addresses);
+                core.hub_mut().open_from(now_ms, conn_of(token), newcomer);
                 core.handle_bytes(conn_of(token), &mut bytes);
             }
         }
@@ -351,7 +342,7 @@ impl<D: Driver> Turn<D> {
             }
         }
         self.core.hub_mut().cut_slow(now_ms);
-        self.core.hub_mut().relieve(now_ms);
+        self.core.relieve(now_ms);
         self.core.run_effects();
     }
 
@@ -470,6 +461,13 @@ impl<D: Driver> Turn<D> {
     pub(crate) fn driver_mut(&mut self) -> &mut D {
         &mut self.driver
     }
+}
+
+/// What is known of a connection before it says anything.
+fn newcomer<D: Driver>(driver: &mut D, token: Token, asks_address: bool) -> Newcomer {
+    let address = if asks_address { driver.peer_address(token).ok() } else { None };
+    let place = driver.last_places(token).map_or(Place::Ordinary, Place::Last);
+    Newcomer { address: address.map(|address| address.ip()), place }
 }
 
 fn conn_of(token: Token) -> ConnId {

@@ -11,10 +11,11 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use crate::backoff::Backoff;
+use crate::cores::descriptor_limit;
 use crate::limits::{ACCEPTS_PER_WAIT, EVENTS_PER_WAIT, RECEIVE_BUFFERS, RECEIVE_BYTES, SEND_BYTES_MAX};
 use crate::slots::{Slot, Slots};
 use crate::socket::{self, borrowed, check};
-use crate::spare::{self, Spare, is_exhaustion};
+use crate::spare::{self, LastPlaces, Spare, is_exhaustion};
 use crate::{Counters, Driver, Listener, Outcome, Outgoing, Passed, Ready, Received, Token, Unsent, Waker};
 
 /// The driver over epoll.
@@ -27,6 +28,8 @@ pub struct Epoll {
     listener: Option<Listener>,
     is_paused: bool,
     spare: Spare,
+    /// By descriptors: the kernel gives out the lowest that is free.
+    last: LastPlaces,
     backoff: Backoff,
     events: Vec<libc::epoll_event>,
     /// One buffer for receives, large enough to discard what a closing connection has left.
@@ -51,6 +54,7 @@ impl Epoll {
             listener: None,
             is_paused: false,
             spare: Spare::new()?,
+            last: LastPlaces::of(descriptor_limit().rlim_cur),
             backoff: Backoff::new(),
             events: Vec::with_capacity(EVENTS_PER_WAIT),
             buffer: vec![0; RECEIVE_BUFFERS * RECEIVE_BYTES].into_boxed_slice(),
@@ -136,12 +140,21 @@ impl Epoll {
         }
     }
 
-    /// Accepts a bounded number. The listener is level-triggered: what is left is reported at the next wait.
+    /// Accepts a bounded number, of the last places a quarter: the core may free some before the next. The listener is level-triggered: what is
+    /// left is reported at the next wait.
     fn accept(&mut self) {
+        let mut lasts = 0;
         for _ in 0..ACCEPTS_PER_WAIT {
             let Some(listener) = &self.listener else { return };
             match accept_one(listener.descriptor()) {
-                Ok(file) => self.accept_joined(file),
+                Ok(file) => {
+                    let last = u64::try_from(file.as_raw_fd()).ok().and_then(|place| self.last.with(place));
+                    self.accept_joined(file);
+                    lasts += usize::from(last.is_some());
+                    if last.is_some_and(|count| lasts > count / 4) {
+                        return;
+                    }
+                }
                 Err(error) => match error.raw_os_error().unwrap_or(libc::EIO) {
                     libc::EAGAIN => return,
                     libc::EINTR | libc::ECONNABORTED => {}
@@ -388,6 +401,10 @@ impl Driver for Epoll {
 
     fn peer_address(&mut self, token: Token) -> io::Result<SocketAddr> {
         socket::peer_address(self.file(token)?)
+    }
+
+    fn last_places(&self, token: Token) -> Option<usize> {
+        self.last.with(token.index.into())
     }
 
     fn has_ended(&self, token: Token) -> bool {

@@ -178,6 +178,12 @@ pub trait Driver {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Of how many last places this connection has one, if nearly all places for connections are taken: at the limit of descriptors the core had better
+    /// keep them for what matters. The cores of a process share them, but for those with a table of their own.
+    fn last_places(&self, _token: Token) -> Option<usize> {
+        None
+    }
+
     /// Whether the peer has ended or broken the connection, as far as the kernel has told; bytes from before may still be there.
     fn has_ended(&self, _token: Token) -> bool {
         false

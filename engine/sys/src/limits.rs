@@ -35,6 +35,10 @@ pub(crate) const BACKLOG: i32 = 4096;
 /// Connections the epoll driver accepts in one wait, so that a storm of them does not starve the others.
 pub(crate) const ACCEPTS_PER_WAIT: usize = 64;
 
+/// Places, of those that the limit of descriptors leaves, that count as the last ones: as many connections as come in a burst between two turns. No
+/// more than an eighth of all.
+pub(crate) const LAST_PLACES: u64 = 64;
+
 /// Events the epoll driver takes in one wait.
 pub(crate) const EVENTS_PER_WAIT: usize = 1024;
 

@@ -5,7 +5,7 @@
 //! twice would run twice, each with a part of the clients. The first listener therefore takes its port without that option, which fails
 //! if anybody listens there, and allows company only afterwards: for its own cores.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -18,6 +18,8 @@ use crate::socket::{check, enable, set};
 pub struct Listener {
     inner: TcpListener,
     send_buffer_bytes: usize,
+    /// What connections hear that are closed as soon as they are accepted.
+    refusal: &'static [u8],
 }
 
 /// Who else may listen on a listener's port.
@@ -64,7 +66,14 @@ impl Listener {
         bind_to(&socket, address)?;
         // SAFETY: listen takes two integers and touches no memory.
         check(unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) })?;
-        Ok(Listener { inner: TcpListener::from(socket), send_buffer_bytes })
+        Ok(Listener { inner: TcpListener::from(socket), send_buffer_bytes, refusal: b"" })
+    }
+
+    /// From now on connections that are closed as soon as they are accepted, for want of a descriptor to keep them by, hear this first. A peer that goes
+    /// on sending may miss it: nobody is there to hear it out.
+    #[must_use]
+    pub fn refusing_with(self, refusal: &'static [u8]) -> Listener {
+        Listener { refusal, ..self }
     }
 
     /// Another listener on the same address, for another core.
@@ -74,7 +83,8 @@ impl Listener {
     pub fn beside(&self) -> io::Result<Listener> {
         // Only now, when this one listens: a stranger that looked for a free port in between has found it taken.
         enable(self.inner.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT)?;
-        Listener::bind_with(self.local_addr()?, PortUse::Shared, self.send_buffer_bytes)
+        let other = Listener::bind_with(self.local_addr()?, PortUse::Shared, self.send_buffer_bytes)?;
+        Ok(other.refusing_with(self.refusal))
     }
 
     /// The address it listens on, with the port the kernel chose.
@@ -90,13 +100,21 @@ impl Listener {
         self.inner.set_nonblocking(false)
     }
 
-    /// Takes one connection that waits, and closes it: for want of a descriptor to keep it by. False if none waits, or there is no
+    /// Takes one connection that waits, tells it so, and closes it: for want of a descriptor to keep it by. False if none waits, or there is no
     /// descriptor even for that.
     pub(crate) fn refuse_one(&self) -> bool {
         let mut is_waiting = libc::pollfd { fd: self.inner.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: the kernel reads and writes one pollfd through the pointer; `is_waiting` is one and outlives the call.
         let found = unsafe { libc::poll(&raw mut is_waiting, 1, 0) };
-        found == 1 && self.inner.accept().is_ok()
+        let Some((mut stream, _)) = (found == 1).then(|| self.inner.accept().ok()).flatten() else {
+            return false;
+        };
+        if !self.refusal.is_empty() && stream.set_nonblocking(true).is_ok() {
+            // What has come is taken out: closing with bytes unread is a reset, which would take the refusal along.
+            let _what_it_asked = stream.read(&mut [0; 16 * 1024]);
+            let _too_slow = stream.write_all(self.refusal);
+        }
+        true
     }
 
     pub(crate) fn descriptor(&self) -> RawFd {

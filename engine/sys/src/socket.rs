@@ -2,8 +2,9 @@
 //! options. It is not a socket type; owning and closing is done by `OwnedFd`.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// `SO_LINGER` of zero seconds: a close resets instead of delivering.
 pub(crate) static ABORT: libc::linger = libc::linger { l_onoff: 1, l_linger: 0 };
@@ -59,7 +60,9 @@ pub(crate) fn set(socket: BorrowedFd<'_>, level: i32, option: i32, value: libc::
 
 /// The peer's address.
 pub(crate) fn peer_address(socket: BorrowedFd<'_>) -> io::Result<SocketAddr> {
-    TcpStream::from(socket.try_clone_to_owned()?).peer_addr()
+    // SAFETY: the descriptor is borrowed for longer than the stream is there, which does not close it.
+    let stream = ManuallyDrop::new(unsafe { TcpStream::from_raw_fd(socket.as_raw_fd()) });
+    stream.peer_addr()
 }
 
 /// The result of a system call that reports errors as -1.

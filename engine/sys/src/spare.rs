@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use crate::limits::ACCEPTS_PER_WAIT;
+use crate::limits::{ACCEPTS_PER_WAIT, LAST_PLACES};
 use crate::listener::Listener;
 use crate::socket::check;
 
@@ -29,7 +29,7 @@ impl Spare {
         Ok(Spare { file: Some(open()?) })
     }
 
-    /// Takes a bounded number of connections that wait, and closes them; how many.
+    /// Takes a bounded number of connections that wait, tells them to come later, and closes them; how many.
     pub(crate) fn refuse(&mut self, listener: &Listener) -> u64 {
         let _alone = FREED.write().unwrap_or_else(PoisonError::into_inner);
         if self.file.take().is_none() {
@@ -50,6 +50,26 @@ fn open() -> io::Result<OwnedFd> {
     let raw = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) })?;
     // SAFETY: `raw` was opened by the line above and nobody else has seen it.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// The last of all places for connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastPlaces {
+    from: u64,
+    count: u64,
+}
+
+impl LastPlaces {
+    /// Of so many in all.
+    pub(crate) fn of(places: u64) -> LastPlaces {
+        let count = LAST_PLACES.min(places / 8);
+        LastPlaces { from: places - count, count }
+    }
+
+    /// How many there are, if this one, counted from 0, is among them.
+    pub(crate) fn with(self, place: u64) -> Option<usize> {
+        (place >= self.from).then_some(self.count as usize)
+    }
 }
 
 /// Whether an accept failed since the process, or the machine, has no descriptor left.

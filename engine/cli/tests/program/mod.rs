@@ -1,6 +1,8 @@
 //! The program under test, and the plainest HTTP and Socket.IO clients that can ask it something.
 //! Not clients for anybody else: one request a connection, answers read to their end.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -45,10 +47,23 @@ impl Program {
     /// Starts it and waits until it has told where to look; else what it said instead.
     pub(crate) fn start(options: &[&str]) -> Result<Self, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_socketville"));
+        command.args(options);
+        Self::run(command)
+    }
+
+    /// The same, where it may have so many descriptors open.
+    pub(crate) fn start_within(descriptors: usize, options: &[&str]) -> Result<Self, String> {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_socketville")]).args(options);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Result<Self, String> {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SOCKETVILLE_")) {
             command.env_remove(name);
         }
-        command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program was built");
         let lines = lines_of(child.stdout.take().expect("piped"));
         let errors = lines_of(child.stderr.take().expect("piped"));
@@ -103,6 +118,11 @@ impl Program {
         answer
     }
 
+    /// A connection that is kept.
+    pub(crate) fn connection(&self) -> BufReader<TcpStream> {
+        self.send("")
+    }
+
     fn send(&self, text: &str) -> BufReader<TcpStream> {
         let mut stream = TcpStream::connect(&self.address).expect("connects");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -134,7 +154,7 @@ impl Drop for Program {
 
 impl Reply {
     /// Reads as much as the head says, not to the connection's end: that may take a while after a refusal.
-    fn read(stream: &mut impl BufRead) -> Self {
+    pub(crate) fn read(stream: &mut impl BufRead) -> Self {
         let mut head = String::new();
         let mut length = 0;
         loop {

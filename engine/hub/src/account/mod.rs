@@ -20,7 +20,7 @@
 //! | early | what was emitted to clients that are not in yet | `early`: a share for each socket |
 //!
 //! The arena and the history belong to no peer alone: the account adds them when it is looked at. What they have in common is the
-//! [`Budget`]: above its soft mark no session is opened, above its hard mark those connections are cut that owe most.
+//! [`Budget`]: above its soft mark no session is opened, above its hard mark those are cut that hold most. Who gives back which kind is in `cutting`.
 
 mod budget;
 
@@ -125,10 +125,9 @@ impl Account {
         self.0.bytes[kind as usize].get()
     }
 
-    /// Bytes held of those kinds of which each connection's part is known, so that cutting it gives them back.
+    /// Bytes held by those who are there, so that cutting them gives them back: all but those of lost clients.
     pub(crate) fn held_by_debtors(&self) -> usize {
-        let kinds = [Kind::Backlog, Kind::Polls, Kind::Input, Kind::Body, Kind::Frames, Kind::Attachments];
-        kinds.into_iter().map(|kind| self.held_of(kind)).sum()
+        self.held() - self.held_of(Kind::Saved)
     }
 
     /// Bytes held of all kinds.

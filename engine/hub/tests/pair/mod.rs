@@ -12,8 +12,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use socketville_hub::{
-    Batch, Config, ConnId, Delivery, Effect, Hub, Id, Intake, Look, Manner, NspId, Parting, Progress, Reason,
-    Refusal, Request, Selector, Settled, SocketKey,
+    Batch, Charge, Config, ConnId, Delivery, Effect, Hub, Id, Intake, Look, Manner, Newcomer, NspId, Parting,
+    Progress, Reason, Refusal, Request, Selector, SessionKey, Settled, SocketKey,
 };
 use socketville_proto::encode;
 
@@ -34,6 +34,8 @@ pub(crate) struct Pair {
     pub(crate) keeps_waiting: bool,
     pub(crate) requests: Vec<(ConnId, Request)>,
     pub(crate) passed: Vec<(ConnId, u16, Vec<u8>)>,
+    /// What the application's side holds for sockets.
+    pub(crate) held_elsewhere: Vec<(SocketKey, Charge)>,
     /// Sends that the kernel saw.
     pub(crate) sends: usize,
     lines: Vec<Line>,
@@ -84,6 +86,7 @@ impl Pair {
             keeps_waiting: false,
             requests: Vec::new(),
             passed: Vec::new(),
+            held_elsewhere: Vec::new(),
             sends: 0,
             lines: Vec::new(),
             errands: VecDeque::new(),
@@ -92,6 +95,11 @@ impl Pair {
 
     /// A new connection.
     pub(crate) fn open(&mut self) -> ConnId {
+        self.open_from(Newcomer::default())
+    }
+
+    /// A new connection of which something is known.
+    pub(crate) fn open_from(&mut self, newcomer: Newcomer) -> ConnId {
         let conn = ConnId { index: self.lines.len() as u32, generation: GENERATION };
         self.lines.push(Line {
             received: Vec::new(),
@@ -102,7 +110,7 @@ impl Pair {
             is_watched: false,
             is_unread: false,
         });
-        self.hub.open(self.now_ms, conn);
+        self.hub.open_from(self.now_ms, conn, newcomer);
         self.run_effects();
         conn
     }
@@ -169,7 +177,11 @@ impl Pair {
         self.hub.settle_polls(self.now_ms);
         while self.flush_batch() {}
         self.hub.cut_slow(self.now_ms);
-        self.hub.relieve(self.now_ms);
+        let held = &self.held_elsewhere;
+        let elsewhere = |_: SessionKey, sockets: &[SocketKey]| {
+            held.iter().filter(|(key, _)| sockets.contains(key)).map(|(_, charge)| charge.bytes()).sum()
+        };
+        self.hub.relieve(self.now_ms, &elsewhere);
         self.run_effects();
         while let Some(errand) = self.errands.pop_front() {
             match errand {

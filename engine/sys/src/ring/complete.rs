@@ -93,7 +93,7 @@ impl Ring {
     }
 
     /// Connections that this driver has.
-    fn connections(&self) -> u64 {
+    pub(super) fn connections(&self) -> u64 {
         let Counters { accepted, adopted, passed, closed, .. } = self.counters;
         (accepted + adopted).saturating_sub(passed + closed)
     }

@@ -45,7 +45,7 @@ use crate::backoff::Backoff;
 use crate::cores::descriptor_limit;
 use crate::limits::{CQ_ENTRIES, FILES_MAX, RECEIVE_BUFFERS, RECEIVE_BYTES, SQ_ENTRIES};
 use crate::slots::Slots;
-use crate::spare::Spare;
+use crate::spare::{LastPlaces, Spare};
 use crate::{Counters, Driver, Listener, Outgoing, Passed, Ready, Received, Token, Unsent, Waker};
 
 /// The driver over io_uring. Made on the thread that uses it, and never leaves it.
@@ -64,6 +64,8 @@ pub struct Ring {
     accept_sequence: u32,
     backoff: Backoff,
     spare: Spare,
+    /// By descriptors, or by connections in the table.
+    last: LastPlaces,
     alarm: Alarm,
 
     is_sending: bool,
@@ -129,6 +131,7 @@ impl Ring {
             Descriptors::Direct => Some(register_table(&gate, options.files_max)?),
             Descriptors::Ordinary => None,
         };
+        let places = files.map_or_else(|| descriptor_limit().rlim_cur, u64::from);
         let mut ring = Ring {
             gate,
             slots: Slots::with_room(),
@@ -142,6 +145,7 @@ impl Ring {
             accept_sequence: 0,
             backoff: Backoff::new(),
             spare: Spare::new()?,
+            last: LastPlaces::of(places),
             alarm: Alarm::default(),
             is_sending: false,
             send_sequence: 0,
@@ -298,6 +302,14 @@ impl Driver for Ring {
 
     fn peer_address(&mut self, token: Token) -> io::Result<SocketAddr> {
         self.address_of(token)
+    }
+
+    /// The kernel gives out the lowest descriptor that is free, but any free place of the table.
+    fn last_places(&self, token: Token) -> Option<usize> {
+        match self.descriptors {
+            Descriptors::Ordinary => self.last.with(token.index.into()),
+            Descriptors::Direct => self.last.with(self.connections().saturating_sub(1)),
+        }
     }
 
     fn has_ended(&self, token: Token) -> bool {

@@ -71,12 +71,14 @@ pub(crate) fn running_out_of_descriptors_is_survived_without_spinning<K: Kind>()
     );
 }
 
+const REFUSAL: &[u8] = b"come later";
 const CLIENTS: usize = 40;
 const ROOM: u64 = 8;
 
 /// With direct descriptors the ring's table is what is small, otherwise the process limit.
 fn starve<K: Kind>() {
     let (listener, address) = listen();
+    let listener = listener.refusing_with(REFUSAL);
     let is_direct = K::NAME == "ring_direct";
     let mut driver = make_starved::<K>(listener, is_direct);
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| connect(address)).collect();
@@ -85,16 +87,29 @@ fn starve<K: Kind>() {
     }
     let mut here = Vec::new();
     let start = Instant::now();
+    if is_direct {
+        assert_eq!(driver.last_places(Token { index: 0, generation: 0 }), None, "all places are free");
+    }
     while start.elapsed() < Duration::from_millis(250) {
         look(&mut driver, &mut here);
     }
     let counters = *driver.counters();
     assert!(!here.is_empty() && here.len() < CLIENTS, "{counters:?}");
     assert_eq!(here.len() as u64 + counters.accepts_refused, CLIENTS as u64, "nobody waits: {counters:?}");
-    assert!(counters.accept_errors > 0 && counters.enters < 200, "no spinning: {counters:?}");
-    for mut client in clients.drain(here.len()..) {
-        assert!(!is_left_hanging(&mut client), "refused");
+    if is_direct {
+        assert!(here.iter().all(|&token| driver.last_places(token).is_some()), "the table is full");
     }
+    assert!(counters.accept_errors > 0 && counters.enters < 200, "no spinning: {counters:?}");
+    let mut told = 0;
+    for mut client in clients.drain(here.len()..) {
+        client.set_read_timeout(Some(HANG)).expect("a timeout");
+        let mut heard = Vec::new();
+        let ended = client.read_to_end(&mut heard);
+        assert!(ended.is_ok_and(|_| heard.is_empty() || heard == REFUSAL), "refused: {heard:?}");
+        told += usize::from(heard == REFUSAL);
+    }
+    // The kernel itself closes those for which a table has no place.
+    assert_eq!(told > 0, !is_direct, "{told}");
     if !is_direct {
         limit_descriptors(10_000);
     }
