@@ -65,6 +65,33 @@ fn a_reader_that_is_cut_reads_why() {
     assert!(!pair.is_open(slow.conn));
 }
 
+/// The limit is passed in the turn in which the kernel takes bytes again: the reason must not be lost between the cut and the flush (found by
+/// the fuzz target `server`, as a send of nothing).
+#[test]
+fn a_reader_that_is_cut_as_it_reads_again_reads_why() {
+    for room in [150, 100] {
+        let mut pair = small_backlog();
+        let slow = pair.join_websocket();
+        pair.limit(slow.conn, room);
+        let json = format!("[\"{}\"]", "x".repeat(92));
+        while pair.hub.outbox.owed(slow.conn) < BACKLOG {
+            pair.broadcast(&[], &json);
+            pair.turn();
+        }
+        pair.limit(slow.conn, usize::MAX);
+        let sends = pair.sends;
+        pair.broadcast(&[], &json);
+        pair.turn();
+        pair.turn();
+        let mut expected = vec![format!("42{json}"); room.div_ceil(100)];
+        expected.push("close 1008 slow reader".into());
+        assert_eq!(pair.frames(slow.conn), expected, "room for {room} bytes");
+        assert_eq!((pair.hub.counters.slow_cut, pair.sends - sends), (1, 1));
+        assert_eq!(pair.take_heard(), ["#0 left: slow reader []"]);
+        assert!(!pair.is_open(slow.conn));
+    }
+}
+
 /// All in one turn: the limit is looked at before the rest is copied, not when something is added to it.
 #[test]
 fn a_rest_over_the_limit_is_not_kept() {

@@ -134,7 +134,7 @@ impl Outbox {
     /// Nothing more becomes due to the connection; its owner is told.
     pub(super) fn end_overflowed(&mut self, index: u32, is_at_frame: bool) {
         let lane = &mut self.lanes[index as usize];
-        lane.then = Then::Close;
+        lane.then = Then::Cut;
         let conn = ConnId { index, generation: lane.generation };
         self.overflowed.push(Overflow { conn, is_at_frame });
     }

@@ -35,6 +35,7 @@ impl Outbox {
         let source = match lane.state {
             State::Dirty if lane.next == NONE => Source::Arena(lane.first),
             State::Dirty => return self.take_scattered(index, batch),
+            State::Draining if lane.then == Then::Cut => return,
             State::Draining => Source::Backlog,
             State::Free | State::Idle | State::Blocked | State::Waiting => return,
         };
@@ -148,7 +149,7 @@ impl Outbox {
                 continue;
             };
             match lane.then {
-                Then::Nothing => {}
+                Then::Nothing | Then::Cut => {}
                 Then::Report => {
                     lane.then = Then::Nothing;
                     settled.idle.push(entry.conn);

@@ -46,6 +46,8 @@ pub(super) enum Then {
     Report,
     /// Nothing more may become due; its owner is told.
     Close,
+    /// It owes too much: nothing is sent before its owner has added the last bytes, or cut it.
+    Cut,
 }
 
 /// A range behind the first of a lane.
@@ -79,7 +81,7 @@ impl Default for Lane {
 impl Lane {
     #[inline]
     pub(super) fn is_closing(&self) -> bool {
-        self.then == Then::Close
+        matches!(self.then, Then::Close | Then::Cut)
     }
 
     /// The ranges that are due, in order.

@@ -246,9 +246,12 @@ impl Outbox {
 
     /// The last bytes of a connection that was taken as overflowed.
     pub(crate) fn finish(&mut self, conn: ConnId, bytes: &[u8]) {
-        let Some(lane) = self.lane(conn).filter(|lane| lane.is_closing()) else { return };
-        if matches!(lane.state, State::Blocked | State::Draining) {
-            self.backlogs.finish(conn.index, bytes);
+        let Some(lane) = self.lane_mut(conn).filter(|lane| lane.then == Then::Cut) else { return };
+        lane.then = Then::Close;
+        let is_draining = lane.state == State::Draining;
+        self.backlogs.finish(conn.index, bytes);
+        if is_draining {
+            self.dirty.push(conn.index); // the kernel can take bytes, and has been offered none since the cut
         }
     }
 
