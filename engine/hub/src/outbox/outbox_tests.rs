@@ -68,6 +68,31 @@ fn a_newcomers_answer_waited_for_a_send_to_everybody() {
 }
 
 #[test]
+fn a_batch_gathers_so_much_and_all_of_it_arrives() {
+    const RANGE: usize = 200 << 10;
+    let mut outbox = opened(5);
+    for _ in 0..8 {
+        let large = outbox.write(|arena| arena.extend_from_slice(&[b'x'; RANGE]));
+        (0..4).for_each(|index| outbox.append(index, large));
+        let small = outbox.write(|arena| arena.push(b'y')); // so that the large ones are scattered
+        outbox.append(4, small);
+    }
+    let (mut batch, mut settled, mut arrived) = (Batch::default(), Settled::default(), [0; 5]);
+    loop {
+        outbox.take_batch(&mut batch, 256);
+        if batch.is_empty() {
+            break;
+        }
+        assert!(batch.gathered.len() <= crate::limits::GATHER_BYTES_MAX, "{}", batch.gathered.len());
+        for (conn, bytes) in outbox.slices(&batch) {
+            arrived[conn.index as usize] += bytes.len();
+        }
+        outbox.settle(&batch, &[], &mut settled);
+    }
+    assert_eq!(arrived, [8 * RANGE, 8 * RANGE, 8 * RANGE, 8 * RANGE, 8]);
+}
+
+#[test]
 fn a_full_backlog_cuts_its_connection_and_no_other() {
     let mut outbox = opened(2);
     let mut got = vec![Vec::new(), Vec::new()];

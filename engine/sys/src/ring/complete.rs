@@ -39,7 +39,11 @@ impl Ring {
             debug_assert!(false, "a completion nobody asked for");
             return;
         };
-        let (result, is_last) = (completion.result(), !cqueue::more(completion.flags()));
+        self.complete_request(tag, completion.result(), completion.flags());
+    }
+
+    fn complete_request(&mut self, tag: Tag, result: i32, flags: u32) {
+        let is_last = !cqueue::more(flags);
         match tag.op {
             Op::Accept => self.complete_accept(tag.sequence, result, is_last),
             Op::Wake => self.complete_wake(is_last),
@@ -47,7 +51,7 @@ impl Ring {
             Op::Writable => self.complete_writable(tag.token()),
             Op::Send => self.complete_send(tag, result),
             Op::Receive => {
-                let has_more = cqueue::sock_nonempty(completion.flags());
+                let has_more = cqueue::sock_nonempty(flags);
                 self.complete_receive(tag, Result32 { result, has_more });
             }
             Op::Alarm => self.complete_alarm(tag),
@@ -213,5 +217,25 @@ fn close_late(result: i32) {
     if result >= 0 {
         // SAFETY: the kernel has opened it for a request whose result nobody else has seen.
         drop(unsafe { OwnedFd::from_raw_fd(result) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::tag;
+
+    /// An answer that comes after its question was given up is not that of the next question. No kernel is known that answers late, so
+    /// where debug assertions are on it is said.
+    #[test]
+    #[cfg_attr(debug_assertions, should_panic(expected = "beyond its submission"))]
+    fn a_late_answer_is_nobodys() {
+        let mut ring = Ring::new(None).expect("a ring");
+        let given_up = ring.ask_sequence;
+        ring.ask_sequence = tag::next(given_up);
+        ring.complete_request(Tag::new(Op::Install, given_up, 0), -libc::EBADF, 0);
+        assert_eq!(ring.answer, None);
+        ring.complete_request(Tag::new(Op::Install, ring.ask_sequence, 0), -libc::EBADF, 0);
+        assert_eq!(ring.answer, Some(-libc::EBADF));
     }
 }
