@@ -102,12 +102,11 @@ async function sendPipelines(t, server, bytes, count, what) {
 
 async function unreadAnswers(t) {
   const requests = {
-    "/metrics": request("GET", "/metrics").repeat(1600),
-    "an unknown path": request("GET", "/no-such-path").repeat(8000),
-    "a refused publication": request("POST", "/api/publish", { body: "{}" }).repeat(4000),
-    "new sessions": request("GET", polling()).repeat(1600),
+    "/metrics": request("GET", "/metrics").repeat(4000),
+    "the page": request("GET", "/").repeat(1000),
+    "/metrics behind a POST": (request("POST", "/api/publish", { body: "{}" }) + request("GET", "/metrics").repeat(20)).repeat(200),
   };
-  for (const [what, bytes] of Object.entries(requests)) await sendPipelines(t, await t.serve(), bytes, 100, what);
+  for (const [what, bytes] of Object.entries(requests)) await sendPipelines(t, await t.serve(["--demo"]), bytes, 100, what);
 }
 
 async function unreadFiles(t) {
