@@ -8,7 +8,8 @@
 //! | kind | who gives it back |
 //! |---|---|
 //! | saved | lost clients, the oldest first, before anybody is cut who is there: they are new when they come back |
-//! | handshakes, auth, requests, rooms, early | the client who holds them, as all that it holds; of a line or a room that many share each holds its part |
+//! | handshakes, auth, rooms, early | the client who holds them, as all that it holds; of a line or a room that many share each holds its part |
+//! | requests | nobody, for a handler outlives its client: above the soft mark clients with little of it are not read on |
 //! | all others | the connection, or the session that polls |
 //!
 //! Above the soft mark, clients of an address that holds more than its share are cut, the largest first, until it holds seven eighths of that. Above
@@ -29,7 +30,7 @@ use crate::{ConnId, Hub, Reason, SessionKey, SocketKey};
 /// Bytes below which cutting a connection brings nothing: that of an idle one.
 const DEBT_BYTES_MIN: usize = 4 * 1024;
 
-/// What the server holds for a session and its sockets: their `auth`, and the events that their handlers wait over.
+/// What the server holds for a session and its sockets, and gives back with them: their `auth`.
 pub type HeldElsewhere<'a> = &'a dyn Fn(SessionKey, &[SocketKey]) -> usize;
 
 /// When the core was looked over for debtors.
@@ -88,7 +89,7 @@ impl Hub {
     }
 
     /// Whether the core holds so much that no session may begin.
-    pub(crate) fn is_above_soft_mark(&self) -> bool {
+    pub fn is_above_soft_mark(&self) -> bool {
         self.held_bytes() > self.config.budget.soft_bytes()
     }
 

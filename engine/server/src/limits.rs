@@ -91,6 +91,9 @@ pub const MISMATCH_LOG_MS: u64 = 10_000;
 /// may exceed it. A client that owes an answer to one of its handlers is read on.
 pub const WAITING_BYTES_MAX: usize = 1 << 20;
 
+/// The same while the core holds more than its soft mark: what handlers wait over cannot be given back before they end.
+pub const WAITING_BYTES_SHORT: usize = 16 << 10;
+
 /// Bytes of a client's `auth` that are kept once its connection handlers have been called, unless
 /// [`Builder::keep_auth`](crate::Builder::keep_auth) says otherwise; a longer one is let go then. Tokens of a kilobyte or two are common.
 pub const AUTH_KEPT_BYTES: usize = 4096;

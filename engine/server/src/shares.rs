@@ -13,7 +13,7 @@ use std::rc::Rc;
 use socketville_hub::{Charge, ConnId, Kind, Post, SessionKey, SocketKey};
 
 use crate::core::Core;
-use crate::limits::{TASKS_MAX, WAITING_BYTES_MAX};
+use crate::limits::{TASKS_MAX, WAITING_BYTES_MAX, WAITING_BYTES_SHORT};
 
 /// What the clients of a core have waiting.
 #[derive(Default)]
@@ -57,7 +57,10 @@ impl Place {
             share.bytes += bytes;
             (share.waiting, share.bytes)
         };
-        let is_heavy = held >= WAITING_BYTES_MAX && answers_owed == 0;
+        // Cutting a client does not end its handlers, so where memory is short it is not read on sooner.
+        let is_much =
+            held >= WAITING_BYTES_MAX || (held >= WAITING_BYTES_SHORT && core.hub().is_above_soft_mark());
+        let is_heavy = is_much && answers_owed == 0;
         let is_crowded = core.shares.waiting.get() >= TASKS_MAX;
         if is_crowded || is_heavy || waiting >= core.town.app.tasks_per_client() + answers_owed {
             core.pause_client(session);
@@ -101,11 +104,6 @@ impl Shares {
     #[inline]
     pub(crate) fn has_paused(&self) -> bool {
         self.paused.get() > 0
-    }
-
-    /// Bytes of the events that a session's handlers wait over.
-    pub(crate) fn held_by(&self, session: SessionKey) -> usize {
-        self.shares.borrow().get(&session).map_or(0, |share| share.bytes)
     }
 
     /// Keeps what is left of a POST, until its session is read again.

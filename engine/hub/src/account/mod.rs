@@ -125,9 +125,10 @@ impl Account {
         self.0.bytes[kind as usize].get()
     }
 
-    /// Bytes held by those who are there, so that cutting them gives them back: all but those of lost clients.
+    /// Bytes that cutting those gives back who hold them: all but those of lost clients, and what the application's handlers wait over, which end
+    /// when they end.
     pub(crate) fn held_by_debtors(&self) -> usize {
-        self.held() - self.held_of(Kind::Saved)
+        self.held() - self.held_of(Kind::Saved) - self.held_of(Kind::Requests)
     }
 
     /// Bytes held of all kinds.
