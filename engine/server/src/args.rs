@@ -81,6 +81,10 @@ impl Form {
         Self { parser: config.parser, attachments: config.packet_limits.attachments }
     }
 
+    pub(crate) const fn parser(self) -> Parser {
+        self.parser
+    }
+
     const fn attachments_max(self) -> usize {
         self.parser.attachments_max(self.attachments)
     }

@@ -89,8 +89,7 @@ pub struct Argument {
 impl Argument {
     fn new(raw: &str, index: usize, all: &Attachments) -> Self {
         let (raw, own) = sio::pick(raw, all.len()).unwrap_or_else(|_| (raw.to_owned(), Vec::new()));
-        let own: Vec<_> = own.into_iter().filter_map(|number| all.get(number).cloned()).collect();
-        Self { raw, attachments: own.into(), index }
+        Self { raw, attachments: all.pick(&own), index }
     }
 
     /// Its JSON; binary is a placeholder object in it.
@@ -197,5 +196,20 @@ impl<T: DeserializeOwned> FromAnswer for T {
 impl FromAnswer for Arguments {
     fn from_answer(answer: Arguments) -> Result<Self, ArgumentError> {
         Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attachment_that_is_named_often_is_kept_once() {
+        let all: Attachments = vec![vec![7; 1000], vec![8; 1000]].into();
+        let raw = format!("[{}]", vec![r#"{"_placeholder":true,"num":1}"#; 200].join(","));
+        let argument = Argument::new(&raw, 1, &all);
+        assert_eq!(argument.attachments.to_vec(), [vec![8; 1000]]);
+        let named = argument.raw().matches(r#""num":0"#).count();
+        assert_eq!(named, 200);
     }
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
+use socketville_proto::sio::Parser;
 
 /// Elements that are set aside for a byte array before its first element is read: its length is a peer's claim.
 const BYTES_RESERVED_MAX: usize = 4096;
@@ -105,11 +106,35 @@ impl<'de> Deserialize<'de> for Binary {
 
 /// The attachments of one incoming packet, shared by the arguments that are read from it; cloning is cheap.
 #[derive(Clone, Debug, Default)]
-pub struct Attachments(Option<Arc<Vec<Vec<u8>>>>);
+pub struct Attachments {
+    list: Option<Arc<Vec<Vec<u8>>>>,
+    /// Whether spaces in the packet's JSON may be marks: the MessagePack decoder has written them. A client that sends JSON writes its spaces itself.
+    has_marks: bool,
+}
 
+impl Attachments {
+    /// Those of a packet that came by this parser.
+    pub(crate) fn new(attachments: Vec<Vec<u8>>, parser: Parser) -> Self {
+        let list = (!attachments.is_empty()).then(|| Arc::new(attachments));
+        Self { list, has_marks: parser == Parser::MsgPack }
+    }
+
+    /// Some of them, for a part of the packet.
+    pub(crate) fn pick(&self, numbers: &[usize]) -> Self {
+        let picked: Vec<_> = numbers.iter().filter_map(|&number| self.get(number).cloned()).collect();
+        Self { list: (!picked.is_empty()).then(|| Arc::new(picked)), ..*self }
+    }
+
+    /// Whether spaces behind a null may be marks.
+    pub(crate) const fn has_marks(&self) -> bool {
+        self.has_marks
+    }
+}
+
+#[cfg(test)]
 impl From<Vec<Vec<u8>>> for Attachments {
     fn from(attachments: Vec<Vec<u8>>) -> Self {
-        Self((!attachments.is_empty()).then(|| Arc::new(attachments)))
+        Self::new(attachments, Parser::Json)
     }
 }
 
@@ -117,7 +142,7 @@ impl Deref for Attachments {
     type Target = [Vec<u8>];
 
     fn deref(&self) -> &[Vec<u8>] {
-        self.0.as_deref().map_or(&[], Vec::as_slice)
+        self.list.as_deref().map_or(&[], Vec::as_slice)
     }
 }
 

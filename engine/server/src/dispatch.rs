@@ -147,11 +147,13 @@ impl Core {
                 self.ask_for(session, &name, auth.as_deref());
             }
             Some(Incoming::Event { socket, id, args, attachments }) => {
-                with_args(args, |args| self.handle_event(socket, id, args, &attachments.into()));
+                let attachments = Attachments::new(attachments, self.town.app.config.parser);
+                with_args(args, |args| self.handle_event(socket, id, args, &attachments));
             }
             Some(Incoming::Ack { socket, id, args, attachments }) => {
                 if let Some(socket) = self.socket(socket) {
-                    let answer = with_args(args, |args| Arguments::new(args.iter(), attachments.into()));
+                    let attachments = Attachments::new(attachments, self.town.app.config.parser);
+                    let answer = with_args(args, |args| Arguments::new(args.iter(), attachments));
                     self.handle_answer(&socket, id, answer.unwrap_or_default());
                 }
             }

@@ -36,7 +36,8 @@ pub(crate) struct Document<'a> {
     budget: Cell<usize>,
 }
 
-/// How often attachments may be read: one that a text names a thousand times would be a thousand times its size.
+/// How often attachments may be read as bytes: one that a text names a thousand times would be a thousand times its size. As lists of numbers, of which
+/// each may be many bytes, they are read once: clients of the original name each attachment once.
 const READS_MAX: usize = 8;
 
 impl<'a> Document<'a> {
@@ -46,8 +47,9 @@ impl<'a> Document<'a> {
         Self { text, parts: tape.parts(), attachments, budget: Cell::new(READS_MAX * bytes) }
     }
 
-    fn spend(&self, bytes: &'a [u8]) -> Result<&'a [u8], Mismatch> {
-        let left = self.budget.get().checked_sub(bytes.len());
+    /// Bytes that are read for so many reads of them.
+    fn spend(&self, bytes: &'a [u8], reads: usize) -> Result<&'a [u8], Mismatch> {
+        let left = self.budget.get().checked_sub(bytes.len().saturating_mul(reads));
         self.budget.set(left.ok_or_else(|| Mismatch::new("attachments that are named once"))?);
         Ok(bytes)
     }
@@ -67,13 +69,15 @@ impl<'a> Document<'a> {
 
     /// Whether a null stands for a value that is no number.
     fn is_nan(&self, null: Part) -> bool {
-        self.text.get(null.end as usize..).is_some_and(|rest| rest.starts_with(json::NAN_MARK))
+        self.attachments.has_marks()
+            && self.text.get(null.end as usize..).is_some_and(|rest| rest.starts_with(json::NAN_MARK))
     }
 
     /// Whether a null stands for no value at all.
     fn is_undefined(&self, at: usize) -> bool {
         self.parts.get(at).is_some_and(|part| {
             part.kind == Kind::Null
+                && self.attachments.has_marks()
                 && self
                     .text
                     .get(part.end as usize..)
@@ -133,7 +137,7 @@ impl<'a> Value<'_, 'a> {
             Kind::Array => self.visit_array(visitor),
             Kind::Object => match self.document.attachment(self.at) {
                 Some(bytes) => {
-                    let bytes = self.document.spend(bytes)?;
+                    let bytes = self.document.spend(bytes, READS_MAX)?;
                     visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied()))
                 }
                 None => self.visit_object(visitor),
@@ -195,7 +199,7 @@ impl<'a: 'de, 'de> Deserializer<'de> for Value<'_, 'a> {
             && self.document.part(self.at)?.kind == Kind::Object
             && let Some(bytes) = self.document.attachment(self.at)
         {
-            return visitor.visit_bytes(self.document.spend(bytes)?);
+            return visitor.visit_bytes(self.document.spend(bytes, 1)?);
         }
         visitor.visit_newtype_struct(self)
     }
@@ -229,7 +233,7 @@ impl<'a: 'de, 'de> Deserializer<'de> for Value<'_, 'a> {
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.document.attachment(self.at) {
             Some(bytes) if self.document.part(self.at)?.kind == Kind::Object => {
-                visitor.visit_bytes(self.document.spend(bytes)?)
+                visitor.visit_bytes(self.document.spend(bytes, 1)?)
             }
             _ => self.visit(visitor),
         }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::Binary;
+use socketville_proto::sio::Parser;
 
 #[derive(Deserialize, Debug, PartialEq)]
 struct Point {
@@ -258,12 +259,15 @@ fn bytes_are_numbers_to_who_has_no_bytes() {
     );
 }
 
-/// A text may name one attachment as often as it likes; reading it so often would take a thousand times its size.
+/// A text may name one attachment as often as it likes; reading it so often would take a thousand times its size, and as a list many times that.
 #[test]
 fn an_attachment_is_not_read_a_thousand_times() {
     let attachments = Attachments::from(vec![vec![1; 1000]]);
-    let all = |count: usize| format!("[{}0]", r#"{"_placeholder":true,"num":0},"#.repeat(count));
+    let all = |count: usize| format!("[{}[]]", r#"{"_placeholder":true,"num":0},"#.repeat(count));
     for (count, is_read) in [(2, true), (8, true), (9, false), (10_000, false)] {
+        assert_eq!(read_argument::<Vec<Binary>>(&all(count), 1, &attachments).is_ok(), is_read, "{count}");
+    }
+    for (count, is_read) in [(1, true), (2, false)] {
         assert_eq!(read_argument::<Value>(&all(count), 1, &attachments).is_ok(), is_read, "{count}");
     }
 }
@@ -284,15 +288,20 @@ fn enums_that_try_several_shapes_find_the_attachment_each_time() {
     assert_eq!(content, Content::Sized { data: Binary(vec![1]), size: 5 });
 }
 
-/// What JSON has no word for, as MessagePack's reader marks it.
+/// What JSON has no word for, as MessagePack's reader marks it. A client that sends JSON writes its spaces itself, so there they are spaces.
 #[test]
-fn marks_behind_null_are_seen() {
+fn marks_behind_null_are_seen_where_the_decoder_writes_them() {
+    let packed = Attachments::new(Vec::new(), Parser::MsgPack);
     let raw = "[1,null\r\t,null\t\r,{\"a\":null\t\r,\"b\":null\r\t}]";
-    assert_eq!(read::<Value>(raw), Ok(json!([1, null, null, {"b": null}])));
-    assert!(read::<Vec<f64>>("[null\r\t]").is_ok_and(|all| all[0].is_nan()));
-    assert!(read::<f64>("null\r\t").is_ok_and(f64::is_nan));
-    assert!(read::<f64>("null").is_err() && read::<f64>("null\t\r").is_err());
-    assert_eq!(read::<Option<f64>>("null\t\r"), Ok(None));
+    assert_eq!(read_argument::<Value>(raw, 1, &packed), Ok(json!([1, null, null, {"b": null}])));
+    assert_eq!(read::<Value>(raw), Ok(json!([1, null, null, {"a": null, "b": null}])));
+    assert!(read_argument::<Vec<f64>>("[null\r\t]", 1, &packed).is_ok_and(|all| all[0].is_nan()));
+    assert!(read_argument::<f64>("null\r\t", 1, &packed).is_ok_and(f64::is_nan));
+    assert!(read_argument::<f64>("null\t\r", 1, &packed).is_err());
+    assert_eq!(read_argument::<Option<f64>>("null\t\r", 1, &packed), Ok(None));
+    for raw in ["null", "null\r\t", "null\t\r"] {
+        assert!(read::<f64>(raw).is_err(), "{raw:?}");
+    }
 }
 
 /// Anything with a place for anything.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use smallvec::SmallVec;
 use socketville_hub::{Id, NspId, Record, Selector};
 use socketville_proto::encode;
+use socketville_proto::sio::Parser;
 
 use crate::adapter::Reach;
 use crate::args::{Form, write_event};
@@ -151,6 +152,10 @@ impl<'a> IntoRooms<'a> for &'a [String] {
 }
 
 impl<'a> Broadcast<'a> {
+    pub(crate) fn parser(&self) -> Parser {
+        self.town.app.config.parser
+    }
+
     /// In a namespace that exists.
     pub(crate) fn within_nsp(town: &'a Arc<Town>, nsp: NspId) -> Self {
         Self { town, nsp: Some(nsp), name: Cow::Borrowed(""), target: Target::default() }

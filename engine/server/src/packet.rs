@@ -117,7 +117,8 @@ impl<'a> Packet<'a> {
         rewrite_event(&mut json, &self.event, &args, &mut attachments, form)?;
         let json = String::from_utf8(json).map_err(unreadable)?;
         let spans = sio::Args::parse(&json).map_err(unreadable)?.into_spans();
-        self.replaced = Some(Box::new(Replaced { json, spans, attachments: attachments.into() }));
+        let attachments = Attachments::new(attachments, form.parser());
+        self.replaced = Some(Box::new(Replaced { json, spans, attachments }));
         Ok(())
     }
 

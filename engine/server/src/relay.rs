@@ -7,10 +7,11 @@ use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
 use socketville_hub::NspId;
-use socketville_proto::sio;
+use socketville_proto::sio::{self, Parser};
 
 use crate::adapter::{ClusterMessage, Content, EventPayload};
 use crate::arguments::Arguments;
+use crate::binary::Attachments;
 use crate::builder::Namespace;
 use crate::core::Core;
 use crate::emitter::Emitter;
@@ -100,23 +101,23 @@ impl Relay {
 }
 
 fn emit(to: Broadcast<'_>, payload: &EventPayload) -> Result<(), RelayError> {
-    let (event, arguments) = read(payload)?;
+    let (event, arguments) = read(payload, to.parser())?;
     Ok(to.try_emit(&event, arguments)?)
 }
 
 /// An event to servers is the first core's.
 fn hear(town: &Arc<Town>, nsp: NspId, payload: &EventPayload) -> Result<(), RelayError> {
-    let (event, arguments) = read(payload)?;
+    let (event, arguments) = read(payload, town.app.config.parser)?;
     let order = move |core: &Rc<Core>| core.hear(nsp, &event, &arguments);
     Ok(town.post_to_first(Letter::Order(Arc::new(order), payload.held_bytes()))?)
 }
 
 /// The name and the arguments of an event that a client could have sent.
-fn read(payload: &EventPayload) -> Result<(String, Arguments), RelayError> {
+fn read(payload: &EventPayload, parser: Parser) -> Result<(String, Arguments), RelayError> {
     let args = sio::check_event(&payload.array, payload.attachments.len())
         .map_err(|error| RelayError::Malformed(error.to_string()))?;
     let event = args.event_name().unwrap_or_default().into_owned();
-    Ok((event, Arguments::new(args.iter().skip(1), payload.attachments.clone().into())))
+    Ok((event, Arguments::new(args.iter().skip(1), Attachments::new(payload.attachments.clone(), parser))))
 }
 
 /// Hears what another server tells servers.

@@ -103,7 +103,8 @@ pub fn renumber(text: &str, count: usize, first: usize) -> Result<Cow<'_, str>, 
     rewrite(text, count, |num| num + first).map(Cow::Owned)
 }
 
-/// One of several values that came with `count` attachments, as if it had come alone; and the numbers of the attachments that are its own, in order.
+/// One of several values that came with `count` attachments, as if it had come alone; and the numbers of the attachments that are its own, each once, in
+/// the order in which the value names them first.
 ///
 /// # Errors
 /// If the text is no JSON value.
@@ -112,9 +113,14 @@ pub fn pick(text: &str, count: usize) -> Result<(String, Vec<usize>), json::Erro
         return Ok((text.to_owned(), Vec::new()));
     }
     let mut own = Vec::new();
+    let mut numbers = vec![None; count];
     let text = rewrite(text, count, |num| {
-        own.push(num);
-        own.len() - 1
+        numbers.get_mut(num).map_or(num, |known| {
+            *known.get_or_insert_with(|| {
+                own.push(num);
+                own.len() - 1
+            })
+        })
     })?;
     Ok((text, own))
 }
