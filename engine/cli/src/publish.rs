@@ -75,19 +75,24 @@ async fn publish(emitter: &Emitter, publication: Publication<'_>) -> Result<usiz
     }
 }
 
-/// Begins all in their order, then waits for each.
+/// Begins all in their order until one is refused, then waits for those that were begun. A refusal says how many were published: the backend sends
+/// the rest again.
 async fn publish_all(emitter: &Emitter, publications: Vec<Publication<'_>>) -> HttpResponse {
     let mut begun = Vec::with_capacity(publications.len());
     for publication in publications {
         let mut publishing = Box::pin(publish(emitter, publication));
         let early = poll_fn(|context| Poll::Ready(publishing.as_mut().poll(context))).await;
+        let is_refused = matches!(early, Poll::Ready(Err(_)));
         begun.push((publishing, early));
+        if is_refused {
+            break;
+        }
     }
     let mut counts = Vec::with_capacity(begun.len());
-    for (index, (publishing, early)) in begun.into_iter().enumerate() {
+    for (publishing, early) in begun {
         match finish(publishing, early).await {
             Ok(sockets) => counts.push(sockets),
-            Err(error) => return unpublished(&error, Some(index)),
+            Err(error) => return unpublished(&error, Some(counts.len())),
         }
     }
     HttpResponse::json(200, &Published { ok: true, sockets: counts })
@@ -101,13 +106,18 @@ async fn finish<F: Future>(future: Pin<Box<F>>, early: Poll<F::Output>) -> F::Ou
     }
 }
 
-/// A body that was in order, but a core is too far behind to take more.
-fn unpublished(error: &EmitError, index: Option<usize>) -> HttpResponse {
-    let mut fault = json!({ "message": error.to_string() });
-    if let Some(index) = index {
-        fault["path"] = json!(format!("[{index}]"));
+/// A body that was in order, but a core is too far behind to take more; of a list, this many were published before it.
+fn unpublished(error: &EmitError, published: Option<usize>) -> HttpResponse {
+    HttpResponse::json(503, &refusal(error, published)).with_header("Retry-After", "1")
+}
+
+fn refusal(error: &EmitError, published: Option<usize>) -> serde_json::Value {
+    let mut body = json!({ "error": { "message": error.to_string() } });
+    if let Some(published) = published {
+        body["error"]["path"] = json!(format!("[{published}]"));
+        body["published"] = json!(published);
     }
-    HttpResponse::json(503, &json!({ "error": fault })).with_header("Retry-After", "1")
+    body
 }
 
 /// What is asked for (RFC 6750 section 3).
@@ -118,6 +128,13 @@ const CHALLENGE_AGAIN: &str = "Bearer realm=\"socketville\", error=\"invalid_tok
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_list_says_how_much_of_it_was_published() {
+        let body = refusal(&EmitError::Full, Some(2));
+        assert_eq!((&body["published"], &body["error"]["path"]), (&json!(2), &json!("[2]")));
+        assert_eq!(refusal(&EmitError::Full, None).get("published"), None);
+    }
 
     #[test]
     fn only_a_bearer_with_the_key_is_admitted() {
