@@ -148,6 +148,7 @@ impl Hub {
     }
 
     /// Sends a packet to one socket. To one that is not in yet it comes after the answer to its CONNECT.
+    #[inline]
     pub fn send(
         &mut self,
         key: SocketKey,
@@ -192,6 +193,7 @@ impl Hub {
         }
     }
 
+    #[inline(never)]
     fn remember_alone(
         &mut self,
         key: SocketKey,

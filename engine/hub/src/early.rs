@@ -69,6 +69,7 @@ impl Early {
 impl Hub {
     /// Keeps a packet for a socket that waits; of one that does not, nothing is kept.
     #[cold]
+    #[inline(never)]
     pub(crate) fn send_early(
         &mut self,
         key: SocketKey,

@@ -69,6 +69,8 @@ pub(crate) struct Core {
     pub(crate) kept_data: RefCell<HashMap<Id, Keep>>,
     /// What clients have waiting.
     pub(crate) shares: Shares,
+    /// Whether any namespace has watchers of outgoing events.
+    watches_outgoing: bool,
     /// Whether watchers of outgoing events are being called.
     pub(crate) is_showing: Cell<bool>,
     /// How often a connection was paused: a loop over messages looks whether it was its own only when this has changed.
@@ -119,6 +121,8 @@ impl Core {
         let (guarded, open): (Vec<_>, Vec<_>) = town.app.routes.iter().partition(|route| route.is_guarded());
         let guarded = guarded.into_iter().map(|route| route.path().into());
         hub.guard(guarded, open.into_iter().map(|route| (route.method(), route.path().into())));
+        let watches_outgoing =
+            town.app.namespaces.iter().any(|namespace| !namespace.on_any_outgoing.is_empty());
         let bell = Arc::clone(&town);
         let ring: Arc<dyn Fn() + Send + Sync> =
             Arc::new(move || bell.mailboxes[usize::from(index)].bell().ring());
@@ -145,6 +149,7 @@ impl Core {
             dropped: Dropped::default(),
             kept_data: RefCell::default(),
             shares: Shares::default(),
+            watches_outgoing,
             is_showing: Cell::default(),
             pauses: Cell::default(),
             scratch: Cell::default(),
@@ -348,6 +353,7 @@ impl Core {
     }
 
     /// Shows an event to those who watch what its namespace sends.
+    #[cold]
     fn watch(&self, recipients: &Recipients<'_>, json: &[u8]) {
         let Ok(array) = std::str::from_utf8(json) else { return };
         match *recipients {
@@ -372,7 +378,7 @@ impl Core {
         json: &[u8],
         attachments: &[Vec<u8>],
     ) -> Result<bool, EmitError> {
-        if kind == encode::Kind::Event && !self.is_showing.get() {
+        if kind == encode::Kind::Event && self.watches_outgoing && !self.is_showing.get() {
             self.watch(&recipients, json);
         }
         match recipients {

@@ -172,8 +172,14 @@ impl<T> fmt::Display for QueryError<T> {
 impl<T: fmt::Debug> std::error::Error for QueryError<T> {}
 
 /// Where an emit's error goes if the caller does not want it.
+#[inline]
 pub(crate) fn report(event: &str, result: std::result::Result<(), EmitError>) {
     if let Err(error) = result {
-        rarely!(error, event, %error, "an event was not emitted");
+        log_unsent(event, &error);
     }
+}
+
+#[cold]
+fn log_unsent(event: &str, error: &EmitError) {
+    rarely!(error, event, %error, "an event was not emitted");
 }
