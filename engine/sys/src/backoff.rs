@@ -12,7 +12,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    pub(crate) fn new() -> Backoff {
+    pub(crate) const fn new() -> Backoff {
         Backoff { pause: ACCEPT_PAUSE_MIN, until: None }
     }
 

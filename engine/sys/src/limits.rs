@@ -32,7 +32,7 @@ pub(crate) const UNSENT_BYTES_MAX: i32 = 512 * 1024;
 /// Connections waiting to be accepted. A core that sends for 45 ms at 20 000 connections a second needs 900.
 pub(crate) const BACKLOG: i32 = 4096;
 
-/// Connections the epoll driver accepts in one wait, so that a storm of them does not starve the others.
+/// Connections that are accepted in one wait, so that a storm of them does not starve the others.
 pub(crate) const ACCEPTS_PER_WAIT: usize = 64;
 
 /// Places, of those that the limit of descriptors leaves, that count as the last ones: as many connections as come in a burst between two turns. No

@@ -10,10 +10,9 @@ use super::request::Request;
 use super::tag::{Op, Tag};
 use super::transfer::Result32;
 use super::{Descriptors, Ring};
+use crate::Ready;
 use crate::slots::Slot;
-use crate::spare::is_exhaustion;
 use crate::token::Token;
-use crate::{Counters, Ready};
 
 impl Ring {
     /// Handles all completions there are. May be called at any time: what belongs to the next wait is kept for it.
@@ -45,7 +44,7 @@ impl Ring {
     fn complete_request(&mut self, tag: Tag, result: i32, flags: u32) {
         let is_last = !cqueue::more(flags);
         match tag.op {
-            Op::Accept => self.complete_accept(tag.sequence, result, is_last),
+            Op::Accept => self.complete_accept(tag.sequence, result),
             Op::Wake => self.complete_wake(is_last),
             Op::Readable => self.complete_readable(tag.token(), result, is_last),
             Op::Writable => self.complete_writable(tag.token()),
@@ -63,52 +62,6 @@ impl Ring {
         }
     }
 
-    fn complete_accept(&mut self, sequence: u32, result: i32, is_last: bool) {
-        match u32::try_from(result) {
-            Ok(index) => self.accepted(index),
-            Err(_) if result == -libc::ECANCELED => {}
-            Err(_) => {
-                self.counters.accept_errors += 1;
-                self.slots.queue(Ready::Woken);
-            }
-        }
-        if is_last && self.is_accepting && sequence == self.accept_sequence {
-            match -result {
-                ..=0 | libc::ECONNABORTED | libc::EINTR | libc::EAGAIN | libc::ECANCELED => self.arm_accept(),
-                errno if self.has_refused(errno) => self.arm_accept(),
-                _ => self.backoff.fail(Instant::now()),
-            }
-        }
-    }
-
-    /// Whether somebody was refused for want of a place or a descriptor: then the next one is waited for, and refused as well.
-    fn has_refused(&mut self, errno: i32) -> bool {
-        if !is_exhaustion(errno) {
-            return false;
-        }
-        let refused = match (&self.listener, self.files) {
-            // The kernel had accepted the connection before it found no place in the table, and has closed it.
-            (_, Some(files)) => u64::from(self.connections() >= u64::from(files)),
-            (Some(listener), None) => self.spare.refuse(listener),
-            (None, None) => 0,
-        };
-        self.counters.accepts_refused += refused;
-        refused > 0
-    }
-
-    /// Connections that this driver has.
-    pub(super) fn connections(&self) -> u64 {
-        let Counters { accepted, adopted, passed, closed, .. } = self.counters;
-        (accepted + adopted).saturating_sub(passed + closed)
-    }
-
-    fn accepted(&mut self, index: u32) {
-        let token = self.join(index);
-        self.backoff.succeed();
-        self.counters.accepted += 1;
-        self.slots.queue(Ready::Accepted(token));
-    }
-
     /// A descriptor the kernel has just given out becomes a connection of this driver.
     pub(super) fn join(&mut self, index: u32) -> Token {
         let file = match self.descriptors {
@@ -120,16 +73,6 @@ impl Ring {
         let token = self.slots.open(index, file);
         self.arm_readable(token);
         token
-    }
-
-    /// Asks for connections until further notice.
-    pub(super) fn arm_accept(&mut self) {
-        self.backoff.cancel();
-        if let Some(listener) = &self.listener {
-            self.accept_sequence = super::tag::next(self.accept_sequence);
-            let accept = Request::accept(listener.descriptor(), self.descriptors, self.accept_sequence);
-            self.gate.push(&accept);
-        }
     }
 
     fn complete_wake(&mut self, is_last: bool) {
@@ -189,8 +132,8 @@ impl Ring {
         if slot.flags.is_watched {
             self.gate.push(&Request::cancel(Tag::of(Op::Writable, token)));
         }
-        if self.backoff.is_on() {
-            self.backoff.hurry(Instant::now());
+        if self.accepting.backoff.is_on() {
+            self.accepting.backoff.hurry(Instant::now());
         }
         Some(slot)
     }

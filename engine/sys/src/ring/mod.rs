@@ -1,7 +1,7 @@
 //! The io_uring driver: one ring per core, driven directly. It is not a runtime; there are no tasks and no futures.
 //!
 //! ```text
-//! accept     one multishot request; the kernel chooses the place in the ring's table, which is the token's index
+//! accept     64 requests, made up for once per wait; the kernel chooses the place in the ring's table, which is the token's index
 //! arrivals   one multishot poll per connection (290 bytes of kernel memory while idle), told once per arrival
 //! receive    one RECV per connection into 64 shared buffers, executed during the submission
 //! send       one SEND per connection from the caller's own bytes, executed during the submission, silent if all went well
@@ -16,6 +16,7 @@
 //! A socket lives as long as a request refers to it. So a close cancels the polls first; both, and the end the peer sees, happen
 //! with the next enter, at the latest when the core goes to sleep.
 
+mod accepting;
 mod alarm;
 mod complete;
 mod gate;
@@ -34,14 +35,13 @@ use io_uring::cqueue;
 use io_uring::opcode;
 use io_uring::squeue::Flags;
 
+use self::accepting::Accepting;
 use self::alarm::Alarm;
 use self::gate::Gate;
 use self::pool::Pool;
 pub use self::request::Descriptors;
 use self::request::Request;
-use self::tag::{Op, Tag};
 use self::transfer::Result32;
-use crate::backoff::Backoff;
 use crate::cores::descriptor_limit;
 use crate::limits::{CQ_ENTRIES, FILES_MAX, RECEIVE_BUFFERS, RECEIVE_BYTES, SQ_ENTRIES};
 use crate::slots::Slots;
@@ -59,10 +59,7 @@ pub struct Ring {
     waker: Waker,
     completions: Vec<cqueue::Entry>,
 
-    listener: Option<Listener>,
-    is_accepting: bool,
-    accept_sequence: u32,
-    backoff: Backoff,
+    accepting: Accepting,
     spare: Spare,
     /// By descriptors, or by connections in the table.
     last: LastPlaces,
@@ -140,10 +137,7 @@ impl Ring {
             files,
             waker: Waker::new()?,
             completions: Vec::new(),
-            is_accepting: false,
-            listener: None,
-            accept_sequence: 0,
-            backoff: Backoff::new(),
+            accepting: Accepting::new(),
             spare: Spare::new()?,
             last: LastPlaces::of(places),
             alarm: Alarm::default(),
@@ -172,9 +166,7 @@ impl Ring {
     /// The kernel's refusal; none is known.
     pub fn listen_to(&mut self, listener: Listener) -> io::Result<()> {
         listener.set_blocking()?;
-        self.listener = Some(listener);
-        self.is_accepting = true;
-        self.arm_accept();
+        self.start_accepting(listener);
         Ok(())
     }
 
@@ -188,15 +180,9 @@ impl Ring {
         if self.is_direct() { Flags::FIXED_FILE } else { Flags::empty() }
     }
 
-    fn accept_again(&mut self) {
-        if self.backoff.is_on() && self.backoff.take_due(Instant::now()) && self.is_accepting {
-            self.arm_accept();
-        }
-    }
-
     /// When a sleep ends: at the deadline, or when accepting is due again.
     fn sleep_end(&self, deadline: Option<Instant>) -> Option<Instant> {
-        deadline.into_iter().chain(self.backoff.until()).min()
+        deadline.into_iter().chain(self.accepting.backoff.until()).min()
     }
 }
 
@@ -208,7 +194,7 @@ impl Driver for Ring {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut is_over = timeout == Some(Duration::ZERO);
         loop {
-            self.accept_again();
+            self.ask_for_connections();
             self.reap();
             if is_over || self.slots.has_pending() {
                 self.gate.look();
@@ -280,24 +266,15 @@ impl Driver for Ring {
     }
 
     fn pause_accept(&mut self) {
-        self.backoff.cancel();
-        if std::mem::replace(&mut self.is_accepting, false) {
-            self.gate.push(&Request::cancel(Tag::new(Op::Accept, self.accept_sequence, 0)));
-        }
+        self.pause_accepting();
     }
 
     fn resume_accept(&mut self) {
-        if self.listener.is_some() && !std::mem::replace(&mut self.is_accepting, true) {
-            self.arm_accept();
-        }
+        self.resume_accepting();
     }
 
     fn close_listener(&mut self) {
-        self.pause_accept();
-        // The request refers to it: it is gone once that is.
-        self.gate.submit();
-        self.reap();
-        self.listener = None;
+        self.close_listener_now();
     }
 
     fn peer_address(&mut self, token: Token) -> io::Result<SocketAddr> {
@@ -325,11 +302,7 @@ impl Drop for Ring {
     /// Closes that were asked for are still done gracefully; the rest goes with the ring. Ordinary descriptors do not: those that the
     /// kernel has opened for accepts that nobody has read yet are made ours, to be closed.
     fn drop(&mut self) {
-        self.pause_accept();
-        if !self.gate.is_broken() {
-            self.gate.submit();
-        }
-        self.reap();
+        self.close_listener_now();
     }
 }
 

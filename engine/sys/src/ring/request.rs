@@ -4,10 +4,10 @@
 use std::os::fd::RawFd;
 
 use io_uring::opcode::{
-    AcceptMulti, AsyncCancel, Close, FixedFdInstall, PollAdd, Recv, Send, SetSockOpt, Shutdown,
+    Accept, AsyncCancel, AsyncCancel2, Close, FixedFdInstall, PollAdd, Recv, Send, SetSockOpt, Shutdown,
 };
 use io_uring::squeue::{Entry, Flags};
-use io_uring::types::{Fd, Fixed};
+use io_uring::types::{CancelBuilder, DestinationSlot, Fd, Fixed};
 
 use super::tag::{Op, Tag};
 use crate::socket::ABORT;
@@ -27,13 +27,21 @@ pub enum Descriptors {
 }
 
 impl Request {
-    /// Accepts for ever. The sequence tells this arm from earlier ones.
+    /// Accepts one connection. The sequence tells it from those that were asked for before a pause.
     pub(super) fn accept(listener: RawFd, descriptors: Descriptors, sequence: u32) -> Request {
         let is_direct = descriptors == Descriptors::Direct;
         // The kernel refuses close-on-exec for what no exec can inherit.
         let flags = if is_direct { 0 } else { libc::SOCK_CLOEXEC };
-        let accept = AcceptMulti::new(Fd(listener)).allocate_file_index(is_direct).flags(flags);
-        Request(accept.build()).tagged(Tag::new(Op::Accept, sequence, 0))
+        let nowhere = (std::ptr::null_mut(), std::ptr::null_mut());
+        let accept = Accept::new(Fd(listener), nowhere.0, nowhere.1).flags(flags);
+        let place = is_direct.then(DestinationSlot::auto_target);
+        Request(accept.file_index(place).build()).tagged(Tag::new(Op::Accept, sequence, 0))
+    }
+
+    /// Ends all accepts of a sequence.
+    pub(super) fn cancel_accepts(sequence: u32) -> Request {
+        let all = CancelBuilder::user_data(Tag::new(Op::Accept, sequence, 0).pack()).all();
+        Request(AsyncCancel2::new(all).build()).silent()
     }
 
     /// Tells of every wake.

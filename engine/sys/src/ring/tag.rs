@@ -5,7 +5,7 @@
 //! 63      56 55               32 31                                0
 //! operation   sequence            index
 //! polls       generation          index of the connection
-//! accept      number of the arm   0
+//! accept      number of the pause  0
 //! alarm       number of the arm   0
 //! transfers   number of the call  position in the batch
 //! questions   number of the call  0
@@ -18,7 +18,7 @@ use crate::token::Token;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(super) enum Op {
-    /// Multishot accept on the listener.
+    /// An accept of the listener.
     Accept = 1,
     /// Multishot poll of the waker.
     Wake,
