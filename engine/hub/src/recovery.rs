@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use socketville_proto::eio::Revision;
 
 use crate::account::{Charge, Kind};
@@ -45,7 +45,8 @@ impl Default for Recovery {
 /// A core's part of recovery.
 pub(crate) struct Recoveries {
     pub(crate) history: History,
-    secret: [u8; 32],
+    /// HMAC-SHA-256 (RFC 2104) with the server's secret as its key.
+    mac: Hmac<Sha256>,
     max_disconnection_ms: u64,
     saved: HashMap<Id, Saved, ahash::RandomState>,
     /// In the order of their deadlines.
@@ -86,11 +87,9 @@ const MARK_LEN: usize = 12;
 impl Recoveries {
     /// The private id of a socket: nobody without the secret can make one of the public id.
     fn pid(&self, id: &Id) -> String {
-        let mut seed = self.secret;
-        seed.iter_mut().zip(id.as_str().bytes()).for_each(|(byte, letter)| *byte ^= letter);
-        let mut mark = [0; MARK_LEN];
-        ChaCha20Rng::from_seed(seed).fill_bytes(&mut mark);
-        let letters = mark.iter().map(|byte| char::from(crate::ids::ALPHABET[usize::from(byte & 63)]));
+        let mark = self.mac.clone().chain_update(id.as_str()).finalize().into_bytes();
+        let letters =
+            mark.iter().take(MARK_LEN).map(|byte| char::from(crate::ids::ALPHABET[usize::from(byte & 63)]));
         id.as_str().chars().chain(letters).collect()
     }
 
@@ -126,10 +125,13 @@ impl Hub {
         let age_ms =
             recovery.max_disconnection_ms + self.config.ping_interval_ms * 2 + self.config.ping_timeout_ms;
         let bytes = recovery.bytes_max.min(self.config.budget.hard_bytes / 4);
+        // A key that is shorter than the hash's block is followed by zeros (RFC 2104 section 2).
+        let mut key = [0; 64];
+        key.iter_mut().zip(secret).for_each(|(byte, of_secret)| *byte = of_secret);
         let bounds = Bounds { age_ms, packets: recovery.packets_max, bytes };
         self.recoveries = Some(Box::new(Recoveries {
             history: History::new(bounds, self.cores, &self.hasher),
-            secret,
+            mac: Hmac::new(&key.into()),
             max_disconnection_ms: recovery.max_disconnection_ms,
             saved: HashMap::with_hasher(self.hasher.clone()),
             deadlines: VecDeque::new(),
