@@ -22,13 +22,10 @@ use hashbrown::HashMap;
 use crate::address_shares::Address;
 use crate::address_shares::rooms::room_bytes;
 use crate::conns::Phase;
-use crate::limits::{MEMBER_BYTES, RELIEF_PAUSE_MS};
+use crate::limits::{DEBT_BYTES_MIN, MEMBER_BYTES, RELIEF_PAUSE_MS};
 use crate::outbox::Overflow;
 use crate::session::Link;
 use crate::{ConnId, Hub, Reason, SessionKey, SocketKey};
-
-/// Bytes below which cutting a connection brings nothing: that of an idle one.
-const DEBT_BYTES_MIN: usize = 4 * 1024;
 
 /// What the server holds for a session and its sockets, and gives back with them: their `auth`.
 pub type HeldElsewhere<'a> = &'a dyn Fn(SessionKey, &[SocketKey]) -> usize;

@@ -115,9 +115,13 @@ pub const PROBED_POLL_MS: u64 = 100;
 /// that the connection is open, and miss what came in the same segment; the reference's packets come in segments of their own.
 pub const V3_OPEN_DELAY_MS: u64 = 5;
 
-/// Members up to which a room is a small vector; above it is a bitset over the core's slots. At 32 members a
-/// scan for a leave still fits two cache lines; a bitset for 20 000 slots takes 2.5 KB.
+/// Members up to which a room is a small vector; above it is a bitset over the core's slots, if that is not larger than what its members are
+/// charged. At 32 members a scan for a leave still fits two cache lines; a bitset for 20 000 slots takes 2.5 KB.
 pub const SMALL_ROOM_MAX: usize = 32;
+
+/// Bytes that a client may owe though its core is above its hard mark, so that it is not cut for what others hold: with 20 000 clients 80 MiB at the
+/// worst, until the next turn has cut the largest debtors. Cutting who owes less would bring nothing.
+pub const DEBT_BYTES_MIN: usize = 4 * 1024;
 
 /// Lost sockets that one core keeps for their return; past it one that is lost begins anew. Each is its rooms' names.
 pub const SAVED_MAX: usize = 1 << 16;

@@ -1,9 +1,10 @@
-//! Who is in a room: slots of this core's sockets, a small vector for the few and a bitset for the many.
+//! Who is in a room: slots of this core's sockets, a vector for the few or the widely spread, and a bitset for the many. Neither is larger than the
+//! [`MEMBER_BYTES`](crate::limits::MEMBER_BYTES) that each member is charged.
 //!
 //! Not a registry of names. Iterating costs a word per 64 slots plus a few cycles per member; all of it is under a thousandth
 //! of the sends that follow (64 members a word, 4 us a send).
 
-use crate::limits::SMALL_ROOM_MAX;
+use crate::limits::{MEMBER_BYTES, SMALL_ROOM_MAX};
 
 /// A set of slots.
 #[derive(Debug, Clone)]
@@ -22,41 +23,58 @@ impl Members {
     /// True if it was not in before.
     pub(crate) fn insert(&mut self, slot: u32) -> bool {
         match self {
-            Self::Many(bits) => bits.insert(slot),
-            Self::Few(few) if few.contains(&slot) => false,
-            Self::Few(few) if few.len() < SMALL_ROOM_MAX => {
+            Self::Many(bits) if is_dense(bits.len + 1, bits.words.len().max(word_of(slot) + 1)) => {
+                bits.insert(slot)
+            }
+            Self::Many(bits) => {
+                let mut few = bits.to_vec();
                 few.push(slot);
+                *self = Self::Few(few);
                 true
             }
+            Self::Few(few) if few.contains(&slot) => false,
             Self::Few(few) => {
-                let mut bits = Bitset::default();
-                few.iter().for_each(|&slot| {
-                    bits.insert(slot);
-                });
-                bits.insert(slot);
-                *self = Self::Many(bits);
+                few.push(slot);
+                self.settle();
                 true
             }
         }
     }
 
-    /// True if it was in before. A bitset that became small is a vector again at half the limit, so that a room
-    /// at the border does not change its form with each visitor.
+    /// A vector that has become large is a bitset from now on, if that is small enough.
+    fn settle(&mut self) {
+        let Self::Few(few) = self else { return };
+        if few.len() <= SMALL_ROOM_MAX {
+            return;
+        }
+        let words = few.iter().copied().max().map_or(0, word_of) + 1;
+        // Half of what a bitset may have, so that a room at the border does not change its form with each visitor.
+        if is_dense(few.len(), words * 2) {
+            let mut bits = Bitset::default();
+            few.iter().for_each(|&slot| {
+                bits.insert(slot);
+            });
+            *self = Self::Many(bits);
+        }
+    }
+
+    /// True if it was in before. A bitset that became small, or large for its members, is a vector again.
     pub(crate) fn remove(&mut self, slot: u32) -> bool {
         match self {
             Self::Few(few) => match few.iter().position(|&s| s == slot) {
                 Some(at) => {
                     few.swap_remove(at);
+                    if few.len() * 4 < few.capacity() && few.capacity() > SMALL_ROOM_MAX {
+                        few.shrink_to(few.len() * 2);
+                    }
                     true
                 }
                 None => false,
             },
             Self::Many(bits) => {
                 let was_in = bits.remove(slot);
-                if bits.len <= SMALL_ROOM_MAX / 2 {
-                    let mut few = Vec::with_capacity(bits.len);
-                    bits.for_each(|slot| few.push(slot));
-                    *self = Self::Few(few);
+                if bits.len <= SMALL_ROOM_MAX / 2 || !is_dense(bits.len, bits.words.len()) {
+                    *self = Self::Few(bits.to_vec());
                 }
                 was_in
             }
@@ -96,7 +114,23 @@ pub struct Bitset {
     len: usize,
 }
 
+/// The word of a bitset that has a slot.
+const fn word_of(slot: u32) -> usize {
+    slot as usize / 64
+}
+
+/// Whether a bitset of so many words costs no more than its members are charged.
+const fn is_dense(members: usize, words: usize) -> bool {
+    words * size_of::<u64>() <= members * MEMBER_BYTES
+}
+
 impl Bitset {
+    fn to_vec(&self) -> Vec<u32> {
+        let mut slots = Vec::with_capacity(self.len);
+        self.for_each(|slot| slots.push(slot));
+        slots
+    }
+
     /// How many are in.
     pub const fn len(&self) -> usize {
         self.len
@@ -198,15 +232,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_a_set(ops in prop::collection::vec((any::<bool>(), 0u32..300), 0..400)) {
+        fn agrees_with_a_set(spread in prop::sample::select(vec![1u32, 7, 64, 3000]), ops in prop::collection::vec((any::<bool>(), 0u32..300), 0..400)) {
             let (mut ours, mut naive) = (Members::default(), BTreeSet::new());
             for (join, slot) in ops {
+                let slot = slot * spread;
                 if join {
                     prop_assert_eq!(ours.insert(slot), naive.insert(slot));
                 } else {
                     prop_assert_eq!(ours.remove(slot), naive.remove(&slot));
                 }
                 prop_assert_eq!(ours.len(), naive.len());
+                let (bytes, members) = match &ours {
+                    Members::Few(few) => (few.len() * size_of::<u32>(), few.len()),
+                    Members::Many(bits) => (bits.words.len() * size_of::<u64>(), bits.len),
+                };
+                prop_assert!(bytes <= members * MEMBER_BYTES, "{} bytes of {} members", bytes, members);
             }
             prop_assert_eq!(listed(&ours), naive);
         }

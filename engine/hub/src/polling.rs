@@ -8,6 +8,7 @@ use socketville_proto::http::Head;
 
 use crate::conns::Phase;
 use crate::delivery::Route;
+use crate::limits::DEBT_BYTES_MIN;
 use crate::poll_buffer::{PollBuffer, PollForm};
 use crate::session::{Layer, Link, Polling, Speech};
 use crate::{ConnId, Hub, Id, Reason, SessionKey};
@@ -119,7 +120,9 @@ impl Hub {
         let Some((key, _)) = self.sessions.at(index) else { return };
         let (max, held) = (self.config.backlog_bytes_max, self.account.held());
         let Some(polling) = self.sessions.at_mut(index).and_then(|s| s.polling_mut()) else { return };
-        if polling.buffer.len() >= max || held + range.len() > self.config.budget.hard_bytes {
+        let is_small = polling.buffer.len() + range.len() <= DEBT_BYTES_MIN;
+        let fits = is_small || held + range.len() <= self.config.budget.hard_bytes;
+        if polling.buffer.len() >= max || !fits {
             self.slow_sessions.push(key);
             return;
         }

@@ -166,6 +166,22 @@ fn who_owes_nothing_of_weight_is_not_cut_for_what_others_cost() {
     pair.hub.audit().expect("the account is right");
 }
 
+/// Who owes little is not cut at its next event for what others hold, on either transport: that is the largest debtors' to give back.
+#[test]
+fn a_small_debt_fits_though_the_core_is_full() {
+    let mut pair = pair();
+    let (polling, slow) = (pair.join_polling(), pair.join_websocket());
+    owe(&mut pair, &slow, 10_000);
+    let full = pair.hub.account().charge(Kind::Requests, 2 * HARD);
+    for client in [&polling, &slow] {
+        assert!(pair.emit(client.key, "[\"news\"]"));
+    }
+    pair.hub.cut_slow(pair.now_ms);
+    assert_eq!((pair.hub.counters.slow_cut, pair.hub.counters.shed), (1, 0), "it owed 10 KB");
+    drop(full);
+    assert_eq!(pair.poll(&polling).as_deref(), Some("42[\"news\"]"));
+}
+
 /// A session over polling whose opening head has a line of so many bytes that nobody else sends.
 fn begin(pair: &mut Pair, name: usize, bytes: usize) -> bool {
     let conn = pair.open();

@@ -15,7 +15,7 @@ use socketville_proto::ws;
 
 use super::arena::{Arena, Span};
 use crate::account::{Account, Charge, Kind};
-use crate::limits::{PACKET_STALL_MS, STALL_MS};
+use crate::limits::{DEBT_BYTES_MIN, PACKET_STALL_MS, STALL_MS};
 use crate::waves::Waves;
 
 /// What connections may owe; see the text of the module.
@@ -95,7 +95,7 @@ impl Backlogs {
         let is_over = bytes > self.limits.bytes_max && !is_one_packet;
         let may_be =
             if rest.is_last { self.beyond(bytes) <= self.bursts_room() } else { self.has_room(0, bytes) };
-        if (is_over && !may_be) || !self.fits(bytes) {
+        if (is_over && !may_be) || !self.fits(0, bytes) {
             return Kept::Nothing;
         }
         let mut kept = Vec::with_capacity(bytes);
@@ -118,7 +118,7 @@ impl Backlogs {
         let Some(backlog) = self.by_slot.get(&slot) else { return Kept::Nothing };
         let owed = backlog.owed();
         let is_over = owed >= self.limits.bytes_max;
-        if (is_over && !self.has_room(owed, owed + bytes.len())) || !self.fits(bytes.len()) {
+        if (is_over && !self.has_room(owed, owed + bytes.len())) || !self.fits(owed, bytes.len()) {
             return Kept::Nothing;
         }
         self.bursts_bytes += self.beyond(owed + bytes.len()) - self.beyond(owed);
@@ -177,7 +177,7 @@ impl Backlogs {
 
     /// As [`Backlogs::cut`], for a send whose rest was not kept.
     pub(super) fn keep_frame(&mut self, slot: u32, sent: &[u8], taken: usize) -> bool {
-        let torn = first_boundary(sent, taken).filter(|boundary| self.fits(boundary - taken));
+        let torn = first_boundary(sent, taken).filter(|boundary| self.fits(0, boundary - taken));
         self.insert_rest(slot, torn.map_or(Vec::new(), |boundary| sent[taken..boundary].to_vec()));
         torn.is_some()
     }
@@ -250,9 +250,10 @@ impl Backlogs {
         debug_assert!(former.is_none(), "a connection has one backlog");
     }
 
-    /// Whether the core may hold so much more.
-    fn fits(&self, bytes: usize) -> bool {
-        self.account.held().saturating_add(bytes) <= self.limits.held_bytes_max
+    /// Whether the core may hold so much more for a connection that owes so much: who owes little is not cut for what others hold.
+    fn fits(&self, owed: usize, bytes: usize) -> bool {
+        owed + bytes <= DEBT_BYTES_MIN
+            || self.account.held().saturating_add(bytes) <= self.limits.held_bytes_max
     }
 
     /// Whether a connection may owe so much instead of what it owes, as a burst.
