@@ -130,8 +130,8 @@ pub(crate) enum Course {
 pub(crate) enum Phase {
     /// Not open.
     Vacant,
-    /// Waits for a request head.
-    Http,
+    /// Waits for a request head. A session whose poll was answered last may still wait for that answer's bytes.
+    Http(Option<SessionKey>),
     /// Reads a request's body.
     Body(Box<Upload>),
     /// A GET that waits for packets, and what has come behind it.

@@ -60,21 +60,31 @@ impl Hub {
     pub fn cut_slow(&mut self, now_ms: u64) {
         self.outbox.judge_stalled(now_ms);
         while let Some(overflow) = self.outbox.take_overflowed() {
-            self.counters.slow_cut += 1;
-            self.end_overflowed(now_ms, overflow, Reason::SlowReader);
+            self.count_cut(overflow.reason);
+            self.end_overflowed(now_ms, overflow, overflow.reason);
         }
-        while let Some(session) = self.slow_sessions.pop() {
+        while let Some((session, reason)) = self.slow_sessions.pop() {
             // It stands here once per packet that did not fit.
             if self.sessions.find(session).is_some() {
-                self.counters.slow_cut += 1;
-                // It may have gone on to a WebSocket since its buffer was full.
-                if let Some(Link::WebSocket(conn)) = self.sessions.find(session).map(|session| &session.link)
-                {
-                    let conn = *conn;
-                    self.cut(conn);
-                }
-                self.lose_session(session, Reason::SlowReader);
+                self.count_cut(reason);
+                self.lose_whole_session(session, reason);
             }
+        }
+    }
+
+    /// Ends a session that polled; it may have gone on to a WebSocket since.
+    pub(crate) fn lose_whole_session(&mut self, session: SessionKey, reason: Reason) {
+        if let Some(Link::WebSocket(conn)) = self.sessions.find(session).map(|session| &session.link) {
+            let conn = *conn;
+            self.cut(conn);
+        }
+        self.lose_session(session, reason);
+    }
+
+    const fn count_cut(&mut self, reason: Reason) {
+        match reason {
+            Reason::MemoryLimit => self.counters.shed += 1,
+            _ => self.counters.slow_cut += 1,
         }
     }
 

@@ -88,6 +88,7 @@ impl Hub {
         if now_ms.saturating_sub(before_ms.max(next_ms)) > GAP_MS {
             self.counters.gaps += 1;
             self.deadlines.gap_ms = Some(now_ms);
+            self.outbox.forgive_stalls(now_ms);
         }
     }
 

@@ -227,7 +227,7 @@ impl Hub {
         let Some(state) = self.conn_mut(conn).filter(|state| matches!(state.phase, Phase::Answering)) else {
             return (bytes.len(), Progress::Wait);
         };
-        state.phase = Phase::Http;
+        state.phase = Phase::Http(None);
         match parse_head(bytes) {
             Ok(Some((head, length))) => {
                 let (taken, progress) =

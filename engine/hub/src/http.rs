@@ -60,7 +60,7 @@ impl Hub {
         }
         let Some(state) = find(&mut self.conns, conn) else { return (ALL, Progress::Wait) };
         match &mut state.phase {
-            Phase::Http => self.handle_head(now_ms, conn, bytes),
+            Phase::Http(_) => self.handle_head(now_ms, conn, bytes),
             Phase::Body(upload) => {
                 let read = upload.read(bytes, self.config.message_bytes_max);
                 self.handle_upload(now_ms, conn, read)
@@ -293,7 +293,11 @@ impl Hub {
         let extra = state.extra.take();
         let lines = extra.as_ref().map_or(&[][..], |extra| &extra.lines);
         let (keep, content) = (state.keep, state.content);
-        let phase = std::mem::replace(&mut state.phase, Phase::Http);
+        let polled = match state.phase {
+            Phase::Parked(session, _) => Some(session),
+            _ => None,
+        };
+        let phase = std::mem::replace(&mut state.phase, Phase::Http(polled));
         let has_held = state.held.is_some();
         self.outbox.send(conn, |arena| match content {
             Content::Sent => http::write_response(arena, status, headers, lines, body, keep),

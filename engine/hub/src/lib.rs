@@ -153,7 +153,7 @@ pub struct Hub {
     polls_due: Vec<SessionKey>,
     /// Sessions whose parked polls wait for more.
     polls_waiting: waves::Waves<SessionKey>,
-    slow_sessions: Vec<SessionKey>,
+    slow_sessions: Vec<(SessionKey, Reason)>,
     relief: cutting::Relief,
     selection: members::Bitset,
     /// Broadcasts that are not due yet.

@@ -58,7 +58,7 @@ impl Hub {
     pub fn open_from(&mut self, now_ms: u64, conn: ConnId, newcomer: Newcomer) {
         let index = conn.index as usize;
         self.conns.reach(index);
-        self.conns[index] = Conn { generation: conn.generation, phase: Phase::Http, ..Conn::vacant() };
+        self.conns[index] = Conn { generation: conn.generation, phase: Phase::Http(None), ..Conn::vacant() };
         self.conns_open += 1;
         self.counters.connections_opened += 1;
         self.outbox.open(conn);

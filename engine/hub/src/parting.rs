@@ -43,8 +43,8 @@ impl Hub {
                 }
                 state.course = Course::Ended;
             }
-            Phase::Http if !is_idle && state.held.is_some() => state.course = Course::Ended,
-            Phase::Http if !is_idle => self.close_conn(now_ms, conn),
+            Phase::Http(_) if !is_idle && state.held.is_some() => state.course = Course::Ended,
+            Phase::Http(_) if !is_idle => self.close_conn(now_ms, conn),
             Phase::Closing | Phase::Lingering { .. } if !is_idle => self.set_phase(conn, Phase::Closing),
             _ => self.handle_end(conn, Reason::TransportClose),
         }
@@ -55,18 +55,22 @@ impl Hub {
         let Some(state) = self.conn_mut(conn) else { return };
         let phase = std::mem::replace(&mut state.phase, Phase::Closing);
         self.conns_lingering -= usize::from(phase.is_lingering());
+        let is_cut = matches!(reason, Reason::SlowReader | Reason::MemoryLimit);
+        let of_request = if is_cut { reason } else { Reason::TransportError };
         match phase {
             Phase::WebSocket { session, role: Role::Transport(_), .. } => self.lose_session(session, reason),
             Phase::WebSocket { session, role: Role::Probe, .. } => self.abandon_probe(session),
-            Phase::Parked(session, _) => self.lose_session(session, Reason::TransportError),
+            Phase::Parked(session, _) => self.lose_session(session, of_request),
             Phase::Body(upload) => {
                 if let Some(session) = upload.session().filter(|&key| self.is_posting(key, conn)) {
-                    self.lose_session(session, Reason::TransportError);
+                    self.lose_session(session, of_request);
                 }
             }
+            // The answer to its poll is lost with the connection.
+            Phase::Http(Some(session)) if is_cut => self.lose_whole_session(session, reason),
             Phase::WebSocket { role: Role::Bare, .. }
             | Phase::Vacant
-            | Phase::Http
+            | Phase::Http(_)
             | Phase::Answering
             | Phase::Closing
             | Phase::Lingering { .. } => {}
@@ -158,9 +162,13 @@ impl Hub {
         if let Some(recoveries) = &mut self.recoveries {
             recoveries.history.tear(self.core);
         }
+        // A request that is being read may be for a session of another core, which has missed nothing.
         for index in 0..self.conns.len() {
-            let conn = ConnId { index: index as u32, generation: self.conns[index].generation };
-            self.handle_end(conn, Reason::TransportError);
+            let state = &self.conns[index];
+            if matches!(state.phase, Phase::WebSocket { .. } | Phase::Parked(..)) {
+                let conn = ConnId { index: index as u32, generation: state.generation };
+                self.handle_end(conn, Reason::TransportError);
+            }
         }
         for key in self.sessions.keys().collect::<Vec<_>>() {
             self.lose_session(key, Reason::TransportError);

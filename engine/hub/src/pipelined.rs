@@ -212,7 +212,7 @@ impl Hub {
         for owed in behind.owed {
             self.turn_to(conn, owed, Phase::Answering);
             self.answer_post(now_ms, conn);
-            if !self.conn_mut(conn).is_some_and(|state| matches!(state.phase, Phase::Http)) {
+            if !self.conn_mut(conn).is_some_and(|state| matches!(state.phase, Phase::Http(_))) {
                 return;
             }
         }

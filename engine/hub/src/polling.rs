@@ -64,6 +64,7 @@ impl Hub {
                     self.park(conn, key);
                 } else {
                     let answer = polling.buffer.take();
+                    self.park(conn, key); // so that it is known whose answer the connection owes
                     self.answer_poll(now_ms, conn, answer);
                 }
             }
@@ -120,11 +121,12 @@ impl Hub {
         let Some((key, _)) = self.sessions.at(index) else { return };
         let (max, held) = (self.config.backlog_bytes_max, self.account.held());
         let Some(polling) = self.sessions.at_mut(index).and_then(|s| s.polling_mut()) else { return };
-        let is_small = polling.buffer.len() + range.len() <= DEBT_BYTES_MIN;
-        let fits = is_small || held + range.len() <= self.config.budget.hard_bytes;
-        if polling.buffer.len() >= max || !fits {
-            self.slow_sessions.push(key);
-            return;
+        if polling.buffer.len() >= max {
+            return self.slow_sessions.push((key, Reason::SlowReader));
+        }
+        let is_debtor = polling.buffer.len() + range.len() > DEBT_BYTES_MIN;
+        if is_debtor && held + range.len() > self.config.budget.hard_bytes {
+            return self.slow_sessions.push((key, Reason::MemoryLimit));
         }
         polling.buffer.push_frames(self.outbox.bytes(range));
         if polling.parked.is_none() || polling.is_due {

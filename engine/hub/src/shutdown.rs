@@ -57,7 +57,7 @@ impl Hub {
         let mut remains = if self.sessions.len() > 0 { Remains::Ends } else { Remains::Nothing };
         for state in self.conns.iter() {
             match state.phase {
-                Phase::Vacant | Phase::Http => {}
+                Phase::Vacant | Phase::Http(_) => {}
                 Phase::Closing | Phase::Lingering { .. } => remains = Remains::Ends,
                 Phase::Body(_) | Phase::Parked(..) | Phase::Answering | Phase::WebSocket { .. } => {
                     return Remains::Owing;

@@ -195,7 +195,7 @@ impl Hub {
                 self.refuse_upload(now_ms, conn, &upload, UploadError::TooSlow);
             }
             &Phase::Parked(session, _) => self.refuse_behind(now_ms, conn, session, UploadError::TooSlow),
-            Phase::Http if state.held.is_some() => {
+            Phase::Http(_) if state.held.is_some() => {
                 self.refuse_and_close(now_ms, conn, UploadError::TooSlow.status(), &[], b"");
             }
             _ => return false,

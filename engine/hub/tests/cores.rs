@@ -181,3 +181,19 @@ fn a_session_is_over_when_its_close_is_answered() {
         assert_eq!(cores[0].ask_once(poll(&client.sid)), (400, UNKNOWN.into()), "{count} cores");
     }
 }
+
+/// `sim --scenario standstill --seed 7`: a core that missed something cuts its clients, and no request that is for another core's.
+#[test]
+fn a_core_that_begins_anew_keeps_requests_for_others() {
+    let mut pair = Pair::core(Config::default(), 1, 2);
+    let (client, conn) = (pair.join_websocket(), pair.open());
+    let request = poll(&format!("A{}", &client.sid[1..]));
+    pair.feed(conn, &request[..20]);
+    pair.hub.begin_anew();
+    pair.run_effects();
+    pair.turn();
+    assert!(!pair.is_open(client.conn) && pair.is_open(conn));
+    pair.feed(conn, &request[20..]);
+    pair.turn();
+    assert_eq!(pair.passed.pop().map(|(passed, to, _)| (passed, to)), Some((conn, 0)));
+}

@@ -125,6 +125,45 @@ fn a_burst_is_served_to_a_reader_that_makes_progress() {
     assert!(pair.hub.outbox.is_idle(steady.conn));
 }
 
+/// A burst for one that will read on and one that will not; the kernel takes nothing of either at first.
+fn burst() -> (Pair, Client, Client) {
+    let mut pair =
+        Pair::with(Config { backlog_bytes_max: BACKLOG, burst_bytes_max: 100_000, ..Config::default() });
+    let (steady, stopped) = (pair.join_websocket(), pair.join_websocket());
+    pair.limit(steady.conn, 0);
+    pair.limit(stopped.conn, 0);
+    (0..200).for_each(|_| _ = pair.broadcast(&[], &format!("[\"{}\"]", "x".repeat(92))));
+    pair.turn();
+    (pair, steady, stopped)
+}
+
+/// `sim --scenario pauses --seed 7`: the time in which a stopped process offered the kernel nothing is no stall of its readers.
+#[test]
+fn a_pause_of_the_process_is_no_stall_of_its_readers() {
+    let (mut pair, steady, _stopped) = burst();
+    pair.now_ms += 60_000;
+    pair.hub.handle_time(pair.now_ms);
+    pair.turn();
+    assert_eq!(pair.take_heard(), [""; 0], "not before the kernel has been offered something");
+    pair.limit(steady.conn, usize::MAX);
+    pair.turn();
+    pair.pass_ms(STALL_MS);
+    assert_eq!(pair.take_heard(), ["#1 left: slow reader []"]);
+    let frames = pair.frames(steady.conn);
+    assert_eq!(frames.iter().filter(|frame| frame.starts_with("42")).count(), 200);
+}
+
+/// Who can be written to again is written to before it is judged.
+#[test]
+fn a_reader_that_reads_on_in_the_last_moment_is_served() {
+    let (mut pair, steady, _stopped) = burst();
+    pair.pass_ms(STALL_MS - 1);
+    pair.limit(steady.conn, usize::MAX);
+    pair.pass_ms(1);
+    assert_eq!(pair.take_heard(), ["#1 left: slow reader []"]);
+    assert_eq!(pair.frames(steady.conn).len(), 200);
+}
+
 /// One packet may exceed the limit (the limit is for what piles up).
 #[test]
 fn one_packet_may_exceed_the_limit() {

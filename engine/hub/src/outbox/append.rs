@@ -4,7 +4,8 @@ use super::arena::{Range, Span};
 use super::backlog::{Kept, Rest};
 use super::lane::{Lane, NONE, Node, State, Then};
 use super::{Outbox, Overflow};
-use crate::ConnId;
+use crate::limits::TORN_BYTES_MAX;
+use crate::{ConnId, Reason};
 
 impl Outbox {
     /// Writes bytes to the arena; they are due to nobody yet. The range is valid until something else is written.
@@ -120,29 +121,56 @@ impl Outbox {
     }
 
     fn append_backlog(&mut self, index: u32, span: Span) {
-        if self.backlogs.append(index, self.now_ms, self.arena.bytes(span)) == Kept::Nothing {
-            self.overflow(index);
+        let mut kept = self.backlogs.append(index, self.now_ms, self.arena.bytes(span));
+        let owed = self.backlogs.owed(index);
+        if kept == Kept::NoMemory && self.relieve(owed, span.len(), &[State::Blocked, State::Draining]) {
+            kept = self.backlogs.append(index, self.now_ms, self.arena.bytes(span));
+        }
+        match kept {
+            Kept::All => {}
+            Kept::Nothing => self.overflow(index, Reason::SlowReader),
+            Kept::NoMemory => self.overflow(index, Reason::MemoryLimit),
         }
     }
 
+    /// Cuts those in these states that owe more than so many bytes, largest debts first, until there is memory for so many `more`; false if
+    /// there are none.
+    #[cold]
+    pub(super) fn relieve(&mut self, owed: usize, more: usize, states: &[State]) -> bool {
+        let mut has_cut = false;
+        for slot in self.backlogs.debtors(owed) {
+            if self.backlogs.is_relieved(more) {
+                break;
+            }
+            let lane = self.lanes[slot as usize];
+            if states.contains(&lane.state) && !lane.is_closing() {
+                let is_at_frame = self.backlogs.cut(slot, TORN_BYTES_MAX);
+                self.end_overflowed(slot, is_at_frame, Reason::MemoryLimit);
+                has_cut = true;
+            }
+        }
+        has_cut
+    }
+
     /// A connection that is behind owes too much.
-    pub(super) fn overflow(&mut self, index: u32) {
+    pub(super) fn overflow(&mut self, index: u32, reason: Reason) {
         let is_at_frame = self.backlogs.cut(index, usize::MAX);
-        self.end_overflowed(index, is_at_frame);
+        self.end_overflowed(index, is_at_frame, reason);
     }
 
     /// Nothing more becomes due to the connection; its owner is told.
-    pub(super) fn end_overflowed(&mut self, index: u32, is_at_frame: bool) {
+    pub(super) fn end_overflowed(&mut self, index: u32, is_at_frame: bool, reason: Reason) {
         let lane = &mut self.lanes[index as usize];
         lane.then = Then::Cut;
         let conn = ConnId { index, generation: lane.generation };
-        self.overflowed.push(Overflow { conn, is_at_frame });
+        self.overflowed.push(Overflow { conn, is_at_frame, reason });
     }
 
     /// Moves all that is due into backlogs, so that the arena can start anew. Only a handler that emits more than
     /// [`ARENA_HARD_BYTES_MAX`](crate::limits::ARENA_HARD_BYTES_MAX), or half of the core's memory, without yielding gets here; a connection that is owed more than it may owe is cut.
     #[cold]
     pub(super) fn spill(&mut self) {
+        self.spills += 1;
         self.release_all();
         let dirty = std::mem::take(&mut self.dirty);
         for index in dirty.iter() {
@@ -153,10 +181,18 @@ impl Outbox {
             let spans: Vec<Span> = lane.spans(&self.nodes).collect();
             let rest = Rest { sent: &[], taken: 0, behind: &spans, is_last: lane.is_closing() };
             self.lanes[index as usize].state = State::Draining;
-            if self.backlogs.keep(index, self.now_ms, &rest, &self.arena) == Kept::Nothing {
-                let is_at_frame = self.backlogs.keep_frame(index, &[], 0);
-                self.end_overflowed(index, is_at_frame);
+            let mut kept = self.backlogs.keep(index, self.now_ms, &rest, &self.arena);
+            let bytes = spans.iter().map(|span| span.len()).sum();
+            if kept == Kept::NoMemory && self.relieve(bytes, bytes, &[State::Blocked, State::Draining]) {
+                kept = self.backlogs.keep(index, self.now_ms, &rest, &self.arena);
             }
+            let reason = match kept {
+                Kept::All => continue,
+                Kept::Nothing => Reason::SlowReader,
+                Kept::NoMemory => Reason::MemoryLimit,
+            };
+            let is_at_frame = self.backlogs.keep_frame(index, &[], 0);
+            self.end_overflowed(index, is_at_frame, reason);
         }
         self.dirty = dirty;
         self.nodes.clear();

@@ -23,16 +23,17 @@ pub(super) struct Span {
 /// Marks positions of other forms. Neither buffer grows so far: both are looked at before each packet.
 const OTHER_FORM: u32 = 1 << 31;
 
-/// Bytes of each buffer that are kept between turns: a working set that fits the second-level cache.
+/// Bytes of each buffer that are kept between turns: a working set that fits the second-level cache. A core that may hold little keeps less.
 pub(crate) const KEPT_BYTES: usize = 1 << 20;
 
 const _: () = assert!(crate::limits::ARENA_HARD_BYTES_MAX < OTHER_FORM as usize / 2);
 
 /// The bytes of one turn.
-#[derive(Default)]
 pub(super) struct Arena {
     plain: Vec<u8>,
     forms: Vec<u8>,
+    /// Bytes of each buffer that are kept.
+    kept_bytes: usize,
     /// How often it started anew.
     #[cfg(debug_assertions)]
     epoch: u32,
@@ -63,7 +64,28 @@ impl Span {
     }
 }
 
+impl Default for Arena {
+    fn default() -> Self {
+        Self {
+            plain: Vec::new(),
+            forms: Vec::new(),
+            kept_bytes: KEPT_BYTES,
+            #[cfg(debug_assertions)]
+            epoch: 0,
+        }
+    }
+}
+
 impl Arena {
+    /// Bytes of each buffer that are kept between turns, [`KEPT_BYTES`] at the most.
+    pub(super) const fn kept_bytes(&self) -> usize {
+        self.kept_bytes
+    }
+
+    pub(super) fn keep_at_most(&mut self, bytes: usize) {
+        self.kept_bytes = bytes.min(KEPT_BYTES);
+    }
+
     /// Bytes in use.
     pub(super) fn len(&self) -> usize {
         self.plain.len() + self.forms.len()
@@ -133,7 +155,7 @@ impl Arena {
     pub(super) fn restart(&mut self) {
         for bytes in [&mut self.plain, &mut self.forms] {
             bytes.clear();
-            bytes.shrink_to(KEPT_BYTES);
+            bytes.shrink_to(self.kept_bytes);
         }
         #[cfg(debug_assertions)]
         {

@@ -62,6 +62,8 @@ pub(super) enum Kept {
     All,
     /// The connection owes too much.
     Nothing,
+    /// The core holds too much.
+    NoMemory,
 }
 
 /// What is left of a send that the kernel did not take whole.
@@ -95,8 +97,11 @@ impl Backlogs {
         let is_over = bytes > self.limits.bytes_max && !is_one_packet;
         let may_be =
             if rest.is_last { self.beyond(bytes) <= self.bursts_room() } else { self.has_room(0, bytes) };
-        if (is_over && !may_be) || !self.fits(0, bytes) {
+        if is_over && !may_be {
             return Kept::Nothing;
+        }
+        if !self.fits(0, bytes) {
+            return Kept::NoMemory;
         }
         let mut kept = Vec::with_capacity(bytes);
         kept.extend_from_slice(&rest.sent[rest.taken..]);
@@ -118,8 +123,11 @@ impl Backlogs {
         let Some(backlog) = self.by_slot.get(&slot) else { return Kept::Nothing };
         let owed = backlog.owed();
         let is_over = owed >= self.limits.bytes_max;
-        if (is_over && !self.has_room(owed, owed + bytes.len())) || !self.fits(owed, bytes.len()) {
+        if is_over && !self.has_room(owed, owed + bytes.len()) {
             return Kept::Nothing;
+        }
+        if !self.fits(owed, bytes.len()) {
+            return Kept::NoMemory;
         }
         self.bursts_bytes += self.beyond(owed + bytes.len()) - self.beyond(owed);
         if let Some(backlog) = self.by_slot.get_mut(&slot) {
@@ -250,10 +258,34 @@ impl Backlogs {
         debug_assert!(former.is_none(), "a connection has one backlog");
     }
 
-    /// Whether the core may hold so much more for a connection that owes so much: who owes little is not cut for what others hold.
+    /// Whether the core may hold so much more for a connection that owes so much: who owes next to nothing is no debtor, however full the
+    /// core is.
     fn fits(&self, owed: usize, bytes: usize) -> bool {
         owed + bytes <= DEBT_BYTES_MIN
             || self.account.held().saturating_add(bytes) <= self.limits.held_bytes_max
+    }
+
+    /// Whether the core would hold so little with so much more that debtors need not be cut any more.
+    pub(super) fn is_relieved(&self, more: usize) -> bool {
+        self.account.held() + more <= self.limits.held_bytes_max / 8 * 7
+    }
+
+    /// Connections that owe more than so many bytes, largest debts first.
+    pub(super) fn debtors(&self, bytes: usize) -> Vec<u32> {
+        let debts = self.by_slot.iter().map(|(&slot, backlog)| (backlog.owed(), slot));
+        let mut debts: Vec<_> = debts.filter(|(owed, _)| *owed > bytes).collect();
+        debts.sort_unstable_by_key(|&(owed, slot)| (std::cmp::Reverse(owed), slot));
+        debts.into_iter().map(|(_, slot)| slot).collect()
+    }
+
+    /// The loop did not run for a while: that the kernel was offered nothing meanwhile is nobody's fault.
+    pub(super) fn forgive(&mut self, now_ms: u64) {
+        self.by_slot.values_mut().for_each(|backlog| backlog.progress_ms = now_ms);
+    }
+
+    /// Looks at a connection's progress once more, since it has something to send now.
+    pub(super) fn watch_again(&mut self, slot: u32, now_ms: u64) {
+        self.watch(slot, now_ms);
     }
 
     /// Whether a connection may owe so much instead of what it owes, as a burst.

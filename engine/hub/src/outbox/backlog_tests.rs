@@ -79,6 +79,19 @@ fn all_bursts_together_have_a_limit_too() {
     assert_eq!((backlogs.bursts_bytes, backlogs.owed(1)), (0, 0));
 }
 
+/// `sim --scenario hard-mark --seed 8`: who owes next to nothing is no debtor, however full the core is.
+#[test]
+fn a_full_core_keeps_what_is_next_to_nothing() {
+    let mut backlogs = backlogs(BacklogLimits { bytes_max: 100_000, held_bytes_max: 10_000, ..LIMITS });
+    let others = backlogs.account.charge(Kind::Body, 10_000);
+    assert_eq!(keep(&mut backlogs, 0, &frames(&[DEBT_BYTES_MIN]), 0), Kept::NoMemory);
+    assert_eq!(keep(&mut backlogs, 0, &frames(&[1_000]), 0), Kept::All);
+    assert_eq!(backlogs.append(0, 0, &frames(&[1_000])), Kept::All);
+    assert_eq!(backlogs.append(0, 0, &frames(&[DEBT_BYTES_MIN])), Kept::NoMemory);
+    drop(others);
+    assert_eq!(backlogs.append(0, 0, &frames(&[DEBT_BYTES_MIN])), Kept::All);
+}
+
 /// A frame that is larger than the limit and torn stays owed when its connection is cut.
 #[test]
 fn a_torn_frame_beyond_the_limit_is_counted_until_it_has_left() {

@@ -1,12 +1,12 @@
 //! The flush: batches of sends are taken, and settled by what the kernel did with them.
 
 use super::Outbox;
-use super::arena::{KEPT_BYTES, Span};
+use super::arena::{Arena, Span};
 use super::backlog::{Kept, Rest};
 use super::batch::{Batch, Entry, Refusal, Settled, Source};
 use super::lane::{Lane, NONE, Node, State, Then};
-use crate::ConnId;
 use crate::limits::GATHER_BYTES_MAX;
+use crate::{ConnId, Reason};
 
 impl Outbox {
     /// Takes up to `entries_max` connections in the order in which bytes became due, but for those who go ahead; fewer if what has to be
@@ -109,7 +109,7 @@ impl Outbox {
         settled.drained.append(&mut self.drained);
         if self.dirty.is_empty() && self.waves.is_empty() && !self.is_staged() {
             self.nodes.clear();
-            self.nodes.shrink_to(KEPT_BYTES / size_of::<Node>());
+            self.nodes.shrink_to(self.arena.kept_bytes() / size_of::<Node>());
             self.arena.restart();
         }
     }
@@ -123,17 +123,33 @@ impl Outbox {
             _ => Vec::new(),
         };
         self.lanes[index as usize].state = State::Blocked;
-        let sent = match entry.source {
-            Source::Arena(span) => self.arena.bytes(span),
-            Source::Gathered(span) => batch.gathered(span),
-            Source::Backlog => return self.backlogs.progress(index, self.now_ms, taken),
-        };
-        let taken = taken.min(sent.len());
-        let rest = Rest { sent, taken, behind: &behind, is_last: lane.is_closing() };
-        if self.backlogs.keep(index, self.now_ms, &rest, &self.arena) == Kept::Nothing {
-            let is_at_frame = self.backlogs.keep_frame(index, sent, taken);
-            self.end_overflowed(index, is_at_frame);
+        if matches!(entry.source, Source::Backlog) {
+            return self.backlogs.progress(index, self.now_ms, taken);
         }
+        let len = written(&self.arena, batch, entry).len();
+        let taken = taken.min(len);
+        let mut kept = self.try_to_keep(batch, entry, taken, &behind);
+        let bytes = len - taken + behind.iter().map(|span| span.len()).sum::<usize>();
+        // Those that can be written to are about to be, perhaps by this very flush.
+        if kept == Kept::NoMemory && self.relieve(bytes, bytes, &[State::Blocked]) {
+            kept = self.try_to_keep(batch, entry, taken, &behind);
+        }
+        let reason = match kept {
+            Kept::All => return,
+            Kept::Nothing => Reason::SlowReader,
+            Kept::NoMemory => Reason::MemoryLimit,
+        };
+        let sent = written(&self.arena, batch, entry);
+        let is_at_frame = self.backlogs.keep_frame(index, sent, taken);
+        self.end_overflowed(index, is_at_frame, reason);
+    }
+
+    fn try_to_keep(&mut self, batch: &Batch, entry: &Entry, taken: usize, behind: &[Span]) -> Kept {
+        let index = entry.conn.index;
+        let sent = written(&self.arena, batch, entry);
+        let is_last = self.lanes[index as usize].is_closing();
+        let rest = Rest { sent, taken, behind, is_last };
+        self.backlogs.keep(index, self.now_ms, &rest, &self.arena)
     }
 
     fn settle_with_care(&mut self, batch: &Batch, refusals: &[(usize, Refusal)], settled: &mut Settled) {
@@ -157,5 +173,14 @@ impl Outbox {
                 Then::Close => settled.drained.push(entry.conn),
             }
         }
+    }
+}
+
+/// What an entry of a batch has in the arena.
+fn written<'a>(arena: &'a Arena, batch: &'a Batch, entry: &Entry) -> &'a [u8] {
+    match entry.source {
+        Source::Arena(span) => arena.bytes(span),
+        Source::Gathered(span) => batch.gathered(span),
+        Source::Backlog => &[],
     }
 }

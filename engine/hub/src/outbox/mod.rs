@@ -31,12 +31,12 @@ use self::arena::{Arena, Span};
 use self::backlog::Backlogs;
 use self::dirty::Dirty;
 use self::lane::{FREE, Lane, Node, State, Then};
-use crate::ConnId;
 use crate::account::Account;
 use crate::forms::Form;
 use crate::limits::{ARENA_HARD_BYTES_MAX, ARENA_SOFT_BYTES_MAX, TORN_BYTES_MAX};
 use crate::pages::Pages;
 use crate::waves::Waves;
+use crate::{ConnId, Reason};
 
 pub use self::arena::Range;
 pub use self::backlog::BacklogLimits;
@@ -58,6 +58,7 @@ pub struct Outbox {
     backlogs: Backlogs,
     overflowed: Vec<Overflow>,
     drained: Vec<ConnId>,
+    spills: u64,
 }
 
 /// A connection that owed too much: nothing more becomes due to it.
@@ -66,6 +67,8 @@ pub(crate) struct Overflow {
     pub(crate) conn: ConnId,
     /// Whether frames of a WebSocket can follow what has left or will.
     pub(crate) is_at_frame: bool,
+    /// That it reads slowly, or that the core has no memory for it.
+    pub(crate) reason: Reason,
 }
 
 impl Outbox {
@@ -83,6 +86,7 @@ impl Outbox {
             backlogs: Backlogs::new(limits, account),
             overflowed: Vec::new(),
             drained: Vec::new(),
+            spills: 0,
         }
     }
 
@@ -102,6 +106,7 @@ impl Outbox {
     /// is collected.
     pub(crate) fn within(mut self, arena_bytes_max: usize) -> Self {
         self.arena_bytes_max = arena_bytes_max.min(ARENA_HARD_BYTES_MAX);
+        self.arena.keep_at_most(self.arena_bytes_max / 4);
         self
     }
 
@@ -210,7 +215,7 @@ impl Outbox {
             return None;
         }
         let is_at_frame = self.backlogs.cut(conn.index, TORN_BYTES_MAX);
-        self.end_overflowed(conn.index, is_at_frame);
+        self.end_overflowed(conn.index, is_at_frame, Reason::MemoryLimit);
         self.overflowed.pop()
     }
 
@@ -234,6 +239,11 @@ impl Outbox {
         self.arena.len()
     }
 
+    /// How often all that was due moved to backlogs.
+    pub const fn spills(&self) -> u64 {
+        self.spills
+    }
+
     /// Bytes of memory that are no connection's alone.
     pub(crate) fn shared_bytes(&self) -> usize {
         self.arena.capacity() + self.nodes.capacity() * size_of::<Node>()
@@ -255,11 +265,19 @@ impl Outbox {
         }
     }
 
-    /// Connections that owe more than their limit and have made no progress are cut.
+    /// Connections that owe more than their limit and have made no progress are cut; not those that the kernel can take bytes of again.
     pub(crate) fn judge_stalled(&mut self, now_ms: u64) {
         for slot in self.backlogs.take_stalled(now_ms) {
-            self.overflow(slot);
+            match self.lanes[slot as usize].state {
+                State::Draining => self.backlogs.watch_again(slot, now_ms),
+                _ => self.overflow(slot, Reason::SlowReader),
+            }
         }
+    }
+
+    /// The loop did not run for a while: nobody has stalled meanwhile.
+    pub(crate) fn forgive_stalls(&mut self, now_ms: u64) {
+        self.backlogs.forgive(now_ms);
     }
 
     fn lane(&self, conn: ConnId) -> Option<&Lane> {

@@ -102,9 +102,50 @@ fn a_full_backlog_cuts_its_connection_and_no_other() {
         outbox.append(1, range);
         flush(&mut outbox, &mut got, |index, len| if index == 0 { 0 } else { len });
     }
-    assert_eq!(outbox.take_overflowed(), Some(Overflow { conn: conn(0), is_at_frame: false }));
+    assert_eq!(
+        outbox.take_overflowed(),
+        Some(Overflow { conn: conn(0), is_at_frame: false, reason: Reason::SlowReader })
+    );
     assert_eq!(outbox.take_overflowed(), None);
     assert_eq!((got[0].len(), got[1].len()), (0, 200));
+}
+
+/// Where the core has no memory, the largest debtor goes first, and not whoever is due something at the moment.
+#[test]
+fn the_largest_debtor_makes_room_for_the_others() {
+    let limits =
+        BacklogLimits { bytes_max: 100_000, burst_bytes_max: 0, bursts_bytes_max: 0, held_bytes_max: 40_000 };
+    let mut outbox = Outbox::new(limits, Account::default());
+    (0..3).for_each(|index| outbox.open(conn(index)));
+    let mut got = vec![Vec::new(); 3];
+    for (index, bytes) in [(0, 25_000), (1, 8_000), (1, 8_000)] {
+        outbox.send(conn(index), |arena| arena.resize(bytes, 7));
+        flush(&mut outbox, &mut got, |_, _| 0);
+    }
+    let cut = outbox.take_overflowed().map(|overflow| (overflow.conn, overflow.reason));
+    assert_eq!(cut, Some((conn(0), Reason::MemoryLimit)));
+    assert_eq!((outbox.owed(conn(0)), outbox.owed(conn(1))), (0, 16_000));
+    outbox.send(conn(2), |arena| arena.resize(30_000, 7));
+    flush(&mut outbox, &mut got, |_, _| 0);
+    let cut = outbox.take_overflowed().map(|overflow| (overflow.conn, overflow.reason));
+    assert_eq!(cut, Some((conn(2), Reason::MemoryLimit)), "nobody owes more");
+}
+
+/// One that was cut while it was about to be written to has nothing more to send.
+#[test]
+fn a_connection_that_was_cut_is_not_sent_nothing() {
+    let mut outbox = Outbox::with_backlogs(10);
+    outbox.open(conn(0));
+    let mut got = vec![Vec::new()];
+    outbox.send(conn(0), |arena| arena.extend_from_slice(b"an answer"));
+    flush(&mut outbox, &mut got, |_, _| 2);
+    outbox.handle_writable(conn(0));
+    outbox.send(conn(0), |arena| arena.extend_from_slice(b"and more"));
+    outbox.send(conn(0), |arena| arena.extend_from_slice(b"and more"));
+    assert!(outbox.take_overflowed().is_some());
+    let mut batch = Batch::default();
+    outbox.take_batch(&mut batch, 9);
+    assert!(batch.is_empty());
 }
 
 #[test]
