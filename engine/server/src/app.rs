@@ -43,6 +43,8 @@ pub(crate) struct App {
     pub(crate) client_dir: Option<PathBuf>,
     pub(crate) on_engine_message: Option<BoxedMessage>,
     pub(crate) on_websocket_message: Option<BoxedMessage>,
+    /// How much may wait between cores.
+    pub(crate) mail: crate::mailbox::MailLimits,
     /// How long clients have to take what is due when the server stops.
     pub(crate) drain_window: Option<Duration>,
     /// Runs once on each core before its first connection.

@@ -5,6 +5,7 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use socketville_hub::{AddressLimits, Budget};
@@ -16,6 +17,8 @@ use crate::emitter::Emitter;
 use crate::metrics::CoreReport;
 use crate::town::Town;
 use crate::turn::{Next, Turn, crossings};
+
+pub use crate::mailbox::MailLimits;
 
 /// Cores that are turned by hand, on one thread.
 pub struct Machine<D: Driver> {
@@ -32,7 +35,13 @@ impl<D: Driver> std::fmt::Debug for Machine<D> {
 impl<D: Driver> Machine<D> {
     /// One core per driver. `seed` decides ids and hash keys.
     pub fn new(builder: Builder, drivers: Vec<D>, seed: u64) -> Self {
+        Self::with_mail(builder, drivers, seed, MailLimits::default())
+    }
+
+    /// The same with other limits on what waits between cores.
+    pub fn with_mail(builder: Builder, drivers: Vec<D>, seed: u64, mail: MailLimits) -> Self {
         let mut app = builder.into_app();
+        app.mail = mail;
         if let Some(bytes) = app.memory_max {
             app.config.budget = Budget { hard_bytes: bytes / drivers.len() };
         }
@@ -71,6 +80,26 @@ impl<D: Driver> Machine<D> {
     /// What differs, as a sentence.
     pub fn audit(&self, core: usize) -> Result<(), String> {
         self.cores[core].0.hub().audit()
+    }
+
+    /// Bytes that a core holds for its peers, as its budget counts them.
+    pub fn held_bytes(&self, core: usize) -> usize {
+        self.cores[core].0.hub().held_bytes()
+    }
+
+    /// How often a core's arena was so full that what was due moved to backlogs.
+    pub fn spills(&self, core: usize) -> u64 {
+        self.cores[core].0.hub().outbox.spills()
+    }
+
+    /// Whether a core has taken all that others have for it.
+    pub fn is_caught_up(&self, core: usize) -> bool {
+        self.town.mailboxes[core].is_empty() && self.cores.iter().all(|(_, turn)| turn.has_posted_all())
+    }
+
+    /// Clients that the window of a stop cut off, and bytes that they had not taken.
+    pub fn cut_off(&self) -> (u64, u64) {
+        (self.town.cut_clients.load(Ordering::Relaxed), self.town.cut_bytes.load(Ordering::Relaxed))
     }
 
     /// How long a core would sleep now; `None` for ever.

@@ -24,7 +24,10 @@ use socketville_sys::Waker;
 
 use crate::core::Core;
 use crate::error::EmitError;
-use crate::limits::{MAILBOX_BYTES_MAX, MAILBOX_LETTERS_MAX, ORDERS_WAITING_MAX, STANDSTILL};
+use crate::limits::{
+    MAILBOX_BYTES_MAX, MAILBOX_LETTERS_MAX, ORDERS_WAITING_MAX, RECORDS_WAITING_BYTES_MAX,
+    RECORDS_WAITING_MAX, STANDSTILL,
+};
 
 /// What arrives at a core. All cores get the same letters of one writer, in the order of its calls.
 #[derive(Clone)]
@@ -50,8 +53,36 @@ impl Letter {
 /// What one thread has all cores do, each on its own.
 pub(crate) type Order = Arc<dyn Fn(&Rc<Core>) + Send + Sync>;
 
+/// How much may wait between cores: what `limits` says, but for simulations, which get there with less.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MailLimits {
+    /// Letters in a mailbox.
+    pub letters_max: usize,
+    /// Bytes of the letters in a mailbox; the last one may exceed it.
+    pub letters_bytes_max: usize,
+    /// Orders that wait for a place in a mailbox; one more, and its core stands still.
+    pub orders_waiting_max: usize,
+    /// Letters of one core that wait for a place in the mailbox of another; one more, and that stands still.
+    pub records_waiting_max: usize,
+    /// Bytes of those letters.
+    pub records_waiting_bytes_max: usize,
+}
+
+impl Default for MailLimits {
+    fn default() -> Self {
+        Self {
+            letters_max: MAILBOX_LETTERS_MAX,
+            letters_bytes_max: MAILBOX_BYTES_MAX,
+            orders_waiting_max: ORDERS_WAITING_MAX,
+            records_waiting_max: RECORDS_WAITING_MAX,
+            records_waiting_bytes_max: RECORDS_WAITING_BYTES_MAX,
+        }
+    }
+}
+
 /// A core's mailbox, shared by all who write to it.
 pub(crate) struct Mailbox {
+    limits: MailLimits,
     letters: ArrayQueue<Letter>,
     /// Places that have a letter or are promised to one.
     places_taken: AtomicUsize,
@@ -88,9 +119,10 @@ pub(crate) struct Bell {
 }
 
 impl Mailbox {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(limits: MailLimits) -> Self {
         Self {
-            letters: ArrayQueue::new(MAILBOX_LETTERS_MAX),
+            limits,
+            letters: ArrayQueue::new(limits.letters_max),
             places_taken: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             late: Mutex::default(),
@@ -125,10 +157,10 @@ impl Mailbox {
     }
 
     fn take_place(&self) -> bool {
-        if self.bytes.load(Ordering::Acquire) >= MAILBOX_BYTES_MAX {
+        if self.bytes.load(Ordering::Acquire) >= self.limits.letters_bytes_max {
             return false;
         }
-        let is_free = self.places_taken.fetch_add(1, Ordering::AcqRel) < MAILBOX_LETTERS_MAX;
+        let is_free = self.places_taken.fetch_add(1, Ordering::AcqRel) < self.limits.letters_max;
         if !is_free {
             self.places_taken.fetch_sub(1, Ordering::AcqRel);
         }
@@ -151,7 +183,7 @@ impl Mailbox {
         let mut late = self.late();
         late.push_back(letter);
         self.late_len.store(late.len(), Ordering::SeqCst);
-        let is_too_much = late.len() > ORDERS_WAITING_MAX;
+        let is_too_much = late.len() > self.limits.orders_waiting_max;
         drop(late);
         if is_too_much {
             self.stand_still();

@@ -28,7 +28,7 @@ fn count(mailbox: &Mailbox) -> usize {
 
 #[test]
 fn a_place_that_is_not_used_is_given_back() {
-    let mailbox = Mailbox::new();
+    let mailbox = Mailbox::new(MailLimits::default());
     fill(&mailbox);
     assert!(matches!(mailbox.reserve(), Err(EmitError::Full)));
     assert!(mailbox.post(order()).is_err());
@@ -44,7 +44,11 @@ fn a_place_that_is_not_used_is_given_back() {
 /// Whoever is refused by one of several has reached none, so that to try again doubles nothing.
 #[test]
 fn a_letter_reaches_all_or_none() {
-    let mailboxes = [Mailbox::new(), Mailbox::new(), Mailbox::new()];
+    let mailboxes = [
+        Mailbox::new(MailLimits::default()),
+        Mailbox::new(MailLimits::default()),
+        Mailbox::new(MailLimits::default()),
+    ];
     fill(&mailboxes[1]);
     let post = || -> Result<(), EmitError> {
         let places = mailboxes.iter().map(Mailbox::reserve).collect::<Result<Vec<_>, _>>()?;
@@ -64,7 +68,7 @@ fn a_letter_reaches_all_or_none() {
 
 #[test]
 fn an_order_that_finds_no_place_keeps_its_turn() {
-    let mailbox = Mailbox::new();
+    let mailbox = Mailbox::new(MailLimits::default());
     fill(&mailbox);
     let late = Arc::new(AtomicUsize::new(0));
     (0..3).for_each(|_| mailbox.insist(told(&late)));
@@ -82,7 +86,7 @@ fn an_order_that_finds_no_place_keeps_its_turn() {
 
 #[test]
 fn a_core_with_too_many_orders_stands_still_until_it_moves() {
-    let mailbox = Mailbox::new();
+    let mailbox = Mailbox::new(MailLimits::default());
     let ends = Arc::new(AtomicUsize::new(0));
     (0..MAILBOX_LETTERS_MAX + ORDERS_WAITING_MAX + 1).for_each(|_| mailbox.insist(told(&ends)));
     assert!(mailbox.is_standing());

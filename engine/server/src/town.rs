@@ -32,7 +32,7 @@ pub(crate) struct Town {
 
 impl Town {
     pub(crate) fn new(app: App, cores: u16, secret: [u8; 32]) -> Arc<Self> {
-        let mailboxes = (0..cores).map(|_| Mailbox::new()).collect();
+        let mailboxes = (0..cores).map(|_| Mailbox::new(app.mail)).collect();
         let children = Mutex::new(Children::new(app.namespaces.len()));
         Arc::new(Self {
             app,

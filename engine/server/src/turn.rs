@@ -29,8 +29,7 @@ use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent}
 use crate::arrivals::{Arrivals, Speaker};
 use crate::core::Core;
 use crate::limits::{
-    DRAIN_WINDOW, LETTERS_PER_TURN_MAX, PASSED_MAX, RECORDS_WAITING_BYTES_MAX, RECORDS_WAITING_MAX,
-    SENDS_PER_BATCH, SENDS_PER_TURN_MAX, TASKS_PER_TURN_MAX,
+    DRAIN_WINDOW, LETTERS_PER_TURN_MAX, PASSED_MAX, SENDS_PER_BATCH, SENDS_PER_TURN_MAX, TASKS_PER_TURN_MAX,
 };
 use crate::mailbox::Letter;
 use crate::rarely::rarely;
@@ -176,11 +175,9 @@ impl<D: Driver> Turn<D> {
         });
         core.counters.borrow_mut().turns += 1;
         match self.stopping.judge(now_ms, || core.hub().remains()) {
-            Verdict::GoesOn => return Next::Turn,
-            Verdict::Done => {}
-            Verdict::Cut => core.town.cut_off(core.hub().owed()),
+            Verdict::GoesOn => Next::Turn,
+            Verdict::Done | Verdict::Cut => self.finish(),
         }
-        self.finish()
     }
 
     /// Cores end together: until then each answers what the others, and connections that are there, ask it.
@@ -189,6 +186,8 @@ impl<D: Driver> Turn<D> {
         let mailboxes = &core.town.mailboxes;
         let own = &mailboxes[usize::from(core.index)];
         if !own.has_finished() {
+            // Also without a cut: who was about to go on over a WebSocket polls no more, and what waits for that is lost.
+            core.town.cut_off(core.hub().owed());
             own.finish();
             mailboxes.iter().for_each(|mailbox| mailbox.bell().ring());
         }
@@ -315,10 +314,11 @@ impl<D: Driver> Turn<D> {
                 }
             }
         }
-        let bytes_max = RECORDS_WAITING_BYTES_MAX.min(core.town.app.config.budget.hard_bytes / 2);
+        let mail = core.town.app.mail;
+        let bytes_max = mail.records_waiting_bytes_max.min(core.town.app.config.budget.hard_bytes / 2);
         for (mailbox, waiting) in core.town.mailboxes.iter().zip(&mut self.waiting) {
             waiting.post_to(mailbox);
-            if waiting.letters.len() > RECORDS_WAITING_MAX || waiting.bytes > bytes_max {
+            if waiting.letters.len() > mail.records_waiting_max || waiting.bytes > bytes_max {
                 core.counters.borrow_mut().records_dropped += waiting.letters.len() as u64;
                 *waiting = Waiting::default();
                 mailbox.stand_still();
@@ -456,6 +456,12 @@ impl<D: Driver> Turn<D> {
     /// What is ready already, for a loop that does not sleep.
     pub(crate) fn look(&mut self) -> io::Result<()> {
         self.driver.wait(Some(Duration::ZERO), &mut self.ready)
+    }
+
+    /// Whether nothing that this core has written waits for a place in another's mailbox.
+    pub(crate) fn has_posted_all(&self) -> bool {
+        self.core.outgoing.borrow().is_empty()
+            && self.waiting.iter().all(|waiting| waiting.letters.is_empty())
     }
 
     pub(crate) fn driver_mut(&mut self) -> &mut D {
