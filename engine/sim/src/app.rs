@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use socketville::{Ack, Binary, Builder, Server, Socket};
 
-use crate::oracle::{OracleRecord, To};
+use crate::acts;
+use crate::kind::Kind;
+use crate::oracle::{OracleRecord, To, What};
 use crate::scenario::Scenario;
 
 /// The book, shared by handlers and models. One thread; the lock is for the handlers' bounds.
@@ -25,7 +27,7 @@ pub const QUIZ_MS: u64 = 15_000;
 impl Book {
     /// An empty book.
     pub fn new(scenario: &Scenario) -> Self {
-        Self(Arc::new(Mutex::new(OracleRecord::new(scenario.cores, scenario.backlog_bytes_max))))
+        Self(Arc::new(Mutex::new(OracleRecord::new(scenario.cores))))
     }
 
     /// The book, to read and write; not over a call into the engine.
@@ -51,12 +53,20 @@ pub fn app(scenario: &Scenario, book: &Book) -> Builder {
     io.ping_interval(Duration::from_millis(PING_INTERVAL_MS))
         .ping_timeout(Duration::from_millis(PING_TIMEOUT_MS))
         .backlog_max(scenario.backlog_bytes_max)
-        .backlog_burst_max(scenario.burst_bytes_max);
+        .backlog_burst_max(scenario.burst_bytes_max)
+        .drain_window(Duration::from_millis(scenario.drain_ms));
+    if let Some(bytes) = scenario.memory_bytes_max {
+        io.memory_max(bytes);
+    }
     io.of("/").flush_interval(Duration::from_millis(scenario.flush_interval_ms));
     presence(&io, book);
     rooms(&io, book);
     speech(&io, book);
+    floods(&io, book);
     questions(&io, book);
+    if scenario.kind == Kind::Acts {
+        acts::everywhere(&io, book);
+    }
     io
 }
 
@@ -81,10 +91,13 @@ fn rooms(io: &Builder, book: &Book) {
     io.on("join", move |socket: Socket, n: u64, room: u8, ack: Ack| {
         let client = client_of(&socket);
         joins.open().heard(client, n);
-        if let Err(error) = socket.join(room_name(room)) {
-            joins.open().fault(format!("client {client} cannot join: {error}"));
+        match socket.join(room_name(room)) {
+            Ok(()) => joins.open().joined(client, room),
+            Err(error) if socket.is_connected() => {
+                joins.open().fault(format!("client {client} cannot join: {error}"));
+            }
+            Err(_) => {}
         }
-        joins.open().joined(client, room);
         joins.open().encodes += 1;
         ack.send(n);
     });
@@ -123,20 +136,32 @@ impl Manner {
 }
 
 fn speech(io: &Builder, book: &Book) {
-    let book = book.clone();
+    let (said, carried, attached) = (book.clone(), book.clone(), book.clone());
     io.on("say", move |socket: Socket, n: u64, manner: usize, rooms: (u8, u8), size: usize| {
-        let client = client_of(&socket);
-        book.open().heard(client, n);
-        let Some(&manner) = Manner::ALL.get(manner) else { return };
-        tell(&socket, &book, client, size / 8);
-        speak(&socket, &book, manner, rooms, size);
-        tell(&socket, &book, client, 3);
+        said.open().heard(client_of(&socket), n);
+        pass_on(&socket, &said, manner, rooms, size);
+    });
+    io.on("carry", move |socket: Socket, n: u64, manner: usize, rooms: (u8, u8), text: String| {
+        carried.open().came(client_of(&socket), n, text.as_bytes());
+        pass_on(&socket, &carried, manner, rooms, text.len());
+    });
+    io.on("attach", move |socket: Socket, n: u64, manner: usize, rooms: (u8, u8), bytes: Binary| {
+        attached.open().came(client_of(&socket), n, &bytes);
+        pass_on(&socket, &attached, manner, rooms, bytes.len());
     });
 }
 
+fn pass_on(socket: &Socket, book: &Book, manner: usize, rooms: (u8, u8), size: usize) {
+    let Some(&manner) = Manner::ALL.get(manner) else { return };
+    tell(socket, book, (size / 8).min(2_000));
+    speak(socket, book, manner, rooms, size);
+    tell(socket, book, 3);
+}
+
 /// To the client itself, around what it says to others: the order of calls is the order of arrival.
-fn tell(socket: &Socket, book: &Book, client: u64, size: usize) {
-    let seq = book.open().emit(client, To::Client(client), None, false, size);
+pub fn tell(socket: &Socket, book: &Book, size: usize) {
+    let client = client_of(socket);
+    let seq = book.open().emit(client, To::Client(client), None, What::Message, size);
     socket.emit("said", (client, seq, text(seq, size)));
 }
 
@@ -151,7 +176,12 @@ fn speak(socket: &Socket, book: &Book, manner: Manner, (a, b): (u8, u8), size: u
         Manner::Either => (To::Either(a, b), Some(client), socket.to(&first).to(&second)),
         Manner::But => (To::But(a, b), None, socket.nsp().to(&first).except(&second)),
     };
-    let seq = book.open().emit(client, to, skip, manner == Manner::Volatile, size);
+    let what = match manner {
+        Manner::Volatile => What::Volatile,
+        Manner::Binary => What::Binary,
+        _ => What::Message,
+    };
+    let seq = book.open().emit(client, to, skip, what, size);
     // Some do not wait, though the namespace would let them.
     let broadcast = if seq.is_multiple_of(5) { broadcast.flush_within(Duration::ZERO) } else { broadcast };
     match manner {
@@ -159,6 +189,33 @@ fn speak(socket: &Socket, book: &Book, manner: Manner, (a, b): (u8, u8), size: u
         _ => broadcast.emit("said", (client, seq, text(seq, size))),
     }
 }
+
+/// A handler that emits much without yielding: to itself, to a room, to all and to rooms where nobody is, several of each in a row.
+fn floods(io: &Builder, book: &Book) {
+    let book = book.clone();
+    io.on("flood", move |socket: Socket, n: u64, room: u8, number: u64, size: usize| {
+        book.open().heard(client_of(&socket), n);
+        for at in 0..number {
+            let manner = match (n + at / 3) % 8 {
+                0 => Manner::Room,
+                1 => Manner::All,
+                2 => Manner::Binary,
+                3 => {
+                    tell(&socket, &book, size);
+                    continue;
+                }
+                _ => Manner::Others,
+            };
+            let is_for_nobody = (n + at / 3) % 8 > 3;
+            let rooms = if is_for_nobody { (EMPTY_ROOM, EMPTY_ROOM) } else { (room, room) };
+            let size = if manner == Manner::All { size / 8 } else { size };
+            speak(&socket, &book, manner, rooms, size);
+        }
+    });
+}
+
+/// A room that nobody joins.
+const EMPTY_ROOM: u8 = u8::MAX;
 
 /// A question to the engine that asks back first: acknowledgements both ways, a task, a timer.
 fn questions(io: &Builder, book: &Book) {
@@ -177,9 +234,27 @@ fn questions(io: &Builder, book: &Book) {
 
 /// Text of a given length that its number decides, so that mixed-up bytes are seen.
 pub fn text(seq: u64, size: usize) -> String {
-    (0..size as u64).map(|at| char::from(b'a' + ((seq * 7 + at) % 26) as u8)).collect()
+    let round = round_of(seq);
+    let mut text = String::with_capacity(size + round.len());
+    while text.len() < size {
+        text.push_str(&round);
+    }
+    text.truncate(size);
+    text
 }
 
-fn client_of(socket: &Socket) -> u64 {
+/// Whether these bytes are the text of this number.
+pub fn is_text(seq: u64, bytes: &[u8]) -> bool {
+    let round = round_of(seq);
+    bytes.chunks(round.len()).all(|chunk| chunk == &round.as_bytes()[..chunk.len()])
+}
+
+/// The alphabet from the number's letter on.
+fn round_of(seq: u64) -> String {
+    (0..26).map(|at| char::from(b'a' + ((seq * 7 + at) % 26) as u8)).collect()
+}
+
+/// The number of a socket's client.
+pub fn client_of(socket: &Socket) -> u64 {
     socket.data::<u64>().map_or(u64::MAX, |client| *client)
 }

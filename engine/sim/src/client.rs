@@ -8,9 +8,11 @@ use socketville_proto::ws::CloseCode;
 
 use crate::app::Book;
 use crate::frames::Frame;
+use crate::kind::Kind;
 use crate::polling::{Polling, Step};
 use crate::random::Random;
-use crate::script::Script;
+use crate::scenario::Scenario;
+use crate::script::{Outgoing, Script};
 use crate::subject::Excuse;
 use crate::websocket::{Heard, WebSocket};
 use crate::wire::Side;
@@ -24,6 +26,8 @@ pub struct Client {
     character: Character,
     stalled_rounds: u32,
     has_upgraded: bool,
+    /// Whether anything came over the WebSocket that it is at.
+    has_heard: bool,
     has_closed: bool,
     babbles: bool,
     was_told: bool,
@@ -55,6 +59,8 @@ pub enum Departure {
     Babble,
     /// It is never heard of again, and closes nothing.
     Vanish,
+    /// The same, in the middle of a long message.
+    Hoard,
 }
 
 /// What a seed makes of a client.
@@ -69,12 +75,13 @@ struct Character {
     actions_left: u32,
 }
 
-/// Bytes that a slow reader takes in a round, at most.
-const SIP_BYTES_MAX: usize = 200;
+/// Bytes of a message that are sent before its client vanishes.
+const HOARD_BYTES: (usize, usize) = (10_000, 450_000);
 
 impl Client {
     /// A client connects.
     pub fn new(world: &mut World, book: &Book, number: u64) -> Self {
+        book.open().subject(number);
         let starts_with_websocket = world.random.percent(45);
         let link = if starts_with_websocket {
             Link::WebSocket(WebSocket::open(world, None))
@@ -82,11 +89,12 @@ impl Client {
             Link::Polling(Polling::open(world))
         };
         Self {
-            script: Script::new(number, book.clone()),
+            script: Script::new(number, book.clone(), &world.scenario, &mut world.random),
             link,
-            character: Character::of(&mut world.random),
+            character: Character::of(&world.scenario, &mut world.random),
             stalled_rounds: 0,
             has_upgraded: false,
+            has_heard: false,
             has_closed: false,
             babbles: false,
             was_told: false,
@@ -102,6 +110,29 @@ impl Client {
     pub fn is_settled(&self) -> Option<u64> {
         let stays = !self.is_gone() && self.script.is_connected && !self.has_closed;
         stays.then_some(self.script.client)
+    }
+
+    /// Its number.
+    pub const fn number(&self) -> u64 {
+        self.script.client
+    }
+
+    /// Whether the engine had no room for it.
+    pub const fn was_refused(&self) -> bool {
+        self.script.was_refused
+    }
+
+    /// Whether it was at a WebSocket that ended without a close frame.
+    pub const fn misses_close(&self) -> bool {
+        self.has_heard && !self.was_told
+    }
+
+    /// When the kernel took bytes for it last, if it is at a WebSocket for certain.
+    pub fn taken_ms(&self, world: &World) -> Option<u64> {
+        match &self.link {
+            Link::WebSocket(socket) if self.has_heard => Some(world.wire(socket.wire()).taken_ms),
+            _ => None,
+        }
     }
 
     /// Events that it has sent.
@@ -146,12 +177,13 @@ impl Client {
             Departure::Close => self.close(world),
             Departure::Leave => {
                 self.script.excuse(Excuse::Left);
-                self.script.outbox.push("41".into());
+                self.script.send("41");
                 self.close(world);
             }
             Departure::Kick => self.script.ask_for_the_end(&mut world.random),
             Departure::Babble => self.babble(world),
             Departure::Vanish => self.vanish(world),
+            Departure::Hoard => self.hoard(world),
         }
     }
 
@@ -165,8 +197,10 @@ impl Client {
     }
 
     fn live(&mut self, world: &mut World) {
-        let is_abrupt =
-            matches!(self.character.departure, Departure::Reset | Departure::Finish | Departure::Vanish);
+        let is_abrupt = !matches!(
+            self.character.departure,
+            Departure::None | Departure::Close | Departure::Leave | Departure::Kick | Departure::Babble
+        );
         self.character.fuse = self.character.fuse.saturating_sub(1);
         if is_abrupt && self.character.fuse == 0 {
             return self.depart(world, self.character.departure);
@@ -192,8 +226,11 @@ impl Client {
     }
 
     fn listen(&mut self, world: &mut World) {
-        let bytes_max =
-            if self.character.is_slow { world.random.between(1, SIP_BYTES_MAX) } else { usize::MAX };
+        let bytes_max = if self.character.is_slow {
+            world.random.between(1, world.scenario.sip_bytes_max)
+        } else {
+            usize::MAX
+        };
         match &mut self.link {
             Link::Gone => {}
             Link::WebSocket(socket) => {
@@ -219,13 +256,20 @@ impl Client {
         for heard in heard {
             match heard {
                 Heard::Opened | Heard::Frame(Frame::Pong) => {}
-                Heard::Frame(Frame::Text(text)) => match eio::decode(&text) {
-                    Ok(packet) => self.script.hear(world.now_ms, packet),
-                    Err(error) => self.script.fault(&format!("got {text:.80?}: {error:?}")),
-                },
+                Heard::Frame(Frame::Text(text)) => {
+                    self.has_heard = true;
+                    match eio::decode(&text) {
+                        Ok(packet) => self.script.hear(world.now_ms, packet),
+                        Err(error) => self.script.fault(&format!("got {text:.80?}: {error:?}")),
+                    }
+                }
                 Heard::Frame(Frame::Binary(bytes)) => self.script.hear_binary(&bytes),
-                // A reader that is cut as too slow is told so as well, and has not all that it must have.
-                Heard::Frame(Frame::Close(code)) => self.was_told = code != Some(CloseCode::Policy.code()),
+                // Who is cut is told so as well, and has not all that it must have.
+                Heard::Frame(Frame::Close(code)) => {
+                    let cuts = [CloseCode::Policy, CloseCode::TryAgainLater].map(|code| Some(code.code()));
+                    self.was_told = !cuts.contains(&code);
+                }
+                Heard::Refused(503) => self.script.be_refused("no session was opened for it"),
                 Heard::Refused(status) => self.script.fault(&format!("its WebSocket was refused: {status}")),
                 Heard::Rubbish(rubbish) => self.script.fault(&format!("got {rubbish}")),
                 Heard::End => self.end(world),
@@ -262,7 +306,10 @@ impl Client {
         }
         let Link::WebSocket(socket) = &self.link else { return };
         for packet in self.script.outbox.drain(..) {
-            socket.write(world, &packet);
+            match packet {
+                Outgoing::Text(text) => socket.write(world, &text),
+                Outgoing::Binary(bytes) => socket.write_binary(world, &bytes),
+            }
         }
     }
 
@@ -327,6 +374,18 @@ impl Client {
         self.link = Link::Gone;
     }
 
+    fn hoard(&mut self, world: &mut World) {
+        self.script.excuse(Excuse::Hoarded);
+        let bytes = world.random.between(HOARD_BYTES.0, HOARD_BYTES.1);
+        self.talk(world);
+        match &mut self.link {
+            Link::Gone => {}
+            Link::WebSocket(socket) => socket.write_beginning(world, bytes),
+            Link::Polling(polling) => polling.hoard(world, &self.script, bytes),
+        }
+        self.vanish(world);
+    }
+
     fn vanish(&mut self, world: &mut World) {
         self.script.excuse(Excuse::Vanished);
         match &self.link {
@@ -354,13 +413,19 @@ impl Departure {
 }
 
 impl Character {
-    fn of(random: &mut Random) -> Self {
+    fn of(scenario: &Scenario, random: &mut Random) -> Self {
         let stays = random.percent(40);
+        let hoards = scenario.kind == Kind::HardMark && random.percent(30);
+        let departure = match (hoards, stays) {
+            (true, _) => Departure::Hoard,
+            (false, true) => Departure::None,
+            (false, false) => Departure::any(random),
+        };
         Self {
             upgrades: random.percent(60),
-            is_slow: random.percent(15),
-            stalls: random.percent(15),
-            departure: if stays { Departure::None } else { Departure::any(random) },
+            is_slow: random.percent(scenario.slow_percent),
+            stalls: random.percent(scenario.stall_percent),
+            departure,
             fuse: random.between(1, 250) as u32,
             actions_left: random.between(3, 40) as u32,
         }

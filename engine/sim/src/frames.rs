@@ -26,6 +26,7 @@ pub struct Reader {
 const FIN: u8 = 0x80;
 const CONTINUATION: u8 = 0;
 const TEXT: u8 = 1;
+const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const MASKED: u8 = 0x80;
@@ -99,12 +100,27 @@ pub fn write_rubbish(random: &mut Random) -> Vec<u8> {
 
 /// A text message, now and then in fragments with a ping between them.
 pub fn write_text(random: &mut Random, text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
+    write_message(random, TEXT, text.as_bytes())
+}
+
+/// A binary message, in fragments as often.
+pub fn write_binary(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
+    write_message(random, BINARY, bytes)
+}
+
+/// The beginning of a text message: so many bytes of one that is longer.
+pub fn write_beginning(random: &mut Random, bytes: usize) -> Vec<u8> {
+    let mut out = masked(random, FIN | TEXT, &vec![b'4'; bytes * 2]);
+    out.truncate(bytes);
+    out
+}
+
+fn write_message(random: &mut Random, opcode: u8, bytes: &[u8]) -> Vec<u8> {
     if bytes.len() < 2 || !random.percent(6) {
-        return masked(random, FIN | TEXT, bytes);
+        return masked(random, FIN | opcode, bytes);
     }
     let (head, tail) = bytes.split_at(random.between(1, bytes.len() - 1));
-    let mut out = masked(random, TEXT, head);
+    let mut out = masked(random, opcode, head);
     if random.percent(30) {
         out.extend(masked(random, FIN | PING, b"sim"));
     }

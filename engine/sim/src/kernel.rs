@@ -153,6 +153,10 @@ impl Driver for Kernel {
         self.is_paused = false;
     }
 
+    fn close_listener(&mut self) {
+        self.world.borrow_mut().close_listener(self.core);
+    }
+
     fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -160,10 +164,10 @@ impl Driver for Kernel {
 
 impl World {
     fn report_ready(&mut self, core: u16, ready: &mut Vec<Ready>) {
-        let table = &self.tables[usize::from(core)];
-        let wires: Vec<_> = table.places.iter().filter_map(|place| place.wire).collect();
-        for wire in wires {
-            self.report_wire(wire, ready);
+        for at in 0..self.tables[usize::from(core)].places.len() {
+            if let Some(wire) = self.tables[usize::from(core)].places[at].wire {
+                self.report_wire(wire, ready);
+            }
         }
         let stale = &self.tables[usize::from(core)].stale;
         if !stale.is_empty() && self.random.percent(5) {
@@ -222,6 +226,9 @@ impl World {
             self.note("unsendable", u64::from(core), wire, b"");
             return Some(Outcome::Failed(EPIPE));
         };
+        if count > 0 {
+            self.wires[wire].taken_ms = self.now_ms;
+        }
         self.note("send", count as u64, wire, &outgoing.bytes[..count]);
         (count < outgoing.bytes.len()).then_some(Outcome::Partial(count))
     }

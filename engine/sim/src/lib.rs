@@ -8,14 +8,18 @@
 //! world     connections, places, the clock, chance     kernel  one core's driver over it
 //! client    script + websocket | polling               app     handlers, written as a user would
 //! oracle    the record: who was meant, who got what, in which order, and why anyone was cut
+//! cuts      whether an end that a client gave no reason for is one that is documented
 //! run       rounds of traffic, calm, jumps of the clock; at the end nothing may be left
 //! ```
 
+pub mod acts;
 pub mod app;
 pub mod client;
+pub mod cuts;
 pub mod frames;
 pub mod fuzzing;
 pub mod kernel;
+pub mod kind;
 pub mod oracle;
 pub mod polling;
 pub mod random;
@@ -23,8 +27,10 @@ pub mod requests;
 pub mod run;
 pub mod scenario;
 pub mod script;
+mod situations;
 pub mod subject;
 pub mod trace;
+pub mod verdict;
 pub mod websocket;
 pub mod wire;
 pub mod world;

@@ -6,11 +6,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::app;
+use crate::cuts::{Cut, Owed};
 use crate::subject::{Excuse, Span, Subject, Was};
 
 /// Whom a message is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum To {
+    /// Nobody: the engine refused it whole.
+    Nobody,
     /// Everyone.
     All,
     /// A room.
@@ -21,6 +25,21 @@ pub enum To {
     But(u8, u8),
     /// One client.
     Client(u64),
+    /// One client that is not in yet; it gets it after the answer to its CONNECT.
+    Newcomer(u64),
+}
+
+/// What an emit is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum What {
+    /// A message.
+    Message,
+    /// A message that may be dropped.
+    Volatile,
+    /// A message with an attachment.
+    Binary,
+    /// An order to leave the namespace.
+    Leave,
 }
 
 /// A message as it was emitted.
@@ -34,8 +53,8 @@ pub struct Emit {
     pub to: To,
     /// The client that is left out.
     pub skip: Option<u64>,
-    /// Whether it may be dropped.
-    pub is_volatile: bool,
+    /// What it is.
+    pub what: What,
     /// Bytes of its text.
     pub bytes: usize,
     from: u64,
@@ -47,13 +66,17 @@ pub struct Emit {
 #[derive(Debug)]
 pub struct OracleRecord {
     cores: usize,
-    backlog_bytes_max: usize,
     tick: u64,
     subjects: BTreeMap<u64, Subject>,
     emits: Vec<Emit>,
     by_key: HashMap<(u64, u64), usize>,
     seqs: BTreeMap<u64, u64>,
     unsettled: Vec<usize>,
+    /// Orders to leave, by place.
+    orders: Vec<usize>,
+    cuts: Vec<Cut>,
+    /// Whether the server is being stopped: it may end whatever there is.
+    pub is_stopping: bool,
     /// Encodes that the engine must have done.
     pub encodes: u64,
     faults: Vec<String>,
@@ -62,24 +85,26 @@ pub struct OracleRecord {
 /// The sender number of the emitter outside all cores.
 pub const OUTSIDE: u64 = u64::MAX;
 
-/// What a client may owe beyond its messages when it is cut: acknowledgements, pings, headers.
-const SLACK_BYTES: usize = 2_048;
+/// The sender of orders.
+const ORDERS: u64 = u64::MAX - 1;
 
 /// Bytes of a message around its text, at most.
 const ENVELOPE_BYTES: usize = 64;
 
 impl OracleRecord {
-    /// An empty book for a machine of so many cores.
-    pub fn new(cores: usize, backlog_bytes_max: usize) -> Self {
+    /// An empty record for a machine of so many cores.
+    pub fn new(cores: usize) -> Self {
         Self {
             cores,
-            backlog_bytes_max,
             tick: 0,
             subjects: BTreeMap::new(),
             emits: Vec::new(),
             by_key: HashMap::new(),
             seqs: BTreeMap::new(),
             unsettled: Vec::new(),
+            orders: Vec::new(),
+            cuts: Vec::new(),
+            is_stopping: false,
             encodes: 0,
             faults: Vec::new(),
         }
@@ -115,6 +140,24 @@ impl OracleRecord {
         self.subjects.values().filter(|subject| subject.is_online()).count()
     }
 
+    /// Whoever is not in yet may be cut: the application is not told of them.
+    pub fn excuse_newcomers(&mut self, excuse: Excuse) {
+        let newcomers = self.subjects.values_mut().filter(|subject| !subject.was_online());
+        newcomers.for_each(|subject| _ = subject.excuses.insert(excuse));
+    }
+
+    /// Whether somebody is in the namespace who will never be heard of again.
+    pub fn has_vanished(&self) -> bool {
+        self.subjects
+            .values()
+            .any(|subject| subject.is_online() && subject.excuses.contains(&Excuse::Vanished))
+    }
+
+    /// Clients with this among their excuses.
+    pub fn count(&self, excuse: Excuse) -> usize {
+        self.subjects.values().filter(|subject| subject.excuses.contains(&excuse)).count()
+    }
+
     /// A client has joined the namespace.
     pub fn connected(&mut self, client: u64) {
         let from = self.next_tick();
@@ -134,6 +177,14 @@ impl OracleRecord {
         }
     }
 
+    /// A client's event has come with bytes of its own, which its number decides.
+    pub fn came(&mut self, client: u64, event: u64, bytes: &[u8]) {
+        self.heard(client, event);
+        if !app::is_text(event, bytes) {
+            self.fault(format!("client {client}: the {} B of its event {event} are others", bytes.len()));
+        }
+    }
+
     /// A handler has put a client into a room.
     pub fn joined(&mut self, client: u64, room: u8) {
         let tick = self.next_tick();
@@ -147,22 +198,39 @@ impl OracleRecord {
     }
 
     /// Something is about to be emitted; the number it carries.
-    pub fn emit(&mut self, sender: u64, to: To, skip: Option<u64>, is_volatile: bool, bytes: usize) -> u64 {
+    pub fn emit(&mut self, sender: u64, to: To, skip: Option<u64>, what: What, bytes: usize) -> u64 {
+        self.encodes += 1;
+        self.note(sender, to, skip, what, bytes)
+    }
+
+    /// All these are about to be ordered to leave.
+    pub fn order_to_leave(&mut self, to: To) {
+        self.orders.push(self.emits.len());
+        self.note(ORDERS, to, None, What::Leave, 0);
+    }
+
+    fn note(&mut self, sender: u64, to: To, skip: Option<u64>, what: What, bytes: usize) -> u64 {
         let from = self.next_tick();
         let next = self.seqs.entry(sender).or_default();
         let seq = *next;
         *next += 1;
         let place = self.emits.len();
         let cores_left = (1 << self.cores) - 1;
-        let emit = Emit { sender, seq, to, skip, is_volatile, bytes, from, settled: u64::MAX, cores_left };
+        let emit = Emit { sender, seq, to, skip, what, bytes, from, settled: u64::MAX, cores_left };
         self.emits.push(emit);
         self.by_key.insert((sender, seq), place);
         self.unsettled.push(place);
-        self.encodes += 1;
         seq
     }
 
-    /// A core has ended a turn: it has collected all that was emitted before.
+    /// The engine has refused a message: nobody gets it.
+    pub fn refuse(&mut self, sender: u64, seq: u64) {
+        if let Some(&place) = self.by_key.get(&(sender, seq)) {
+            self.emits[place].to = To::Nobody;
+        }
+    }
+
+    /// A core has ended a turn, and has collected all that was emitted before.
     pub fn turned(&mut self, core: usize) {
         let tick = self.next_tick();
         let emits = &mut self.emits;
@@ -196,67 +264,98 @@ impl OracleRecord {
         }
     }
 
-    /// The engine says that a client has left; there must have been a reason.
+    /// The engine says that a client has left; there must have been a reason. What only the machine can tell is judged as a [`Cut`].
     pub fn disconnected(&mut self, client: u64, reason: &str) {
         let tick = self.next_tick();
-        let owed = self.owed_bytes(client);
-        let is_slow = owed + SLACK_BYTES >= self.backlog_bytes_max;
+        let was_ordered = self.orders.iter().any(|&place| self.meant(client, place) != Was::Never);
+        let is_stopping = self.is_stopping;
         let subject = self.subject(client);
         if !subject.is_online() {
             return self.fault(format!("client {client} was disconnected ({reason}) without being online"));
         }
-        subject.leave_all(tick);
+        if was_ordered {
+            subject.excuses.insert(Excuse::Kicked);
+        }
         let has = |excuse| subject.excuses.contains(&excuse);
         let is_excused = match reason {
             "client namespace disconnect" => has(Excuse::Left),
             "server namespace disconnect" => has(Excuse::Kicked),
-            "transport close" => has(Excuse::Ended),
-            "transport error" => has(Excuse::Ended),
-            "slow reader" => is_slow,
+            "transport close" | "transport error" => has(Excuse::Ended),
             "ping timeout" => has(Excuse::Vanished),
+            "server shutting down" => is_stopping,
             _ => false,
         };
         if !is_excused {
-            let excuses = &subject.excuses;
-            let text =
-                format!("client {client}: `{reason}` without a reason; it did {excuses:?}, owes {owed} B");
-            self.fault(text);
+            let owed = self.owed(client);
+            self.cuts.push(Cut { client, reason: reason.into(), owed });
         }
+        self.subject(client).leave_all(tick);
+    }
+
+    /// Ends for which a client has given no reason, since the last call.
+    pub fn take_cuts(&mut self) -> Vec<Cut> {
+        std::mem::take(&mut self.cuts)
+    }
+
+    /// Whether a client was ordered to leave, and is still there.
+    pub fn should_be_gone(&self, client: u64) -> bool {
+        self.orders.iter().any(|&place| self.meant(client, place) == Was::Always)
     }
 
     /// A client has read all that will ever come: what it must have got, it has.
     pub fn complete(&mut self, client: u64) {
-        for place in 0..self.emits.len() {
-            let emit = &self.emits[place];
-            let is_missing = !self.subjects.get(&client).is_some_and(|subject| subject.got.contains(&place));
-            if is_missing && self.meant(client, place) == Was::Always {
-                let text = format!("client {client} never got {emit:?}");
-                self.fault(text);
-            }
+        if let Some(text) = self.missing(client) {
+            self.fault(text);
         }
+    }
+
+    /// The first message that a client must have got and has not.
+    pub fn missing(&self, client: u64) -> Option<String> {
+        let subject = self.subjects.get(&client)?;
+        let is_missing = |&place: &usize| {
+            !self.is_order(place) && !subject.got.contains(&place) && self.meant(client, place) == Was::Always
+        };
+        let place = (0..self.emits.len()).find(is_missing)?;
+        Some(format!("client {client} never got {:?}", self.emits[place]))
+    }
+
+    fn is_order(&self, place: usize) -> bool {
+        self.emits[place].what == What::Leave
     }
 
     /// Whoever got a later message of a sender got the earlier ones, however it ended.
     pub fn check_gaps(&mut self) {
-        let clients: Vec<u64> = self.subjects.keys().copied().collect();
-        for client in clients {
-            for place in 0..self.emits.len() {
-                let emit = &self.emits[place];
-                let Some(subject) = self.subjects.get(&client) else { continue };
+        let mut gaps = Vec::new();
+        for (&client, subject) in &self.subjects {
+            for (place, emit) in self.emits.iter().enumerate() {
                 let is_passed = subject.last.get(&emit.sender).is_some_and(|&last| last > emit.seq);
                 if is_passed && !subject.got.contains(&place) && self.meant(client, place) == Was::Always {
-                    let text = format!("client {client} got later messages than {emit:?}, but not that one");
-                    self.fault(text);
+                    gaps.push(format!("client {client} got later messages than {emit:?}, but not that one"));
                 }
             }
         }
+        self.faults.append(&mut gaps);
     }
 
-    /// What a client may still have to get, in bytes.
-    fn owed_bytes(&self, client: u64) -> usize {
-        let Some(subject) = self.subjects.get(&client) else { return 0 };
-        let owed = |&place: &usize| !subject.got.contains(&place) && self.meant(client, place) != Was::Never;
-        (0..self.emits.len()).filter(owed).map(|place| self.emits[place].bytes + ENVELOPE_BYTES).sum()
+    /// What a client may still have to get.
+    pub fn owed(&self, client: u64) -> Owed {
+        let mut owed = Owed::default();
+        let Some(subject) = self.subjects.get(&client) else { return owed };
+        for place in 0..self.emits.len() {
+            if self.is_order(place) || subject.got.contains(&place) {
+                continue;
+            }
+            let bytes = self.emits[place].bytes;
+            match self.meant(client, place) {
+                // Attachments are longer in a poll.
+                Was::Always | Was::Partly if self.emits[place].what == What::Binary => {
+                    owed.bytes_max += bytes / 3 * 4 + 2 * ENVELOPE_BYTES;
+                }
+                Was::Always | Was::Partly => owed.bytes_max += bytes + ENVELOPE_BYTES,
+                Was::Never => {}
+            }
+        }
+        owed
     }
 
     /// Whether a message is for a client, in its rooms during the delivery.
@@ -267,16 +366,19 @@ impl OracleRecord {
         };
         let during = Span { from: emit.from, until: emit.settled.min(self.tick) };
         let online = Was::of(&subject.online, during);
-        let was_in = |room| subject.was_in(room, during);
+        let was_in = |room| subject.was_in(room, during).and(online);
         let meant = match emit.to {
+            To::Nobody => Was::Never,
             To::All => online,
             To::Room(room) => was_in(room),
             To::Either(a, b) => was_in(a).not().and(was_in(b).not()).not(),
             To::But(room, except) => was_in(room).and(was_in(except).not()),
             To::Client(only) if only == client => online,
-            To::Client(_) => Was::Never,
+            To::Newcomer(only) if only == client && subject.was_online() => Was::Always,
+            To::Client(_) | To::Newcomer(_) => Was::Never,
         };
-        if emit.is_volatile || emit.settled == u64::MAX { meant.at_most_partly() } else { meant }
+        let may_be_dropped = emit.what == What::Volatile || emit.settled == u64::MAX;
+        if may_be_dropped { meant.at_most_partly() } else { meant }
     }
 
     const fn next_tick(&mut self) -> u64 {
@@ -291,7 +393,7 @@ mod tests {
 
     /// Clients 1 and 2 in room 0, two cores.
     fn book() -> OracleRecord {
-        let mut record = OracleRecord::new(2, 1_000_000);
+        let mut record = OracleRecord::new(2);
         for client in [1, 2] {
             record.connected(client);
             record.joined(client, 0);
@@ -308,7 +410,7 @@ mod tests {
     fn who_gets_everything_once_and_in_order_is_content() {
         let mut record = book();
         for _ in 0..3 {
-            record.emit(1, To::Room(0), Some(1), false, 10);
+            record.emit(1, To::Room(0), Some(1), What::Message, 10);
         }
         settle(&mut record);
         (0..3).for_each(|seq| record.received(2, 1, seq));
@@ -323,7 +425,7 @@ mod tests {
         let faults = |receptions: &[(u64, u64)]| {
             let mut record = book();
             for _ in 0..2 {
-                record.emit(1, To::Room(0), Some(1), false, 10);
+                record.emit(1, To::Room(0), Some(1), What::Message, 10);
             }
             settle(&mut record);
             receptions.iter().for_each(|&(client, seq)| record.received(client, 1, seq));
@@ -341,7 +443,7 @@ mod tests {
     fn who_leaves_during_a_delivery_may_get_it_or_not() {
         for gets in [false, true] {
             let mut record = book();
-            record.emit(1, To::Room(0), None, false, 10);
+            record.emit(1, To::Room(0), None, What::Message, 10);
             record.turned(0);
             record.left(2, 0);
             record.turned(1);
@@ -357,7 +459,7 @@ mod tests {
     fn who_left_before_must_not_get_it() {
         let mut record = book();
         record.left(2, 0);
-        record.emit(1, To::Room(0), None, false, 10);
+        record.emit(1, To::Room(0), None, What::Message, 10);
         record.received(2, 1, 0);
         assert!(record.first_fault().is_some());
     }
@@ -368,15 +470,17 @@ mod tests {
         record.subject(1).excuses.insert(Excuse::Ended);
         record.disconnected(1, "transport close");
         assert_eq!(record.first_fault(), None);
+        assert_eq!(record.take_cuts().len(), 0);
         record.disconnected(2, "ping timeout");
-        assert!(record.first_fault().is_some_and(|fault| fault.contains("ping timeout")));
+        let cuts = record.take_cuts();
+        assert_eq!((cuts.len(), cuts[0].client), (1, 2), "somebody else must judge it");
     }
 
     #[test]
     fn a_gap_is_a_fault_even_of_a_client_that_was_cut() {
         let mut record = book();
         for _ in 0..2 {
-            record.emit(1, To::Room(0), None, false, 10);
+            record.emit(1, To::Room(0), None, What::Message, 10);
         }
         settle(&mut record);
         record.received(2, 1, 1);

@@ -112,7 +112,7 @@ impl Polling {
     /// No more polls: what is under way ends, then the session does.
     pub fn close(&mut self, world: &mut World, script: &mut Script) {
         self.is_closing = true;
-        script.outbox.push("1".into());
+        script.send("1");
         self.abandon_probe(world, Side::Closed);
     }
 
@@ -130,6 +130,14 @@ impl Polling {
     pub fn forsake(&self, world: &mut World) {
         let probe = self.probe.iter().map(|probe| probe.socket.wire());
         self.wires().into_iter().chain(probe).for_each(|wire| world.forsake(wire));
+    }
+
+    /// Begins a POST that it does not end, and lets go of everything.
+    pub fn hoard(&mut self, world: &mut World, script: &Script, bytes: usize) {
+        if let (None, Some(sid)) = (&self.post, &script.sid) {
+            self.post = Some(self.begin(world, requests::beginning_of_post(sid, bytes)));
+        }
+        self.forsake(world);
     }
 
     /// Tries to move to a WebSocket.
@@ -176,6 +184,14 @@ impl Polling {
             self.get = Some(exchange);
             return false;
         };
+        if let (Ended::Answered(response), None) = (&ended, &script.sid)
+            && response.status == 503
+            && !world.scenario.refuses_moves
+        {
+            script.be_refused("no session was opened for it");
+            world.end(exchange.wire, Side::Closed);
+            return true;
+        }
         let response = match self.settle(world, script, exchange, ended) {
             Ok(response) => response,
             Err(again) => {
@@ -288,7 +304,7 @@ impl Polling {
             self.get = Some(self.begin(world, requests::get(Some(&sid))));
         }
         if self.post.is_none() && !is_pausing && !script.outbox.is_empty() {
-            let body = std::mem::take(&mut script.outbox).join(&char::from(SEPARATOR).to_string());
+            let body = take_payload(script);
             let request = requests::post(&mut world.random, &sid, &body);
             self.post = Some(self.begin(world, request));
         }
@@ -309,6 +325,23 @@ impl Exchange {
             Ok(None) => Some(Ended::Unanswered),
         }
     }
+}
+
+/// As many packets as a body may have, one at least.
+fn take_payload(script: &mut Script) -> String {
+    let mut body = String::new();
+    while let Some(packet) = script.outbox.first() {
+        let item = packet.to_item();
+        if !body.is_empty() && body.len() + item.len() >= requests::BODY_BYTES_MAX {
+            break;
+        }
+        if !body.is_empty() {
+            body.push(char::from(SEPARATOR));
+        }
+        body.push_str(&item);
+        script.outbox.remove(0);
+    }
+    body
 }
 
 /// Packets in the order in which they stand, item by item: a client has no limit on their number.

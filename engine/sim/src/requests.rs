@@ -48,6 +48,34 @@ pub fn post(random: &mut Random, sid: &str, body: &str) -> Vec<u8> {
     out
 }
 
+/// The beginning of a POST with a body of a megabyte: so many bytes of it.
+pub fn beginning_of_post(sid: &str, bytes: usize) -> Vec<u8> {
+    let line = format!("POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: sim\r\n");
+    let kind = "Content-Type: text/plain;charset=UTF-8\r\n";
+    let mut out = format!("{line}{kind}Content-Length: {BODY_BYTES_MAX}\r\n\r\n").into_bytes();
+    out.resize(out.len() + bytes, b'4');
+    out
+}
+
+/// Bytes as payloads have them (RFC 4648 section 4).
+pub fn base64(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() / 3 * 4 + 4);
+    for three in bytes.chunks(3) {
+        let number =
+            three.iter().fold(0_u32, |sum, &byte| sum << 8 | u32::from(byte)) << (8 * (3 - three.len()));
+        for at in 0..4 {
+            let letter = LETTERS[(number >> (18 - 6 * at) & 63) as usize];
+            out.push(if at <= three.len() { char::from(letter) } else { '=' });
+        }
+    }
+    out
+}
+
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Bytes of a body that the engine takes; the official client keeps to what it is told at the start.
+pub const BODY_BYTES_MAX: usize = 1_000_000;
+
 /// A GET that becomes a WebSocket, for a session or a new one.
 pub fn websocket(sid: Option<&str>) -> Vec<u8> {
     let sid = sid.map_or_else(String::new, |sid| format!("&sid={sid}"));
@@ -112,6 +140,14 @@ mod tests {
         {
             let (head, _) = http::parse_head(&request).expect("a good head").expect("a whole head");
             assert!(head.path.starts_with("/socket.io/"));
+        }
+    }
+
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        let vectors = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")];
+        for (bytes, text) in vectors {
+            assert_eq!(base64(bytes.as_bytes()), text);
         }
     }
 

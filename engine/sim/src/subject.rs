@@ -33,8 +33,14 @@ pub enum Excuse {
     Ended,
     /// It says nothing any more.
     Vanished,
-    /// It asked to be disconnected.
+    /// It asked to be disconnected, or was ordered to leave.
     Kicked,
+    /// It began a message or a body, and did not end it.
+    Hoarded,
+    /// The engine had a reason of its own, which is documented.
+    Cut,
+    /// Its deed was done: no reason for anything.
+    Acted,
 }
 
 /// One client's record.
@@ -122,6 +128,11 @@ impl Subject {
     /// Whether it was in a room during a span.
     pub fn was_in(&self, room: u8, during: Span) -> Was {
         self.rooms.get(&room).map_or(Was::Never, |spans| Was::of(spans, during))
+    }
+
+    /// Whether it did, or met, anything that entitles the engine to end its session.
+    pub fn is_excused(&self) -> bool {
+        self.excuses.iter().any(|&excuse| excuse != Excuse::Acted)
     }
 
     /// It is in a room from `tick` on; being in already is fine.

@@ -98,6 +98,18 @@ impl WebSocket {
         world.write(self.wire, &bytes);
     }
 
+    /// Writes a binary message.
+    pub fn write_binary(&self, world: &mut World, bytes: &[u8]) {
+        let bytes = frames::write_binary(&mut world.random, bytes);
+        world.write(self.wire, &bytes);
+    }
+
+    /// Writes the beginning of a message.
+    pub fn write_beginning(&self, world: &mut World, bytes: usize) {
+        let bytes = frames::write_beginning(&mut world.random, bytes);
+        world.write(self.wire, &bytes);
+    }
+
     /// Writes what is no frame.
     pub fn write_rubbish(&self, world: &mut World) {
         let bytes = frames::write_rubbish(&mut world.random);

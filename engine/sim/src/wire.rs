@@ -65,6 +65,8 @@ pub struct Wire {
     pub client: Side,
     /// Where the server has it.
     pub home: Home,
+    /// When the kernel took bytes for the client last.
+    pub taken_ms: u64,
     /// Bytes that fit between the ends towards the client.
     pub room_bytes: usize,
     /// Bytes of the client that nobody had received when the server closed.
@@ -73,7 +75,7 @@ pub struct Wire {
     pub is_half_closed: bool,
     /// Whether a reset took a close frame along that the client should have read.
     pub has_lost_close: bool,
-    /// Whether a driver refused to adopt it: its bytes are lost.
+    /// Whether a driver refused to adopt it, or no listener accepted it: its bytes are lost.
     pub was_refused: bool,
     /// Whether nobody is at the client's end any more, without a word.
     pub is_forsaken: bool,
@@ -96,6 +98,7 @@ impl Wire {
             to_client: VecDeque::new(),
             client: Side::Open,
             home: Home::Backlog,
+            taken_ms: 0,
             room_bytes,
             unread_bytes: 0,
             is_half_closed: false,
@@ -111,6 +114,25 @@ impl Wire {
     /// Whether a receive would find anything.
     pub fn has_arrivals(&self) -> bool {
         !self.to_server.is_empty() || (self.client != Side::Open && !self.end_was_given)
+    }
+
+    /// Whether neither end has it any more.
+    pub const fn is_over(&self) -> bool {
+        matches!((&self.home, self.client), (Home::Gone, Side::Closed | Side::Reset))
+    }
+
+    /// Whether no byte and no end is under way to anyone who would do something with it.
+    pub fn is_quiet(&self) -> bool {
+        match self.home {
+            Home::Backlog | Home::Crossing(_) => false,
+            // A client that has seen the end has ended its side, too.
+            Home::Gone => matches!(self.client, Side::Closed | Side::Reset) || self.is_forsaken,
+            // And one that has seen ours: its own end is on its way.
+            Home::Core(..) if self.is_half_closed && self.client == Side::Open => self.is_forsaken,
+            Home::Core(..) => {
+                !self.has_arrivals() && (self.is_forsaken || (self.to_client.is_empty() && !self.is_watched))
+            }
+        }
     }
 
     /// The server closes: what was not received is lost, what was sent is still read.
@@ -154,7 +176,7 @@ impl Wire {
                 1..=3 => random.between(1, all),
                 _ => all,
             };
-            return Arrival::Bytes(self.to_server.drain(..count).collect());
+            return Arrival::Bytes(take_front(&mut self.to_server, count));
         }
         match self.client {
             Side::Open => Arrival::Nothing,
@@ -187,6 +209,15 @@ impl Wire {
         self.to_client.extend(&bytes[..count]);
         Some(count)
     }
+}
+
+/// The first bytes of a queue, out of it.
+pub(crate) fn take_front(queue: &mut VecDeque<u8>, count: usize) -> Vec<u8> {
+    let (first, second) = queue.as_slices();
+    let split = count.min(first.len());
+    let bytes = [&first[..split], &second[..count - split]].concat();
+    queue.drain(..count);
+    bytes
 }
 
 #[cfg(test)]

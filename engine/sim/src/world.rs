@@ -11,7 +11,7 @@ use socketville_sys::{Counters, Token};
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
-use crate::wire::{Home, Side, Wire, WireId};
+use crate::wire::{self, Home, Side, Wire, WireId};
 
 /// Everything outside the engine and the models.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct World {
     /// How unkind the kernel is.
     pub scenario: Scenario,
     pub(crate) wires: Vec<Wire>,
+    /// All connections before this one are over for both ends.
+    over: usize,
     pub(crate) tables: Vec<Table>,
 }
 
@@ -34,6 +36,7 @@ pub(crate) struct Table {
     pub(crate) places: Vec<Place>,
     free: Vec<u32>,
     pub(crate) backlog: VecDeque<WireId>,
+    is_listener_closed: bool,
     pub(crate) stale: Vec<Token>,
     pub(crate) counters: Counters,
 }
@@ -57,18 +60,41 @@ impl World {
     /// A world without connections.
     pub fn new(scenario: Scenario, random: Random, trace: Trace) -> Self {
         let tables = (0..scenario.cores).map(|_| Table::default()).collect();
-        Self { now_ms: 1_000, random, trace, scenario, wires: Vec::new(), tables }
+        Self { now_ms: 1_000, random, trace, scenario, wires: Vec::new(), over: 0, tables }
     }
 
-    /// A client connects; any core's listener may get it.
+    /// A client connects; any core's listener may get it, and if none is left it is refused.
     pub fn connect(&mut self) -> WireId {
-        let core = self.random.below(self.tables.len());
+        let open: Vec<_> =
+            (0..self.tables.len()).filter(|&core| !self.tables[core].is_listener_closed).collect();
+        let core = open.get(self.random.below(open.len())).copied();
         let (low, high) = self.scenario.room_bytes;
         self.wires.push(Wire::new(self.random.between(low, high)));
         let wire = self.wires.len() - 1;
-        self.tables[core].backlog.push_back(wire);
-        self.note("connect", core as u64, wire, b"");
+        match core {
+            Some(core) => self.tables[core].backlog.push_back(wire),
+            None => (self.wires[wire].home, self.wires[wire].was_refused) = (Home::Gone, true),
+        }
+        self.note("connect", core.unwrap_or(usize::MAX) as u64, wire, b"");
         wire
+    }
+
+    /// A core accepts nobody any more; who waits to be is refused.
+    pub(crate) fn close_listener(&mut self, core: u16) {
+        let table = &mut self.tables[usize::from(core)];
+        table.is_listener_closed = true;
+        for wire in std::mem::take(&mut table.backlog) {
+            self.wires[wire].close();
+            self.wires[wire].was_refused = true;
+        }
+    }
+
+    /// The server has ended: the kernel closes what it left open.
+    pub fn close_all(&mut self) {
+        for wire in self.wires.iter_mut().filter(|wire| !matches!(wire.home, Home::Gone)) {
+            wire.is_half_closed = true;
+            wire.close();
+        }
     }
 
     /// A client writes; to a server that has closed, in vain.
@@ -86,7 +112,7 @@ impl World {
     pub fn read(&mut self, wire: WireId, bytes_max: usize) -> Reading {
         let state = &mut self.wires[wire];
         let count = state.to_client.len().min(bytes_max);
-        let bytes: Vec<u8> = state.to_client.drain(..count).collect();
+        let bytes = wire::take_front(&mut state.to_client, count);
         let is_end = state.has_end() && state.to_client.is_empty();
         if count > 0 {
             self.note("read", 0, wire, &bytes);
@@ -120,16 +146,13 @@ impl World {
 
     /// Whether no byte and no end is under way to anyone who would do something with it.
     pub fn is_quiet(&self) -> bool {
-        self.wires.iter().all(|wire| match wire.home {
-            Home::Backlog | Home::Crossing(_) => false,
-            // A client that has seen the end has ended its side, too.
-            Home::Gone => matches!(wire.client, Side::Closed | Side::Reset) || wire.is_forsaken,
-            // And one that has seen ours: its own end is on its way.
-            Home::Core(..) if wire.is_half_closed && wire.client == Side::Open => wire.is_forsaken,
-            Home::Core(..) => {
-                !wire.has_arrivals() && (wire.is_forsaken || (wire.to_client.is_empty() && !wire.is_watched))
-            }
-        })
+        self.wires[self.over..].iter().all(Wire::is_quiet)
+    }
+
+    /// The first connection with something under way, for a run that does not come to rest.
+    pub fn describe_busy(&self) -> String {
+        let busy = self.wires.iter().enumerate().find(|(_, wire)| !wire.is_quiet());
+        busy.map_or_else(String::new, |(id, wire)| format!("connection {id}: {wire:.200?}"))
     }
 
     /// Connections that the server has not closed.
@@ -144,7 +167,10 @@ impl World {
 
     /// Connections that were dropped between two cores are closed.
     pub fn sweep(&mut self) {
-        for wire in &mut self.wires {
+        while self.wires.get(self.over).is_some_and(Wire::is_over) {
+            self.over += 1;
+        }
+        for wire in &mut self.wires[self.over..] {
             if matches!(&wire.home, Home::Crossing(is_dropped) if is_dropped.load(Ordering::Relaxed)) {
                 wire.close();
                 wire.was_refused = true;
