@@ -21,7 +21,7 @@ use hashbrown::HashMap;
 
 use crate::address_shares::Address;
 use crate::address_shares::rooms::room_bytes;
-use crate::conns::Phase;
+use crate::conns::{Phase, Role};
 use crate::limits::{DEBT_BYTES_MIN, MEMBER_BYTES, RELIEF_PAUSE_MS};
 use crate::outbox::Overflow;
 use crate::session::Link;
@@ -247,9 +247,11 @@ impl Hub {
         let phase = match &state.phase {
             Phase::Body(upload) => upload.held_bytes(),
             Phase::Parked(_, Some(behind)) => behind.held_bytes(),
-            Phase::WebSocket { session, partial, .. } => {
-                partial.as_ref().map_or(0, |reader| reader.held_bytes())
-                    + self.held_by_session(*session, elsewhere)
+            Phase::WebSocket { session, partial, role } => {
+                let partial = partial.as_ref().map_or(0, |reader| reader.held_bytes());
+                // A probe's session polls, and owes what it owes itself.
+                let is_carried = matches!(role, Role::Transport(_));
+                partial + if is_carried { self.held_by_session(*session, elsewhere) } else { 0 }
             }
             _ => 0,
         };

@@ -3,7 +3,7 @@
 
 mod pair;
 
-use pair::client::{binary, get, poll, text};
+use pair::client::{binary, get, poll, text, upgrade_session};
 use pair::{Client, Pair};
 use socketville_hub::limits::BODY_TIMEOUT_MS;
 use socketville_hub::{Budget, Config, Kind, Recovery, Selector};
@@ -87,6 +87,20 @@ fn a_session_ends_with_the_answer_to_its_poll() {
         assert!(heard.len() == 1 && heard[0].ends_with("left: memory limit []"), "{heard:?}");
         assert!(!pair.is_open(polling.conn) && !pair.knows(&polling.sid));
     }
+}
+
+/// `sim --scenario hard-mark --seed 6262`: what a session owes that polls is not the debt of the WebSocket that wants to take over.
+#[test]
+fn a_probe_is_not_cut_for_its_session() {
+    let mut pair = Pair::with(Config { budget: Budget { hard_bytes: 1 << 20 }, ..Config::default() });
+    let polling = pair.join_polling();
+    let conn = pair.open();
+    assert_eq!(pair.ask(conn, upgrade_session(&polling.sid)).map(|answer| answer.status), Some(101));
+    pair.tell(conn, "2probe");
+    pair.emit(polling.key, &format!("[\"{}\"]", "x".repeat(950_000)));
+    pair.turn();
+    assert_eq!((pair.take_heard(), pair.hub.counters.shed), (vec!["#0 left: memory limit []".into()], 1));
+    assert!(!pair.knows(&polling.sid));
 }
 
 /// `sim --scenario spills --seed 10`: what the arena keeps for the next burst must not keep newcomers out of a core that may hold little.

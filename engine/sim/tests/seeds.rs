@@ -8,7 +8,7 @@ use socketville_sim::verdict::Verdict;
 const SEEDS: std::ops::Range<u64> = 0..8;
 
 /// Seeds that have found a fault of the engine, and which.
-const FOUND: [(Kind, u64, &str); 9] = [
+const FOUND: [(Kind, u64, &str); 10] = [
     (
         Kind::Pauses,
         7,
@@ -17,6 +17,7 @@ const FOUND: [(Kind, u64, &str); 9] = [
     (Kind::HardMark, 8, "a full core cut whoever was due something as a slow reader, small debts and all"),
     (Kind::HardMark, 17, "the answer to a poll was cut, and its session went on without it"),
     (Kind::HardMark, 18, "a connection that was cut while it could be written to was sent nothing"),
+    (Kind::HardMark, 6262, "a probe was cut for what its session owed, and the session went on"),
     (Kind::SoftMark, 50, "the same, of a poll that was answered at once"),
     (Kind::Spills, 10, "what the arena kept after a burst kept newcomers out"),
     (Kind::Standstill, 7, "a core that began anew closed connections with requests for other cores"),
