@@ -15,6 +15,8 @@ pub enum Pause {
     Held = 1,
     /// As many of its handlers as may be have not ended.
     Handlers = 2,
+    /// A turn has read of it what it may; the rest has its turn later.
+    Turn = 4,
 }
 
 /// What keeps a connection from being read: bits of [`Pause`], and [`UNREAD`]. One byte, for each connection has one.
@@ -98,6 +100,11 @@ impl Hub {
         let is_stopped = state.reading.is_stopped();
         state.reading.0 |= if is_stopped { UNREAD } else { ASKED };
         !is_stopped && !is_asked
+    }
+
+    /// Whether the connection is received from when its turn comes: it [may be read](Hub::may_read) and was not. One that is gone is, for its driver counts it.
+    pub fn is_awaited(&self, conn: ConnId) -> bool {
+        self.conn(conn).is_none_or(|state| state.reading.0 & ASKED != 0)
     }
 
     /// The connection was received from.

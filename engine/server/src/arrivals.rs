@@ -1,7 +1,8 @@
-//! Which connections are received from in a turn: those that are established all, newcomers and those that end some at a time.
+//! Which connections are received from in a turn: those that are established within a budget of work, newcomers and those that end some at a time.
 //!
 //! Not a queue of bytes: what nobody receives stays in the kernel. When thousands come back at once, or are gone at once, a turn that dealt with all of them
 //! would make everybody else wait for it; so beyond a handful they wait, in the order of their arrival, and each turn takes a budget of them.
+//! Established connections wait in a line of their own, once the turn's work is done; those whose received bytes wait stand in it too.
 
 use std::collections::VecDeque;
 
@@ -13,7 +14,12 @@ use crate::limits::NEWCOMERS_PER_TURN;
 #[derive(Default)]
 pub(crate) struct Arrivals {
     ready: Vec<Token>,
+    /// Newcomers and ends, beyond a turn's.
     waiting: VecDeque<Token>,
+    /// Established connections that were not received from for want of work, and those put off, in turn.
+    due: VecDeque<Token>,
+    /// Those of them that the round has left: when it began all of these had something.
+    round: usize,
 }
 
 /// Who has something to say.
@@ -31,13 +37,13 @@ impl Arrivals {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.waiting.is_empty()
+        self.ready.is_empty() && self.waiting.is_empty() && self.due.is_empty()
     }
 
-    /// Those to be received from in this turn, the established first. Who speaks is asked only when there are many.
+    /// Those who are established. Who speaks is asked only when there are many; else all are taken for that.
     pub(crate) fn take(&mut self, mut who: impl FnMut(Token) -> Speaker) -> Vec<Token> {
         let mut turn = std::mem::take(&mut self.ready);
-        if turn.len() <= NEWCOMERS_PER_TURN && self.waiting.is_empty() {
+        if turn.len() <= NEWCOMERS_PER_TURN && self.waiting.is_empty() && self.due.is_empty() {
             return turn;
         }
         turn.retain(|&token| {
@@ -47,8 +53,43 @@ impl Arrivals {
             }
             is_established
         });
-        turn.extend(self.waiting.drain(..self.waiting.len().min(NEWCOMERS_PER_TURN)));
         turn
+    }
+
+    /// A turn's newcomers and ends.
+    pub(crate) fn take_newcomers(&mut self) -> Vec<Token> {
+        self.waiting.drain(..self.waiting.len().min(NEWCOMERS_PER_TURN)).collect()
+    }
+
+    /// Newcomers for whom there was no time; they come before the others.
+    pub(crate) fn put_back(&mut self, newcomers: Vec<Token>) {
+        newcomers.into_iter().rev().for_each(|token| self.waiting.push_front(token));
+    }
+
+    /// Those who wait for their turn, behind the others who do.
+    pub(crate) fn line_up(&mut self, tokens: impl Iterator<Item = Token>) {
+        self.due.extend(tokens);
+    }
+
+    /// How many wait for their turn.
+    pub(crate) fn due(&self) -> usize {
+        self.due.len()
+    }
+
+    /// The first of those who wait.
+    pub(crate) fn step(&mut self, most: usize) -> Vec<Token> {
+        let most = most.min(self.due.len());
+        self.round = self.round.saturating_sub(most);
+        self.due.drain(..most).collect()
+    }
+
+    /// Whether all have had their turn who waited when the last round ended; then another begins.
+    pub(crate) fn end_round(&mut self) -> bool {
+        let is_over = self.round == 0;
+        if is_over {
+            self.round = self.due.len();
+        }
+        is_over
     }
 
     /// Gives the list back, so that it need not grow again.
@@ -88,19 +129,35 @@ mod tests {
         (0..crowd).for_each(|index| arrivals.push(token(index)));
         let (mut seen, mut turns) = (Vec::new(), 0);
         while !arrivals.is_empty() {
-            let turn = arrivals.take(parity);
-            let established = turn.iter().filter(|&&token| parity(token) == Speaker::Established).count();
-            assert_eq!(established, if turns == 0 { crowd as usize / 2 } else { 1 });
-            assert!(turn[..established].iter().all(|&token| parity(token) == Speaker::Established));
-            assert!(turn.len() - established <= NEWCOMERS_PER_TURN);
-            seen.extend(turn[established..].iter().map(|token| token.index));
-            arrivals.give_back(turn);
+            let established = arrivals.take(parity);
+            assert_eq!(established.len(), if turns == 0 { crowd as usize / 2 } else { 1 });
+            assert!(established.iter().all(|&token| parity(token) == Speaker::Established));
+            arrivals.give_back(established);
+            let newcomers = arrivals.take_newcomers();
+            assert!(newcomers.len() <= NEWCOMERS_PER_TURN);
+            // Half of them find no time, and come first in the next turn.
+            let late = newcomers.len() / 2;
+            seen.extend(newcomers[..newcomers.len() - late].iter().map(|token| token.index));
+            arrivals.put_back(newcomers[newcomers.len() - late..].to_vec());
             turns += 1;
-            if turns < 10 {
+            if !arrivals.is_empty() {
                 arrivals.push(token(0));
             }
         }
         let odd: Vec<u32> = (0..crowd).filter(|index| !index.is_multiple_of(2)).collect();
-        assert_eq!((seen, turns), (odd, 10));
+        assert_eq!(seen, odd);
+    }
+
+    #[test]
+    fn a_round_is_over_when_all_who_waited_at_its_beginning_had_their_turn() {
+        let mut arrivals = Arrivals::default();
+        assert!(arrivals.end_round(), "nobody waits");
+        arrivals.line_up((0..100).map(token));
+        assert!(arrivals.end_round(), "it begins with these");
+        assert_eq!(arrivals.step(60).len(), 60);
+        arrivals.line_up((0..60).map(token));
+        assert!(!arrivals.end_round(), "forty have not had their turn");
+        assert_eq!(arrivals.step(60)[..40], (60..100).map(token).collect::<Vec<_>>());
+        assert!(arrivals.end_round());
     }
 }

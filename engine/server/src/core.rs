@@ -14,6 +14,7 @@ use socketville_proto::encode;
 
 use crate::adapter::Reach;
 use crate::args::{Form, write_args, write_event};
+use crate::budget::Budget;
 use crate::calls::{Dropped, Keep};
 use crate::error::EmitError;
 use crate::event_name::EventName;
@@ -71,6 +72,8 @@ pub(crate) struct Core {
     pub(crate) shares: Shares,
     /// Whether any namespace has watchers of outgoing events.
     watches_outgoing: bool,
+    /// What a turn may still read.
+    pub(crate) budget: Budget,
     /// Whether watchers of outgoing events are being called.
     pub(crate) is_showing: Cell<bool>,
     /// How often a connection was paused: a loop over messages looks whether it was its own only when this has changed.
@@ -150,6 +153,7 @@ impl Core {
             kept_data: RefCell::default(),
             shares: Shares::default(),
             watches_outgoing,
+            budget: Budget::default(),
             is_showing: Cell::default(),
             pauses: Cell::default(),
             scratch: Cell::default(),
@@ -188,6 +192,11 @@ impl Core {
     /// Whether anything of the hub is borrowed, so that the application must not be called.
     pub(crate) fn is_borrowed(&self) -> bool {
         self.hub.try_borrow_mut().is_err() || self.sockets.try_borrow_mut().is_err()
+    }
+
+    /// The hub as it is, with broadcasts that may not be due yet.
+    pub(crate) fn hub_ref(&self) -> Ref<'_, Hub> {
+        self.hub.borrow()
     }
 
     /// Whether the arena is full, which does not depend on the bundle.

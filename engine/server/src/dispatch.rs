@@ -17,6 +17,7 @@ use crate::app::{BoxedRelay, NamespaceApp};
 use crate::arguments::Arguments;
 use crate::bare::BarePeer;
 use crate::binary::Attachments;
+use crate::budget::Slice;
 use crate::core::Core;
 use crate::events::Reaction;
 use crate::handler::{BoxedHandler, EventContext, Outcome, RawArgs};
@@ -79,7 +80,7 @@ impl Core {
     }
 
     fn read(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
-        let mut at = 0;
+        let (mut at, mut slice) = (0, Slice::default());
         loop {
             let intake = self.hub_mut().intake(conn);
             match intake {
@@ -96,6 +97,9 @@ impl Core {
                     if is_over || at == bytes.len() {
                         return;
                     }
+                    if slice.is_over(self) {
+                        return self.put_off(conn, &bytes[at..]);
+                    }
                 }
             }
         }
@@ -104,7 +108,7 @@ impl Core {
     fn read_websocket(self: &Rc<Self>, conn: ConnId, mut reader: FrameReader, bytes: &mut [u8]) {
         let message_max = self.hub().message_bytes_max(conn);
         let mut inflater = self.hub_mut().lend_inflater(conn);
-        let mut at = 0;
+        let (mut at, mut slice) = (0, Slice::default());
         loop {
             match reader.decoder.decode_with(&mut bytes[at..], message_max, inflater.as_deref_mut()) {
                 Ok((_, None)) => break,
@@ -120,6 +124,10 @@ impl Core {
                     }
                     if pauses != self.pauses.get() && self.hub().is_paused(conn) {
                         self.hub_mut().hold(conn, &bytes[at..]);
+                        break;
+                    }
+                    if at < bytes.len() && slice.is_over(self) {
+                        self.put_off(conn, &bytes[at..]);
                         break;
                     }
                 }

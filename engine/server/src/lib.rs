@@ -31,6 +31,7 @@ mod arguments;
 mod arrivals;
 mod bare;
 mod binary;
+mod budget;
 mod builder;
 mod calls;
 mod children;

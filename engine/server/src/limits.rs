@@ -58,6 +58,31 @@ pub const SENDS_PER_TURN_MAX: usize = 2048;
 /// Sends handed to the kernel at once: a submission queue full; 64 to 256 cost the same within noise, and the slices (6 KiB) fit a stack frame.
 pub const SENDS_PER_BATCH: usize = 256;
 
+/// Work of one turn for what established connections have sent: about 10 ms of a core. The rest waits, its bytes here or in the kernel, and who has
+/// waited longest is read first. A unit is about 0.2 us: a frame that becomes due to a socket, or a kibibyte; others are so many units. In it are 10 000 clients
+/// with a small packet each and an answer, or 12 000 requests that are refused. While [`LETTERS_PER_TURN_MAX`] letters of other cores wait it is as many times smaller as there are more
+/// of them.
+pub const READ_WORK_PER_TURN: u64 = 48 << 10;
+
+/// The same for newcomers and ends, and for POSTs with more packets than one step handles: a part of its own for each, so that none waits for the others.
+pub const READ_WORK_PER_PART: u64 = READ_WORK_PER_TURN / 4;
+
+/// Work of one connection until others have their turn, where many wait: some 0.1 ms, so that 100 connections that send without end delay a
+/// packet of another by one turn. What is put off is copied, up to 64 KiB in 8 us.
+pub const READ_WORK_PER_SLICE: u64 = 512;
+
+/// Work of a packet, its handler included.
+pub const WORK_PER_PACKET: u64 = 3;
+
+/// Work of a request, its answer included.
+pub const WORK_PER_REQUEST: u64 = 4;
+
+/// Work of a session that begins.
+pub const WORK_PER_SESSION: u64 = 64;
+
+/// Connections received from between two looks at the budget: what the ring takes in one submission.
+pub const RECEIVES_PER_STEP: usize = 64;
+
 /// Letters collected in one turn, so that a flood from another core does not starve this one's clients.
 pub const LETTERS_PER_TURN_MAX: usize = 1024;
 
@@ -101,6 +126,8 @@ pub const AUTH_KEPT_BYTES: usize = 4096;
 /// Acknowledgements that one socket may owe, unless the application says otherwise; past it `emit_with_ack` fails. A client that answers none must not fill memory.
 pub const ACKS_PER_SOCKET_MAX: usize = 256;
 
+// 10 000 clients with a packet each, answered, are one turn.
+const _: () = assert!(10_000 * (WORK_PER_PACKET + 1) <= READ_WORK_PER_TURN);
 const _: () = assert!(SENDS_PER_TURN_MAX.is_multiple_of(SENDS_PER_BATCH));
 
 /// Dynamic namespaces that exist at a time; past it more are invalid. Each costs some hundred bytes on each core that clients of it are on.

@@ -317,6 +317,11 @@ impl Mailbox {
         self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Letters in it, and places that are promised.
+    pub(crate) fn len(&self) -> usize {
+        self.places_taken.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.letters.is_empty() && self.late_len.load(Ordering::Relaxed) == 0
     }

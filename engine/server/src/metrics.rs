@@ -33,6 +33,8 @@ pub struct CoreCounters {
     pub tasks_refused: u64,
     /// Times that a client was not read on since as many of its handlers as may were waiting.
     pub reads_paused: u64,
+    /// Times that the rest of what a client sent had to wait for a later turn.
+    pub reads_put_off: u64,
     /// Letters not delivered to another core that was too far behind; its clients are cut.
     pub records_dropped: u64,
     /// Times that this core stood still for so long that it missed something, and cut its clients.
@@ -227,6 +229,12 @@ const METRICS: &[Metric] = &[
         "counter",
         "Times a client was not read on, with too many handlers waiting.",
         |r| r.turns.reads_paused as f64,
+    ),
+    (
+        "reads_put_off_total",
+        "counter",
+        "Times the rest of what a client sent waited for a later turn.",
+        |r| r.turns.reads_put_off as f64,
     ),
     (
         "gaps_total",

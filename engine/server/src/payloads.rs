@@ -9,8 +9,9 @@ use std::rc::Rc;
 use socketville_hub::{ConnId, Post, SessionKey};
 use socketville_proto::eio;
 
+use crate::budget::Slice;
 use crate::core::Core;
-use crate::limits::{PAYLOAD_PACKETS_PER_STEP, PAYLOAD_PACKETS_PER_TURN};
+use crate::limits::{PAYLOAD_PACKETS_PER_STEP, PAYLOAD_PACKETS_PER_TURN, READ_WORK_PER_PART};
 
 /// POSTs whose packets were not all handled when they came, in turn.
 #[derive(Default)]
@@ -47,8 +48,12 @@ impl Core {
 
     /// Goes on with POSTs that have more packets, each in its turn.
     pub(crate) fn read_payloads(self: &Rc<Self>) {
+        if self.payloads.borrow().is_empty() {
+            return;
+        }
+        self.grant(READ_WORK_PER_PART);
         for _ in 0..PAYLOAD_PACKETS_PER_TURN / PAYLOAD_PACKETS_PER_STEP {
-            if self.is_full() {
+            if self.is_full() || self.has_read_enough() {
                 return;
             }
             let next = self.payloads.borrow_mut().0.pop_front();
@@ -60,10 +65,10 @@ impl Core {
     fn read_payload(self: &Rc<Self>, conn: ConnId, session: SessionKey, post: &mut Post) -> Step {
         let head = post.head.take();
         self.post_head.replace(head);
-        let mut items = post.items();
+        let (mut items, mut slice) = (post.items(), Slice::default());
         for item in items.by_ref().take(PAYLOAD_PACKETS_PER_STEP) {
             self.handle_item(session, item);
-            if self.shares.is_paused(session) {
+            if self.shares.is_paused(session) || slice.is_over(self) {
                 break;
             }
         }

@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 use socketville_hub::{
     Batch, ConnId, Effect, Look, Newcomer, Parting, Place, Reason, Refusal, Response, Settled,
 };
-use socketville_sys::{Driver, Outcome, Outgoing, Ready, Received, Token, Unsent};
+use socketville_sys::{Driver, Outcome, Outgoing, Ready, Token, Unsent};
 
 use crate::arrivals::{Arrivals, Speaker};
 use crate::core::Core;
@@ -35,6 +35,8 @@ use crate::mailbox::Letter;
 use crate::rarely::rarely;
 use crate::stopping::{Step, Stopping, Verdict};
 use crate::waiting::Waiting;
+
+mod receive;
 
 /// Connections on their way to a core, with what was read of them.
 pub(crate) type Crossing<P> = ArrayQueue<(P, Vec<u8>)>;
@@ -134,6 +136,7 @@ impl<D: Driver> Turn<D> {
             || !self.crossings[usize::from(core.index)].is_empty()
             || !self.arrivals.is_empty()
             || !core.errands.borrow().is_empty()
+            || !core.budget.is_idle()
             || !core.payloads.borrow().is_empty()
             || !core.dropped.is_empty()
             || hub.has_effects()
@@ -226,23 +229,10 @@ impl<D: Driver> Turn<D> {
             let mut hub = core.hub_mut();
             turn.retain(|token| hub.may_read(conn_of(*token)));
         }
-        self.driver.receive(&turn, &mut |token, received| match received {
-            Received::Bytes(bytes) => core.handle_bytes(conn_of(token), bytes),
-            Received::Empty => {}
-            Received::Eof => {
-                core.hub_mut().handle_eof(now_ms, conn_of(token));
-                core.run_effects();
-            }
-            Received::Failed(_) => {
-                core.hub_mut().handle_end(conn_of(token), Reason::TransportClose);
-                core.run_effects();
-            }
-        });
-        let mut hub = core.hub_mut();
-        turn.iter().for_each(|token| hub.note_received(conn_of(*token)));
-        drop(hub);
+        let has_read_all = self.receive(now_ms, &turn);
         self.arrivals.give_back(turn);
-        look
+        // Who is late is judged when all that had arrived before has been read.
+        if has_read_all { look } else { Look::Averted }
     }
 
     /// Polls what was woken before, unless the arena is full; a task that yields goes on in the next turn, after what it emitted has left.
