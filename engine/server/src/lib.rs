@@ -93,8 +93,8 @@ mod turn;
 mod waiting;
 
 pub use socketville_hub::{
-    Cookie, Cors, Deflate, JoinError, Network, NetworkError, Origin, OriginError, Origins, SameSite,
-    Transports,
+    Cookie, Cors, Counters as HubCounters, Deflate, Gauges, JoinError, Network, NetworkError, Origin,
+    OriginError, Origins, SameSite, Transports,
 };
 pub use socketville_proto::http::Method;
 pub use socketville_proto::sio::Parser;
