@@ -1,15 +1,22 @@
-//! SIGINT and SIGTERM: the first ends the server in order, the second at once. SIGHUP does nothing, for there is nothing to reload.
+//! SIGINT and SIGTERM: the first ends the server in order, a later one at once. SIGHUP does nothing, for there is nothing to reload.
+//!
+//! Whoever stops a program often says it twice: `timeout` signals the process and then its group, a supervisor and a terminal may both do it. So what
+//! comes within a second of the first is the same wish.
 //!
 //! Not the end itself: clients are told and connections closed by the engine.
 
 use std::future::poll_fn;
 use std::io;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use socketville::Emitter;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output::Output;
+
+/// How long after the first signal another one is the same wish: longer than any program takes to say it twice, shorter than a person waits.
+const SAME_WISH: Duration = Duration::from_secs(1);
 
 /// Listens from now on, on the runtime's own thread. To be called inside its context, as `on_start` is.
 ///
@@ -27,15 +34,61 @@ pub(crate) fn stop_on_signal(emitter: Emitter, output: Output) -> io::Result<()>
         }
     });
     tokio::spawn(async move {
-        let name = next(&mut signals).await;
-        tracing::info!(signal = name, "stopping");
-        emitter.stop();
-        let name = next(&mut signals).await;
-        tracing::warn!(signal = name, "stopping at once");
-        output.finish();
-        std::process::exit(1);
+        let mut wish = Wish::None;
+        loop {
+            let name = next(&mut signals).await;
+            match wish.hear(Instant::now()) {
+                Answer::Stop => {
+                    tracing::info!(
+                        signal = name,
+                        "stopping; another signal, a second later or more, ends it at once"
+                    );
+                    emitter.stop();
+                }
+                Answer::Nothing => {
+                    tracing::info!(signal = name, "stopping already: within a second it is the same wish")
+                }
+                Answer::StopAtOnce(since) => {
+                    let after_ms = since.as_millis();
+                    tracing::warn!(
+                        signal = name,
+                        after_ms,
+                        "stopped at once, by a second signal; what was due to clients is lost"
+                    );
+                    output.finish();
+                    std::process::exit(1);
+                }
+            }
+        }
     });
     Ok(())
+}
+
+/// What whoever sends signals wants.
+#[derive(Clone, Copy, Debug)]
+enum Wish {
+    None,
+    Stop { since: Instant },
+}
+
+/// What a signal is answered by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Answer {
+    Stop,
+    Nothing,
+    /// So long after the first.
+    StopAtOnce(Duration),
+}
+
+impl Wish {
+    fn hear(&mut self, now: Instant) -> Answer {
+        let Self::Stop { since } = *self else {
+            *self = Self::Stop { since: now };
+            return Answer::Stop;
+        };
+        let after = now.saturating_duration_since(since);
+        if after < SAME_WISH { Answer::Nothing } else { Answer::StopAtOnce(after) }
+    }
 }
 
 async fn next(signals: &mut [(&'static str, Signal)]) -> &'static str {
@@ -46,4 +99,21 @@ async fn next(signals: &mut [(&'static str, Signal)]) -> &'static str {
         came.map_or(Poll::Pending, Poll::Ready)
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn within_a_second_of_the_first_it_is_the_same_wish() {
+        let begun = Instant::now();
+        let at = |ms| begun + Duration::from_millis(ms);
+        let mut wish = Wish::None;
+        assert_eq!(wish.hear(begun), Answer::Stop);
+        for ms in [0, 2, 600, 999] {
+            assert_eq!(wish.hear(at(ms)), Answer::Nothing, "{ms} ms later");
+        }
+        assert_eq!(wish.hear(at(1000)), Answer::StopAtOnce(SAME_WISH), "said again, it does not begin anew");
+    }
 }

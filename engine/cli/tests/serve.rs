@@ -3,6 +3,8 @@
 
 mod program;
 
+use std::io::Write;
+
 use program::{Program, Reply};
 use serde_json::{Value, json};
 
@@ -199,6 +201,27 @@ fn signals_end_it_in_order() {
         assert_eq!((program.get("/readyz").status, program.get("/readyz").body), (200, "ready\n".into()));
         program.signal("HUP");
         assert_eq!(program.get("/healthz").status, 200);
+    });
+}
+
+/// As `timeout` says it, to the process and to its group. What was begun before is answered all the same.
+#[test]
+fn a_stop_that_is_said_twice_is_one_stop() {
+    let body = r#"{"event":"bell"}"#;
+    with_each_driver(&["--api-key", "a-key"], |program| {
+        let mut connection = program.connection();
+        let length = body.len();
+        let head = format!(
+            "POST /api/publish HTTP/1.1\r\nhost: h\r\nauthorization: Bearer a-key\r\nexpect: 100-continue\r\n\
+             content-length: {length}\r\n\r\n"
+        );
+        connection.get_mut().write_all(head.as_bytes()).expect("it listens");
+        assert_eq!(Reply::read(&mut connection).status, 100, "the body is awaited");
+        program.signal("TERM");
+        program.signal("TERM");
+        connection.get_mut().write_all(body.as_bytes()).expect("it reads");
+        let reply = Reply::read(&mut connection);
+        assert_ne!(reply.status, 408, "{}", reply.head);
     });
 }
 
