@@ -9,6 +9,7 @@ use crate::cors::Cors;
 use crate::desk::Cookie;
 use crate::limits::{NAMESPACES_PER_SESSION_MAX, ROOMS_PER_SOCKET_MAX};
 use crate::network::Network;
+use crate::option_time::OptionTime;
 use crate::outbox::BacklogLimits;
 
 /// Options of the engine; every core has the same.
@@ -22,14 +23,14 @@ pub struct Config {
     pub websocket_paths: Vec<String>,
     /// Bytes of a message on a bare WebSocket. Default 64 MiB.
     pub websocket_bytes_max: usize,
-    /// Milliseconds between a pong and the next ping. Source: `pingInterval`, default 25 000.
-    pub ping_interval_ms: u64,
-    /// Milliseconds that a pong may take. Source: `pingTimeout`, default 20 000.
-    pub ping_timeout_ms: u64,
-    /// Milliseconds that an upgrade may take. Source: `upgradeTimeout`, default 10 000.
-    pub upgrade_timeout_ms: u64,
-    /// Milliseconds until a session must have joined a namespace. Source: `connectTimeout`, default 45 000.
-    pub connect_timeout_ms: u64,
+    /// Between a pong and the next ping. Source: `pingInterval`, default 25 s.
+    pub ping_interval: OptionTime,
+    /// What a pong may take. Source: `pingTimeout`, default 20 s.
+    pub ping_timeout: OptionTime,
+    /// What an upgrade may take. Source: `upgradeTimeout`, default 10 s.
+    pub upgrade_timeout: OptionTime,
+    /// Until a session must have joined a namespace. Source: `connectTimeout`, default 45 s.
+    pub connect_timeout: OptionTime,
     /// Bytes of a message or a request body from a client. Source: `maxHttpBufferSize`, default 1 000 000.
     pub message_bytes_max: usize,
     /// Bytes that a connection may owe for any time before it is cut as too slow; one packet may exceed it. No such option in the
@@ -133,10 +134,10 @@ impl Default for Config {
             engine_paths: Vec::new(),
             websocket_paths: Vec::new(),
             websocket_bytes_max: 64 << 20,
-            ping_interval_ms: 25_000,
-            ping_timeout_ms: 20_000,
-            upgrade_timeout_ms: 10_000,
-            connect_timeout_ms: 45_000,
+            ping_interval: OptionTime::from_ms(25_000),
+            ping_timeout: OptionTime::from_ms(20_000),
+            upgrade_timeout: OptionTime::from_ms(10_000),
+            connect_timeout: OptionTime::from_ms(45_000),
             message_bytes_max: 1_000_000,
             backlog_bytes_max: 1 << 20,
             burst_bytes_max: 16 << 20,

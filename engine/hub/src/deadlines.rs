@@ -105,7 +105,7 @@ impl Hub {
     /// A session is read again: its client has the whole time for what it owes.
     pub fn resume_session(&mut self, now_ms: u64, key: SessionKey) {
         self.deadlines.forget(key);
-        let until_ms = now_ms + self.config.ping_timeout_ms;
+        let until_ms = now_ms + self.config.ping_timeout.ms();
         let Some(session) = self.sessions.find_mut(key) else { return };
         session.expect_from(until_ms);
         if let Link::WebSocket(conn) = session.link {

@@ -186,3 +186,8 @@ const _: () = assert!(ARENA_SOFT_BYTES_MAX < ARENA_HARD_BYTES_MAX);
 const _: () = assert!(ARENA_HARD_BYTES_MAX < u32::MAX as usize / 2);
 const _: () = assert!(KEEP_ALIVE_MS > HEAD_TIMEOUT_MS);
 const _: () = assert!(ROOM_NAME_BYTES_MAX >= crate::ids::ID_LEN);
+
+/// Milliseconds of the longest time that an option sets: 12 days. A client waits for the ping interval and the time-out together by one timer of its
+/// own, and those of browsers end at once when they are set to 2^31 ms (24.8 days) or more.
+pub const OPTION_TIME_MS_MAX: u32 = 12 * 86_400_000;
+const _: () = assert!(2 * (OPTION_TIME_MS_MAX as u64) < 1 << 31);

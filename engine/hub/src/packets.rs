@@ -65,7 +65,7 @@ impl Hub {
             && !matches!(packet, eio::Packet::Pong(_))
             && let Some(session) = self.sessions.find_mut(key)
         {
-            session.renew(now_ms, self.config.ping_timeout_ms);
+            session.renew(now_ms, self.config.ping_timeout.ms());
         }
         match packet {
             eio::Packet::Message(text) if layer == Layer::Bare => {
@@ -165,7 +165,7 @@ impl Hub {
             return None;
         }
         if session.is_renewed_by_packets() {
-            session.renew(now_ms, self.config.ping_timeout_ms);
+            session.renew(now_ms, self.config.ping_timeout.ms());
         }
         if session.layer == Layer::Bare {
             return Some(Incoming::Message(Peer::Session(key), Payload::Binary(bytes)));

@@ -16,13 +16,14 @@ use crate::delivery::Route;
 use crate::history::{Audience, Bounds, History, Seen};
 use crate::ids::ID_LEN;
 use crate::limits::SAVED_MAX;
+use crate::option_time::OptionTime;
 use crate::{Effect, Hub, Id, NspId, Position, Record, SessionKey, SocketKey};
 
 /// How lost clients come back. Source: `connectionStateRecovery`, default off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recovery {
-    /// Milliseconds for which a client may be away. Source: `maxDisconnectionDuration`, default 120 000.
-    pub max_disconnection_ms: u64,
+    /// How long a client may be away. Source: `maxDisconnectionDuration`, default 2 minutes.
+    pub max_disconnection: OptionTime,
     /// Whether a client that comes back passes no middleware. Source: `skipMiddlewares`, default yes.
     pub skip_middlewares: bool,
     /// Events that each core keeps at most; default 262 144.
@@ -34,7 +35,7 @@ pub struct Recovery {
 impl Default for Recovery {
     fn default() -> Self {
         Self {
-            max_disconnection_ms: 120_000,
+            max_disconnection: OptionTime::from_ms(120_000),
             skip_middlewares: true,
             packets_max: 1 << 18,
             bytes_max: 64 << 20,
@@ -122,8 +123,9 @@ impl Hub {
     /// Turns recovery on, before the first connection; `secret` is the same on every core.
     pub fn set_recovery(&mut self, recovery: Recovery, secret: [u8; 32]) {
         // The oldest event that anybody may ask for was sent before the last confirmed ping of a client whose end was seen late.
-        let age_ms =
-            recovery.max_disconnection_ms + self.config.ping_interval_ms * 2 + self.config.ping_timeout_ms;
+        let age_ms = recovery.max_disconnection.ms()
+            + self.config.ping_interval.ms() * 2
+            + self.config.ping_timeout.ms();
         let bytes = recovery.bytes_max.min(self.config.budget.hard_bytes / 4);
         // A key that is shorter than the hash's block is followed by zeros (RFC 2104 section 2).
         let mut key = [0; 64];
@@ -132,7 +134,7 @@ impl Hub {
         self.recoveries = Some(Box::new(Recoveries {
             history: History::new(bounds, self.cores, &self.hasher),
             mac: Hmac::new(&key.into()),
-            max_disconnection_ms: recovery.max_disconnection_ms,
+            max_disconnection_ms: recovery.max_disconnection.ms(),
             saved: HashMap::with_hasher(self.hasher.clone()),
             deadlines: VecDeque::new(),
             starts: Vec::new(),

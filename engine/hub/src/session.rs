@@ -244,7 +244,7 @@ impl Hub {
         let Speech { layer, revision } = speech;
         let is_v3 = revision == Revision::V3;
         let (beat, beat_ms) = match (revision, &link) {
-            (Revision::V4, _) => (Beat::Ping, self.config.ping_interval_ms),
+            (Revision::V4, _) => (Beat::Ping, self.config.ping_interval.ms()),
             (Revision::V3, Link::WebSocket(_)) => (Beat::Open, V3_OPEN_DELAY_MS),
             (Revision::V3, _) => (Beat::End, self.patience_ms()),
         };
@@ -255,7 +255,11 @@ impl Hub {
             alarm: Alarm::NONE,
             heartbeat_ms: now_ms + beat_ms,
             beat,
-            connect_ms: if layer == Layer::Bare { u64::MAX } else { now_ms + self.config.connect_timeout_ms },
+            connect_ms: if layer == Layer::Bare {
+                u64::MAX
+            } else {
+                now_ms + self.config.connect_timeout.ms()
+            },
             incoming: None,
             layer,
             revision,
@@ -285,8 +289,8 @@ impl Hub {
         eio::Handshake {
             sid: id.as_str(),
             upgrades,
-            ping_interval_ms: self.config.ping_interval_ms,
-            ping_timeout_ms: self.config.ping_timeout_ms,
+            ping_interval_ms: self.config.ping_interval.ms(),
+            ping_timeout_ms: self.config.ping_timeout.ms(),
             max_payload: self.config.message_bytes_max as u64,
         }
         .write(&mut text);
@@ -317,7 +321,7 @@ impl Hub {
             session.put_off(now_ms, until_ms);
         }
         if self.deadlines.is_paused(key) {
-            session.expect_from(now_ms + self.config.ping_timeout_ms);
+            session.expect_from(now_ms + self.config.ping_timeout.ms());
         }
         match &session.link {
             Link::Closing(_) => self.end_farewell(now_ms, key),
@@ -342,7 +346,7 @@ impl Hub {
         let patience_ms = self.patience_ms();
         let Some(session) = self.sessions.find_mut(key) else { return };
         let wait_ms =
-            if session.revision == Revision::V3 { patience_ms } else { self.config.ping_timeout_ms };
+            if session.revision == Revision::V3 { patience_ms } else { self.config.ping_timeout.ms() };
         let heard_ms = session.heartbeat_ms.saturating_sub(wait_ms);
         match std::mem::replace(&mut session.beat, Beat::End) {
             Beat::Open => {
@@ -350,7 +354,7 @@ impl Hub {
                 self.open_late(key);
             }
             Beat::Ping => {
-                session.heartbeat_ms = now_ms + self.config.ping_timeout_ms;
+                session.heartbeat_ms = now_ms + self.config.ping_timeout.ms();
                 self.mark_ping(key);
                 self.send_packet(key, &eio::Packet::Ping(""));
             }
@@ -372,14 +376,14 @@ impl Hub {
             session.heartbeat_ms = now_ms + patience_ms;
             return;
         }
-        session.heartbeat_ms = now_ms + self.config.ping_timeout_ms;
+        session.heartbeat_ms = now_ms + self.config.ping_timeout.ms();
         self.mark_ping(key);
         self.send_packet(key, &eio::Packet::Ping(""));
     }
 
     /// How long a client of Engine.IO 3 may be silent.
     pub(crate) const fn patience_ms(&self) -> u64 {
-        self.config.ping_interval_ms + self.config.ping_timeout_ms
+        self.config.ping_interval.ms() + self.config.ping_timeout.ms()
     }
 
     /// A ping of a client of Engine.IO 3: the only sign of life that counts there.
@@ -396,7 +400,7 @@ impl Hub {
     pub(crate) fn handle_pong(&mut self, now_ms: u64, key: SessionKey) {
         if let Some(session) = self.sessions.find_mut(key).filter(|session| session.beat.is_end()) {
             session.beat = Beat::Ping;
-            session.heartbeat_ms = now_ms + self.config.ping_interval_ms;
+            session.heartbeat_ms = now_ms + self.config.ping_interval.ms();
             self.mark_pong(key);
             self.arm_session(key);
         }

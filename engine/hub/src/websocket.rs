@@ -111,7 +111,7 @@ impl Hub {
         if !self.switch_protocols(now_ms, conn, head, self.config.per_message_deflate, framing) {
             return;
         }
-        let due_ms = now_ms + self.config.upgrade_timeout_ms;
+        let due_ms = now_ms + self.config.upgrade_timeout.ms();
         if let Some(polling) = self.sessions.find_mut(key).and_then(|s| s.polling_mut()) {
             polling.probe = Some(Probe { conn, due_ms, is_answered: false, release_ms: u64::MAX });
         }

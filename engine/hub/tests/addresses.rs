@@ -73,7 +73,7 @@ fn a_session_too_much_is_told_so_until_others_are_in() {
     let late = pair.open_from(from("192.0.2.1"));
     pair.turn();
     assert_eq!(pair.answer(late).map(|answer| answer.status), Some(429));
-    pair.pass_ms(Config::default().connect_timeout_ms);
+    pair.pass_ms(Config::default().connect_timeout.ms());
     pair.pass_ms(60_000);
     let last = pair.open_from(from("192.0.2.1"));
     assert_eq!(begin(&mut pair, last, "").0, 200, "those who did not come in have gone");

@@ -39,7 +39,7 @@ fn a_ping_waited_for_a_send_to_everybody() {
     pair.pass_ms(1000);
     let others = crowd(&mut pair);
     others.iter().for_each(|other| assert!(pair.emit(other.key, "[1]")));
-    pair.now_ms += Config::default().ping_interval_ms - 1000;
+    pair.now_ms += Config::default().ping_interval.ms() - 1000;
     pair.hub.handle_timers(pair.now_ms, Look::Quiet);
     assert_eq!(next(&mut pair), Some(old.conn));
     pair.turn();

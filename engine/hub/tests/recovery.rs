@@ -3,7 +3,7 @@
 
 mod pair;
 
-use socketville_hub::{Config, Kind, Manner, Recovery, Returning, Selector, SocketKey};
+use socketville_hub::{Config, Kind, Manner, OptionTime, Recovery, Returning, Selector, SocketKey};
 use socketville_proto::encode;
 
 use pair::client::Client;
@@ -13,7 +13,7 @@ const AWAY_MS: u64 = 3000;
 
 fn recovering(recovery: Recovery) -> Pair {
     let mut pair = Pair::with(Config::default());
-    pair.hub.set_recovery(Recovery { max_disconnection_ms: AWAY_MS, ..recovery }, [7; 32]);
+    pair.hub.set_recovery(Recovery { max_disconnection: OptionTime::from_ms(AWAY_MS), ..recovery }, [7; 32]);
     pair
 }
 

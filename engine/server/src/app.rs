@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use socketville_hub::{AddressLimits, Config, RoomChange};
+use socketville_hub::{AddressLimits, Config, OptionTime, RoomChange};
 
 use crate::adapter::Adapter;
 use crate::admission::BoxedAdmission;
@@ -12,7 +11,7 @@ use crate::events::Events;
 use crate::handler::BoxedHandler;
 use crate::hooks::Hooks;
 use crate::http::Route;
-use crate::limits::TASKS_PER_CLIENT_MAX;
+use crate::limits::{DRAIN_WINDOW, TASKS_PER_CLIENT_MAX};
 use crate::mismatch::BoxedMismatch;
 use crate::parents::Rule;
 use crate::recovery::Recovery;
@@ -46,9 +45,16 @@ pub(crate) struct App {
     /// How much may wait between cores.
     pub(crate) mail: crate::mailbox::MailLimits,
     /// How long clients have to take what is due when the server stops.
-    pub(crate) drain_window: Option<Duration>,
+    pub(crate) drain_window: Option<OptionTime>,
     /// Runs once on each core before its first connection.
     pub(crate) on_start: Vec<BoxedStart>,
+}
+
+impl App {
+    /// How long clients have to take what is due when the server stops.
+    pub(crate) fn drain_window(&self) -> OptionTime {
+        self.drain_window.unwrap_or(OptionTime::from_ms(DRAIN_WINDOW.as_millis() as u64))
+    }
 }
 
 /// What one address may have, as far as it was said.

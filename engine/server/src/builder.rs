@@ -168,24 +168,25 @@ impl Builder {
         self.with(|config| config.websocket_paths.push(path))
     }
 
-    /// Time between a pong and the next ping. Source: `pingInterval`, default 25 s.
+    /// Time between a pong and the next ping, 12 days at the most: with the time-out it is a browser's longest timer. Source: `pingInterval`,
+    /// default 25 s.
     pub fn ping_interval(&self, interval: Duration) -> &Self {
-        self.with(|config| config.ping_interval_ms = interval.as_millis() as u64)
+        self.with(|config| config.ping_interval = interval.into())
     }
 
-    /// Time that a pong may take. Source: `pingTimeout`, default 20 s.
+    /// Time that a pong may take, 12 days at the most. Source: `pingTimeout`, default 20 s.
     pub fn ping_timeout(&self, timeout: Duration) -> &Self {
-        self.with(|config| config.ping_timeout_ms = timeout.as_millis() as u64)
+        self.with(|config| config.ping_timeout = timeout.into())
     }
 
-    /// Time that an upgrade may take. Source: `upgradeTimeout`, default 10 s.
+    /// Time that an upgrade may take, 12 days at the most. Source: `upgradeTimeout`, default 10 s.
     pub fn upgrade_timeout(&self, timeout: Duration) -> &Self {
-        self.with(|config| config.upgrade_timeout_ms = timeout.as_millis() as u64)
+        self.with(|config| config.upgrade_timeout = timeout.into())
     }
 
-    /// Time until a client must have joined a namespace. Source: `connectTimeout`, default 45 s.
+    /// Time until a client must have joined a namespace, 12 days at the most. Source: `connectTimeout`, default 45 s.
     pub fn connect_timeout(&self, timeout: Duration) -> &Self {
-        self.with(|config| config.connect_timeout_ms = timeout.as_millis() as u64)
+        self.with(|config| config.connect_timeout = timeout.into())
     }
 
     /// Bytes of a message or request body from a client. Source: `maxHttpBufferSize`, default 1 000 000.
@@ -243,9 +244,12 @@ impl Builder {
 
     /// How long clients have to take what is due to them, and lies in backlogs, when the server is stopped ([`Emitter::stop`]); default 10 s.
     /// The server ends as soon as all have what is theirs; those who have not by then are cut, and counted in the last line of the log. Zero
-    /// waits for nobody.
+    /// waits for nobody; more than 12 days is taken for that.
+    ///
+    /// A handler that blocks its core holds the end up for as long as it does, since a thread cannot be ended: a second after the window a line of
+    /// the log says which cores are waited for. A program that must end by then ends itself, as `socketville serve` does.
     pub fn drain_window(&self, window: Duration) -> &Self {
-        self.app().drain_window = Some(window);
+        self.app().drain_window = Some(window.into());
         self
     }
 

@@ -22,7 +22,7 @@ use crate::survey::survey;
 /// How lost clients come back. Source: `connectionStateRecovery`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recovery {
-    /// How long a client may be away. Source: `maxDisconnectionDuration`, default 2 minutes.
+    /// How long a client may be away, 12 days at the most. Source: `maxDisconnectionDuration`, default 2 minutes.
     pub max_disconnection: Duration,
     /// Whether a client that comes back passes no middleware. Source: `skipMiddlewares`, default yes.
     pub skip_middlewares: bool,
@@ -36,7 +36,7 @@ impl Default for Recovery {
     fn default() -> Self {
         let hub = socketville_hub::Recovery::default();
         Self {
-            max_disconnection: Duration::from_millis(hub.max_disconnection_ms),
+            max_disconnection: hub.max_disconnection.into(),
             skip_middlewares: hub.skip_middlewares,
             packets_max: hub.packets_max,
             bytes_max: hub.bytes_max,
@@ -45,9 +45,9 @@ impl Default for Recovery {
 }
 
 impl Recovery {
-    pub(crate) const fn for_hub(&self) -> socketville_hub::Recovery {
+    pub(crate) fn for_hub(&self) -> socketville_hub::Recovery {
         socketville_hub::Recovery {
-            max_disconnection_ms: self.max_disconnection.as_millis() as u64,
+            max_disconnection: self.max_disconnection.into(),
             skip_middlewares: self.skip_middlewares,
             packets_max: self.packets_max,
             bytes_max: self.bytes_max,

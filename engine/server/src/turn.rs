@@ -29,7 +29,7 @@ use socketville_sys::{Driver, Outcome, Outgoing, Ready, Token, Unsent};
 use crate::arrivals::{Arrivals, Speaker};
 use crate::core::Core;
 use crate::limits::{
-    DRAIN_WINDOW, LETTERS_PER_TURN_MAX, PASSED_MAX, SENDS_PER_BATCH, SENDS_PER_TURN_MAX, TASKS_PER_TURN_MAX,
+    LETTERS_PER_TURN_MAX, PASSED_MAX, SENDS_PER_BATCH, SENDS_PER_TURN_MAX, TASKS_PER_TURN_MAX,
 };
 use crate::mailbox::Letter;
 use crate::rarely::rarely;
@@ -82,8 +82,7 @@ impl<D: Driver> Turn<D> {
     pub(crate) fn new(driver: D, core: Rc<Core>, crossings: Arc<[Crossing<D::Passed>]>) -> Self {
         core.town.mailboxes[usize::from(core.index)].bell().hang(driver.waker());
         let waiting = crossings.iter().map(|_| Waiting::default()).collect();
-        let window = core.town.app.drain_window.unwrap_or(DRAIN_WINDOW);
-        let stopping = Stopping::new(u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
+        let stopping = Stopping::new(core.town.app.drain_window().ms());
         let asks_addresses = core.hub().wants_addresses();
         Self {
             asks_addresses,
