@@ -37,6 +37,10 @@ pub struct Counters {
     pub deflate_bytes_in: u64,
     /// Bytes of those packets' frames after.
     pub deflate_bytes_out: u64,
+    /// Answers to polls compressed; bodies that many are answered with count once a turn.
+    pub poll_deflates: u64,
+    /// Answers to polls sent as they are since their turn had compressed enough.
+    pub polls_uncompressed: u64,
     /// Broadcasts made here, whether by handlers of this core or by an emitter on its thread.
     pub records: u64,
     /// Records received from other cores.

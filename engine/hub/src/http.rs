@@ -7,7 +7,7 @@ use socketville_proto::ws;
 
 use crate::conns::{Content, Course, Phase, Progress, find};
 use crate::desk::Decision;
-use crate::limits::{HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, POLL_DEFLATE_LEVEL};
+use crate::limits::{HEAD_TIMEOUT_MS, KEEP_ALIVE_MS};
 use crate::poll_buffer::{ContentType, PollAnswer};
 use crate::session::{Link, Speech};
 use crate::uploads::Purpose;
@@ -232,7 +232,7 @@ impl Hub {
 
     /// Answers a poll with a payload.
     pub(crate) fn answer_poll(&mut self, now_ms: u64, conn: ConnId, answer: PollAnswer) {
-        let payload = &answer.body;
+        let payload = answer.body;
         let content_type = match answer.content {
             ContentType::Text => TEXT,
             ContentType::Octets => OCTETS,
@@ -241,11 +241,13 @@ impl Hub {
         let is_long = self.config.http_compression.is_some_and(|threshold| payload.len() >= threshold);
         match encoding.filter(|_| is_long) {
             Some(encoding) => {
-                let body = encoding.encode(payload, POLL_DEFLATE_LEVEL);
                 let headers = [content_type, NO_STORE, ("Content-Encoding", encoding.name())];
-                self.answer(now_ms, conn, 200, &headers, &body);
+                match self.poll_compression.compress(encoding, payload) {
+                    Ok(body) => self.answer(now_ms, conn, 200, &headers, &body),
+                    Err(plain) => self.answer(now_ms, conn, 200, &headers[..2], &plain),
+                }
             }
-            None => self.answer(now_ms, conn, 200, &[content_type, NO_STORE], payload),
+            None => self.answer(now_ms, conn, 200, &[content_type, NO_STORE], &payload),
         }
     }
 

@@ -49,6 +49,7 @@ mod pages;
 mod parting;
 mod pipelined;
 mod poll_buffer;
+mod poll_compression;
 mod polling;
 mod reading;
 mod record;
@@ -121,6 +122,8 @@ pub struct Hub {
     account: Account,
     /// All outgoing bytes.
     pub outbox: Outbox,
+    /// Answers to polls that this turn has compressed.
+    poll_compression: poll_compression::PollCompression,
     /// Compression on Engine.IO's WebSockets and on bare ones.
     press: Option<deflate::Press>,
     bare_press: Option<deflate::Press>,
@@ -189,6 +192,7 @@ impl Hub {
             newcomers: newcomers::Newcomers::default(),
             outbox: Outbox::new(config.backlog_limits(), account.clone())
                 .within(config.budget.hard_bytes / 2),
+            poll_compression: poll_compression::PollCompression::default(),
             press: config.per_message_deflate.map(deflate::Press::new),
             bare_press: config.websocket_deflate.map(deflate::Press::new),
             inflater: None,

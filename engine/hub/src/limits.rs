@@ -107,6 +107,14 @@ pub const CROSSING_MS: u64 = 100;
 /// Effort spent on compressing answers to polls, 2 to 9. Source: zlib's own default, which the reference uses.
 pub const POLL_DEFLATE_LEVEL: u32 = 6;
 
+/// Bytes of answers to polls that a turn compresses: some 15 ms of a core. An answer that does not fit into what is left of it goes as it is, and is
+/// counted; the same bytes for many count once.
+pub const POLL_DEFLATE_BYTES_PER_TURN: usize = 512 * 1024;
+
+/// Compressed answers that a turn knows again: one each of a few broadcasts that leave at once, in a few forms. All of them together are no larger than
+/// [`POLL_DEFLATE_BYTES_PER_TURN`].
+pub(crate) const POLL_DEFLATE_KEPT: usize = 8;
+
 /// Milliseconds after which a poll that waits during an upgrade is let go. Source: engine.io's interval of the same; sooner would do, but clients
 /// count on nothing coming before.
 pub const PROBED_POLL_MS: u64 = 100;

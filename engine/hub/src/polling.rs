@@ -172,6 +172,9 @@ impl Hub {
             polling.is_due = false;
             self.release_poll(now_ms, key, &[]);
         }
+        let (made, uncompressed) = self.poll_compression.end_turn();
+        self.counters.poll_deflates += made;
+        self.counters.polls_uncompressed += uncompressed;
         // Before anything is sent: a connection that was cut may have nothing to send, and its session must end first.
         self.cut_slow(now_ms);
     }

@@ -124,7 +124,8 @@ impl Builder {
     }
 
     /// Bytes from which on answers to polls are compressed for clients that accept gzip or deflate; `None`: never.
-    /// Source: `httpCompression.threshold`, default 1024.
+    /// Source: `httpCompression.threshold`, default 1024. The same bytes for many are compressed once; what goes beyond 512 KiB of a turn of the loop, which would
+    /// hold up everybody else, goes as it is (`polls_uncompressed_total`).
     pub fn http_compression(&self, threshold_bytes: Option<usize>) -> &Self {
         self.with(|config| config.http_compression = threshold_bytes)
     }

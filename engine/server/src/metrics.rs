@@ -197,6 +197,18 @@ const METRICS: &[Metric] = &[
     ("deflate_bytes_out_total", "counter", "Bytes of those packets after.", |r| {
         r.hub.deflate_bytes_out as f64
     }),
+    (
+        "poll_deflates_total",
+        "counter",
+        "Answers to polls compressed; the same bytes for many count once.",
+        |r| r.hub.poll_deflates as f64,
+    ),
+    (
+        "polls_uncompressed_total",
+        "counter",
+        "Answers to polls sent as they are, since their turn had compressed enough.",
+        |r| r.hub.polls_uncompressed as f64,
+    ),
     ("frames_total", "counter", "Frames that became due to a socket.", |r| r.hub.frames_out as f64),
     ("sends_total", "counter", "Sends handed to the kernel.", |r| r.turns.sends as f64),
     ("sends_refused_total", "counter", "Sends that the kernel did not take whole.", |r| {
