@@ -51,7 +51,7 @@ pub(crate) fn run(options: &Options, output: &Output) -> anyhow::Result<()> {
     } else {
         pages::serve_doors(&io)
     }
-    let opening = open_on_start(&io, output);
+    let opening = open_on_start(&io, output, options.drain_window);
     let server = io.listen(&options.listen)?;
     let _ = opening.set(Opening::new(&server, options, new_key));
     Ok(server.run()?)
@@ -95,12 +95,12 @@ impl Opening {
 }
 
 /// Signals are listened to before anybody is told that the server is there.
-fn open_on_start(io: &Builder, output: &Output) -> Arc<OnceLock<Opening>> {
+fn open_on_start(io: &Builder, output: &Output, drain_window: Duration) -> Arc<OnceLock<Opening>> {
     let opening = Arc::new(OnceLock::<Opening>::new());
     let (set, output) = (Arc::clone(&opening), output.clone());
     io.on_start(move |emitter| {
         memory::give_back();
-        if let Err(error) = signals::stop_on_signal(emitter.clone(), output.clone()) {
+        if let Err(error) = signals::stop_on_signal(emitter.clone(), output.clone(), drain_window) {
             tracing::error!(%error, "signals will end the server without a word to its clients");
         }
         let Some(Opening { announcement, town }) = opening.get() else { return };

@@ -22,7 +22,7 @@ const SAME_WISH: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// If the operating system refuses the handlers.
-pub(crate) fn stop_on_signal(emitter: Emitter, output: Output) -> io::Result<()> {
+pub(crate) fn stop_on_signal(emitter: Emitter, output: Output, drain_window: Duration) -> io::Result<()> {
     let mut signals = [("SIGINT", SignalKind::interrupt()), ("SIGTERM", SignalKind::terminate())]
         .into_iter()
         .map(|(name, kind)| Ok((name, signal(kind)?)))
@@ -36,7 +36,13 @@ pub(crate) fn stop_on_signal(emitter: Emitter, output: Output) -> io::Result<()>
     tokio::spawn(async move {
         let mut wish = Wish::None;
         loop {
-            let name = next(&mut signals).await;
+            let Some(name) = until(wish.deadline(drain_window), next(&mut signals)).await else {
+                tracing::error!(
+                    "stopped at once, for a core has not ended in time; what was due to its clients is lost"
+                );
+                output.finish();
+                std::process::exit(1);
+            };
             match wish.hear(Instant::now()) {
                 Answer::Stop => {
                     tracing::info!(
@@ -80,7 +86,18 @@ enum Answer {
     StopAtOnce(Duration),
 }
 
+/// How long after the drain window the process ends, whatever its cores do. They end within a turn; one that does not in so long hangs.
+const OVERTIME: Duration = Duration::from_secs(5);
+
 impl Wish {
+    /// When the process ends whatever its cores do.
+    fn deadline(&self, drain_window: Duration) -> Option<Instant> {
+        match self {
+            Self::None => None,
+            Self::Stop { since } => Some(*since + drain_window + OVERTIME),
+        }
+    }
+
     fn hear(&mut self, now: Instant) -> Answer {
         let Self::Stop { since } = *self else {
             *self = Self::Stop { since: now };
@@ -88,6 +105,14 @@ impl Wish {
         };
         let after = now.saturating_duration_since(since);
         if after < SAME_WISH { Answer::Nothing } else { Answer::StopAtOnce(after) }
+    }
+}
+
+/// What comes before a moment, if there is one to wait until.
+async fn until<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        None => Some(future.await),
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), future).await.ok(),
     }
 }
 
@@ -110,7 +135,10 @@ mod tests {
         let begun = Instant::now();
         let at = |ms| begun + Duration::from_millis(ms);
         let mut wish = Wish::None;
+        let window = Duration::from_secs(10);
+        assert_eq!(wish.deadline(window), None);
         assert_eq!(wish.hear(begun), Answer::Stop);
+        assert_eq!(wish.deadline(window), Some(at(15_000)));
         for ms in [0, 2, 600, 999] {
             assert_eq!(wish.hear(at(ms)), Answer::Nothing, "{ms} ms later");
         }

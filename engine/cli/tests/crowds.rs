@@ -104,3 +104,42 @@ fn an_address_has_so_many_connections() {
         assert!(clients.iter().all(|(_, reply)| reply.status == 101), "loopback has no limit");
     });
 }
+
+/// Whoever allows too few is told before anybody can connect, and how to allow more; what starts serves some clients, and ends in order.
+#[test]
+fn too_few_descriptors_are_an_error_of_the_start() {
+    for driver in ["epoll", "io_uring"] {
+        let start =
+            ["serve", "--listen", "127.0.0.1:0", "--cores", "2", "--api-key", "a-key", "--driver", driver];
+        let mut refused = 0;
+        for descriptors in (10..=42).step_by(2) {
+            match Program::start_within(descriptors, &start) {
+                Ok(program) => {
+                    let clients: Vec<_> = (0..CLIENTS).map(|_| want(&program, "")).collect();
+                    let welcome = clients.iter().filter(|(_, reply)| reply.status == 101).count();
+                    assert!(welcome >= CLIENTS / 2, "{driver}, {descriptors}: {welcome}");
+                    assert_eq!(program.end(), Some(0), "{driver}, {descriptors}");
+                }
+                Err(said) if driver == "io_uring" && said.contains("io_uring was asked for") => {
+                    eprintln!("not tested: {said}");
+                    break;
+                }
+                Err(said) => {
+                    assert!(
+                        said.contains("ulimit -n, LimitNOFILE of systemd"),
+                        "{driver}, {descriptors}: {said}"
+                    );
+                    assert!(!said.contains("listening"), "{said}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(
+            driver == "io_uring" || (4..16).contains(&refused),
+            "{driver}: {refused} limits were too low"
+        );
+    }
+}
+
+/// Clients for which every server that starts has descriptors.
+const CLIENTS: usize = 8;

@@ -15,6 +15,7 @@ use socketville_sys::{Clock, Driver, Epoll, Listener, Passed, Ring, pin_to_core}
 
 use crate::core::Core;
 use crate::emitter::Emitter;
+use crate::endings::End;
 use crate::error::{Error, Result};
 use crate::pins::Pins;
 use crate::server::Elsewhere;
@@ -103,13 +104,14 @@ impl Crew {
         }
     }
 
-    /// Gives each its word, and waits until all have ended; the first failure is the result.
-    pub(crate) fn run(self, words: impl Iterator<Item = Word>) -> Result<()> {
+    /// Gives each its word, calls `wait`, and waits until all have ended; the first failure is the result.
+    pub(crate) fn run(self, words: impl Iterator<Item = Word>, wait: impl FnOnce()) -> Result<()> {
         let mut threads = Vec::with_capacity(self.threads.len());
         for ((door, thread), word) in self.threads.into_iter().zip(words) {
             let _it_waits = door.send(word);
             threads.push(thread);
         }
+        wait();
         threads.into_iter().map(end_of).fold(Ok(()), Result::and)
     }
 }
@@ -142,7 +144,11 @@ impl Hand {
         let _asked = self.ready.send(outcome);
         drop(self.ready);
         match (driver, self.heard.recv()) {
-            (Some(driver), Ok(word)) => serve(self.index, driver, word),
+            (Some(driver), Ok(word)) => {
+                let town = Arc::clone(&word.town);
+                let _end = End(&town.endings);
+                serve(self.index, driver, word)
+            }
             _ => Ok(()),
         }
     }

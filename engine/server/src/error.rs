@@ -20,6 +20,15 @@ pub enum Error {
     Driver(String),
     /// The number of cores is not 1 to [`CORES_MAX`](socketville_hub::limits::CORES_MAX).
     Cores(usize),
+    /// The process may not open as many descriptors as its cores and a few clients need.
+    Descriptors {
+        /// How many are needed beside those that are open.
+        needed: usize,
+        /// For so many cores.
+        cores: usize,
+        /// How many may be open.
+        limit: u64,
+    },
     /// A core's loop or the runtime of handlers could not start, or failed.
     Core(io::Error),
     /// The client's files cannot be read from this directory.
@@ -51,6 +60,11 @@ impl fmt::Display for Error {
                     directory.display()
                 )
             }
+            Self::Descriptors { needed, cores, limit } => write!(
+                f,
+                "expected room for {needed} descriptors more, for {cores} cores and a few clients, found a limit of {limit} in all: raise it \
+                 (ulimit -n, LimitNOFILE of systemd), or take fewer cores"
+            ),
             Self::Core(error) => write!(f, "a core failed: {error}"),
             Self::Listening => {
                 f.write_str("this builder has made a server already: another one needs another builder")
@@ -64,7 +78,12 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Listen(_, error) | Self::Core(error) | Self::Client(_, error) => Some(error),
-            Self::Address(_) | Self::Driver(_) | Self::Cores(_) | Self::Seed(_) | Self::Listening => None,
+            Self::Address(_)
+            | Self::Driver(_)
+            | Self::Cores(_)
+            | Self::Descriptors { .. }
+            | Self::Seed(_)
+            | Self::Listening => None,
         }
     }
 }

@@ -43,6 +43,7 @@ mod direct;
 mod dispatch;
 mod document;
 mod emitter;
+mod endings;
 mod engine_options;
 mod error;
 mod event_name;

@@ -42,6 +42,18 @@ pub const SETTLE_MS_MAX: u64 = 1_000;
 /// last poll. Who sends on after the end would be reset, and might lose what it has not read.
 pub const ENDS_MS_MAX: u64 = 2_000;
 
+/// Milliseconds after the drain window at which the log says which cores are waited for: an ended window takes a turn or two, not a second.
+pub const LATE_MS: u64 = 1_000;
+
+/// Descriptors that each core needs beside its clients': a driver and its waker, one to refuse with, a listener, one for the end of a connection.
+pub const DESCRIPTORS_PER_CORE: usize = 5;
+
+/// Descriptors that a server needs beside its cores: the runtime of handlers with its signals, and a file that is read for a moment.
+pub const DESCRIPTORS_PER_SERVER: usize = 8;
+
+/// Clients for which there must be descriptors at the start. A server for fewer is a slip of whoever set the limit.
+pub const CLIENTS_MIN: usize = 8;
+
 /// Milliseconds between two lines of the log from one cause; those in between are counted in the next. A person reads no faster.
 pub const LOG_INTERVAL_MS: u64 = 5_000;
 

@@ -8,11 +8,12 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use socketville_hub::{AddressLimits, Budget};
 use socketville_sys::{
-    Choice, DriverKind, Epoll, Listener, Preference, Ring, available_cores, probe, raise_descriptor_limit,
-    refusal_of_ring,
+    Choice, DriverKind, Epoll, Listener, Preference, Ring, available_cores, has_descriptors, probe,
+    raise_descriptor_limit, refusal_of_ring,
 };
 
 use crate::app::App;
@@ -21,6 +22,7 @@ use crate::crew::{Crew, Hosted, Word};
 use crate::emitter::Emitter;
 use crate::error::{Error, Result};
 use crate::host::{cpu_quota, memory_limit};
+use crate::limits::{CLIENTS_MIN, DESCRIPTORS_PER_CORE, DESCRIPTORS_PER_SERVER, LATE_MS};
 use crate::pins::Pins;
 use crate::relay::Relay;
 use crate::town::Town;
@@ -58,6 +60,10 @@ impl Server {
         }
         app.borrow_mut().as_mut().ok_or(Error::Listening)?.load_client()?;
         let descriptors = raise_descriptor_limit();
+        let needed = cores * DESCRIPTORS_PER_CORE + DESCRIPTORS_PER_SERVER + CLIENTS_MIN;
+        if !has_descriptors(needed) {
+            return Err(Error::Descriptors { needed, cores, limit: descriptors });
+        }
         let listeners =
             listen(address, start, cores).map_err(|error| Error::Listen(address.to_string(), error))?;
         let address = listeners[0].local_addr().map_err(Error::Core)?;
@@ -133,7 +139,14 @@ impl Server {
             seed,
             elsewhere: self.elsewhere.clone(),
         });
-        let result = self.crew.run(words);
+        let town = &self.town;
+        let patience = Duration::from_millis(town.app.drain_window().ms() + LATE_MS);
+        let result = self.crew.run(words, || {
+            town.endings.wait(patience, || {
+                let cores = town.unfinished();
+                tracing::warn!(?cores, "the drain window is over, and these cores do not end: a handler blocks them, and is waited for");
+            });
+        });
         runtime.shutdown_background();
         let [clients, bytes] =
             [&self.town.cut_clients, &self.town.cut_bytes].map(|count| count.load(Ordering::Relaxed));

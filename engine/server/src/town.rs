@@ -11,6 +11,7 @@ use socketville_hub::Owed;
 use crate::app::App;
 use crate::children::Children;
 use crate::core::Core;
+use crate::endings::Endings;
 use crate::error::EmitError;
 use crate::mailbox::{Letter, Mailbox, Order};
 
@@ -22,6 +23,8 @@ pub(crate) struct Town {
     /// Clients, and bytes for them, that the window of the stop cut off.
     pub(crate) cut_clients: AtomicU64,
     pub(crate) cut_bytes: AtomicU64,
+    /// Who has ended.
+    pub(crate) endings: Endings,
     /// Broadcasts that wanted answers.
     pub(crate) gathers: AtomicU64,
     /// Marks the private ids of sockets; the same for all cores.
@@ -40,6 +43,7 @@ impl Town {
             emits_outside: AtomicU64::new(0),
             cut_clients: AtomicU64::new(0),
             cut_bytes: AtomicU64::new(0),
+            endings: Endings::new(usize::from(cores)),
             gathers: AtomicU64::new(0),
             secret,
             children,
@@ -112,6 +116,11 @@ impl Town {
         self.mailboxes.iter().all(Mailbox::has_finished)
     }
 
+    /// The cores that still have something to do though the server stops.
+    pub(crate) fn unfinished(&self) -> Vec<usize> {
+        (0..self.mailboxes.len()).filter(|&index| !self.mailboxes[index].has_finished()).collect()
+    }
+
     /// Whether new clients are taken.
     pub(crate) fn is_ready(&self) -> bool {
         !self.mailboxes.iter().any(|mailbox| mailbox.is_stopping() || mailbox.is_closed())
@@ -125,6 +134,7 @@ impl Town {
 
     /// Asks all cores to close everything and end, after the letters that they have.
     pub(crate) fn stop(&self) {
+        self.endings.begin();
         self.mailboxes.iter().for_each(Mailbox::stop);
     }
 }

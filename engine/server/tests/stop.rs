@@ -5,13 +5,15 @@ mod client;
 mod stage;
 
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use socketville::{Ack, Binary, Builder, EmitError, Server, Socket, sleep, spawn};
 
+use client::Client;
 use client::http::Polling;
 use socketville_proto::ws::Opcode;
 use stage::{on_each, wait};
@@ -237,4 +239,30 @@ fn a_stop_before_the_start_is_a_short_run() {
     let server = Server::builder().cores(2).listen("127.0.0.1:0").expect("a server");
     server.emitter().stop();
     server.run().expect("it ends well");
+}
+
+/// A thread cannot be ended: the end waits for the handler, and comes with it.
+#[test]
+fn a_handler_that_blocks_its_core_is_waited_for() {
+    let (begin, begun) = channel();
+    let (release, released) = channel::<()>();
+    let released = Mutex::new(released);
+    let server = Server::builder();
+    server.cores(1).drain_window(Duration::ZERO).on("block", move || {
+        begin.send(()).expect("the test waits");
+        let _released = released.lock().expect("one handler").recv();
+    });
+    let server = server.listen("127.0.0.1:0").expect("a server");
+    let (address, emitter) = (server.local_addr(), server.emitter());
+    let (end, ended) = channel();
+    let run = std::thread::spawn(move || end.send(server.run()).expect("the test waits"));
+    let mut client = Client::connect(address);
+    client.emit(r#"["block"]"#);
+    begun.recv().expect("the handler runs");
+    emitter.stop();
+    assert!(!emitter.is_ready());
+    assert!(ended.try_recv().is_err(), "its core cannot end");
+    release.send(()).expect("it waits");
+    ended.recv().expect("it ends").expect("well");
+    run.join().expect("no panic");
 }

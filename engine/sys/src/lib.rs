@@ -45,6 +45,7 @@ pub use listener::{Listener, PortUse};
 pub use passed::Passed;
 pub use probe::{Choice, DriverKind, Preference, Probe, Unavailable, probe, refusal_of_ring};
 pub use ring::{Descriptors, Ring, RingOptions};
+pub use spare::has_descriptors;
 pub use token::Token;
 pub use waker::Waker;
 

@@ -44,6 +44,12 @@ impl Spare {
     }
 }
 
+/// Whether this process can open so many descriptors more, now: it opens them, and closes them again.
+#[must_use]
+pub fn has_descriptors(count: usize) -> bool {
+    (0..count).map(|_| open()).collect::<io::Result<Vec<_>>>().is_ok()
+}
+
 /// The cheapest descriptor: a counter that nobody uses.
 fn open() -> io::Result<OwnedFd> {
     // SAFETY: eventfd takes two integers and touches no memory.
