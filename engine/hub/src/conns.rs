@@ -121,10 +121,19 @@ pub(crate) struct Conn {
 pub(crate) enum Course {
     /// It has made no request yet.
     New,
-    /// It has made one.
-    Known,
+    /// It has made one, for this owner.
+    Known(Owner),
     /// It has sent its end while an answer was being made.
     Ended,
+}
+
+/// Whose a connection is: at the end of the server a session's client has the whole window to take what is its own, a stranger has not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Owner {
+    /// Nobody's that has a session: a browser, a backend, the operator.
+    Stranger,
+    /// A session's client, or a bare WebSocket's.
+    Client,
 }
 
 pub(crate) enum Phase {
@@ -259,6 +268,11 @@ impl Default for Conn {
 }
 
 impl Conn {
+    /// Whether it is a session's client's, by its last request.
+    pub(crate) const fn is_client(&self) -> bool {
+        matches!(self.course, Course::Known(Owner::Client))
+    }
+
     pub(crate) const fn vacant() -> Self {
         Self {
             generation: 0,

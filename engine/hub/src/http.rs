@@ -79,7 +79,7 @@ impl Hub {
         match http::parse_head(bytes) {
             Ok(None) if bytes.is_empty() => (0, Progress::Wait),
             Ok(None) => {
-                self.hurry_conn(conn, now_ms + HEAD_TIMEOUT_MS);
+                self.hurry_conn(conn, now_ms + self.unfinished_ms(HEAD_TIMEOUT_MS));
                 self.hold(conn, bytes);
                 (ALL, Progress::Wait)
             }
@@ -111,7 +111,7 @@ impl Hub {
         state.keep = if is_kept { KeepAlive::Keep } else { KeepAlive::Close };
         state.content = if head.method == Method::Head { Content::Withheld } else { Content::Sent };
         let (verdict, extra) = self.receive(head, self.verdict(head), decision);
-        let verdict = self.find_room(conn, head, verdict);
+        let verdict = self.find_room(conn, head, verdict, decision.is_some());
         let is_read = matches!(
             verdict,
             Verdict::Post(_) | Verdict::NotOurs | Verdict::OtherCore(_) | Verdict::Elsewhere
@@ -119,10 +119,15 @@ impl Hub {
         if let Some(skipped) = skippable(head.body, &bytes[length..]).filter(|_| !is_read) {
             (has_body, taken) = (false, length + skipped);
         }
+        let ends = self.ends_ms.is_some();
         if let Some(state) = self.conn_mut(conn) {
             state.extra = extra;
-            if has_body && !is_read {
-                state.keep = KeepAlive::Close; // the body is not read, so nothing can follow it
+            if let Course::Known(owner) = &mut state.course {
+                *owner = verdict.owner();
+            }
+            let is_last = ends && !state.is_client();
+            if is_last || has_body && !is_read {
+                state.keep = KeepAlive::Close; // at the end, or behind a body that is not read, nothing can follow
             }
         }
         match verdict {

@@ -195,6 +195,10 @@ const _: () = assert!(ARENA_HARD_BYTES_MAX < u32::MAX as usize / 2);
 const _: () = assert!(KEEP_ALIVE_MS > HEAD_TIMEOUT_MS);
 const _: () = assert!(ROOM_NAME_BYTES_MAX >= crate::ids::ID_LEN);
 
+/// Milliseconds that a connection without a session has at the end of the server, for the rest of a head or of a body, and then for taking its answer;
+/// past it the connection is told 408, or cut. What is on its way arrives in that time; the window is for clients.
+pub const UNFINISHED_MS: u64 = 2_000;
+
 /// Milliseconds of the longest time that an option sets: 12 days. A client waits for the ping interval and the time-out together by one timer of its
 /// own, and those of browsers end at once when they are set to 2^31 ms (24.8 days) or more.
 pub const OPTION_TIME_MS_MAX: u32 = 12 * 86_400_000;

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use socketville_proto::http::{Body, Head, KeepAlive};
 
-use crate::conns::{Conn, Course, Phase};
+use crate::conns::{Conn, Course, Owner, Phase};
 use crate::http::{HTML, JSON, RETRY_AFTER};
 use crate::limits::{HEAD_TIMEOUT_MS, LAST_PLACES_MS, REFUSALS_LINGERING_MAX, SLOTS_MAX};
 use crate::verdict::{Lack, Verdict};
@@ -93,15 +93,24 @@ impl Hub {
     /// A request has come on a connection.
     pub(crate) fn note_request(&mut self, conn: ConnId) {
         if let Some(state) = self.conn_mut(conn).filter(|state| state.course == Course::New) {
-            state.course = Course::Known;
+            state.course = Course::Known(Owner::Stranger);
             self.address_shares.know(conn.index);
         }
     }
 
     /// What becomes of a request where there is no room for it.
-    pub(crate) fn find_room(&mut self, conn: ConnId, head: &Head<'_>, verdict: Verdict) -> Verdict {
+    pub(crate) fn find_room(
+        &mut self,
+        conn: ConnId,
+        head: &Head<'_>,
+        verdict: Verdict,
+        was_considered: bool,
+    ) -> Verdict {
         if !self.newcomers.last.is_empty() && self.is_out_of_place(conn, &verdict) {
             return Verdict::NoRoom(Lack::Descriptors);
+        }
+        if self.ends_ms.is_some() && !was_considered && verdict.begins() {
+            return Verdict::NoRoom(Lack::Time);
         }
         let begins = verdict.opens() || verdict == Verdict::OpenBare;
         if begins && self.is_crowded() {
@@ -129,8 +138,8 @@ impl Hub {
     ) {
         let headers = [JSON, RETRY_AFTER];
         match lack {
-            Lack::Memory => {
-                self.counters.sessions_refused += 1;
+            Lack::Memory | Lack::Time => {
+                self.counters.sessions_refused += u64::from(lack == Lack::Memory);
                 self.refuse_and_close(now_ms, conn, 503, &[HTML, RETRY_AFTER], b"");
             }
             Lack::Share => {

@@ -12,7 +12,7 @@
 use socketville_proto::http::KeepAlive;
 
 use crate::conns::{Conn, Course, Phase, Role};
-use crate::limits::{LINGER_BYTES_MAX, LINGER_MS};
+use crate::limits::LINGER_BYTES_MAX;
 use crate::{ConnId, Effect, Hub, Reason};
 
 /// How a connection ends once its last bytes are with the kernel.
@@ -97,8 +97,7 @@ impl Hub {
             self.read_to_the_end(conn);
             self.set_phase(conn, Phase::Closing);
             self.outbox.close(conn);
-            // At a shutdown who makes progress has the whole window; the server ends it.
-            let due_ms = self.ends_ms.map_or(now_ms, |ends_ms| ends_ms.max(now_ms)) + LINGER_MS;
+            let due_ms = self.closed_by_ms(now_ms, conn);
             self.set_conn_deadline(conn, due_ms);
         }
     }

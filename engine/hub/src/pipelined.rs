@@ -118,7 +118,7 @@ impl Hub {
             polling.posting = Some(conn);
         }
         self.set_behind(conn, Owed { keep, extra }, Reading::Body(upload));
-        self.set_conn_deadline(conn, now_ms + BODY_TIMEOUT_MS);
+        self.set_conn_deadline(conn, now_ms + self.unfinished_ms(BODY_TIMEOUT_MS));
         let progress = match is_complete {
             true => self.handle_body_behind(now_ms, conn, session, Ok((0, true))).1,
             false => Progress::Again,

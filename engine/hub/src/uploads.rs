@@ -127,7 +127,7 @@ impl Hub {
         }
         if let Some(state) = self.conn_mut(conn) {
             state.phase = Phase::Body(upload);
-            self.set_conn_deadline(conn, now_ms + BODY_TIMEOUT_MS);
+            self.set_conn_deadline(conn, now_ms + self.unfinished_ms(BODY_TIMEOUT_MS));
         }
     }
 

@@ -6,6 +6,7 @@ use socketville_proto::eio::Revision;
 use socketville_proto::http::{Head, Method};
 use socketville_proto::ws;
 
+use crate::conns::Owner;
 use crate::desk::Occasion;
 use crate::forms::Framing;
 use crate::poll_buffer::PollForm;
@@ -48,6 +49,32 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
+    /// Whose the connection is from now on.
+    pub(crate) const fn owner(&self) -> Owner {
+        match self {
+            Self::OpenPolling(..)
+            | Self::OpenWebSocket(..)
+            | Self::OpenBare
+            | Self::Poll(_)
+            | Self::Post(_)
+            | Self::Upgrade(_)
+            | Self::TurnAway => Owner::Client,
+            Self::OtherCore(_)
+            | Self::Preflight
+            | Self::Refuse(_)
+            | Self::Forbid(_)
+            | Self::NoRoom(_)
+            | Self::NotOurs
+            | Self::Elsewhere
+            | Self::Consider(_) => Owner::Stranger,
+        }
+    }
+
+    /// Whether the application, another server or a new session would have it to deal with.
+    pub(crate) const fn begins(&self) -> bool {
+        self.opens() || matches!(self, Self::OpenBare | Self::NotOurs | Self::Elsewhere | Self::Consider(_))
+    }
+
     /// Whether it begins a session.
     pub(crate) const fn opens(&self) -> bool {
         matches!(self, Self::OpenPolling(..) | Self::OpenWebSocket(..))
@@ -57,12 +84,14 @@ impl Verdict {
 /// What there is not enough of for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lack {
-    /// The core holds too much, or ends.
+    /// The core holds too much.
     Memory,
     /// Its client's address has as much as it may.
     Share,
     /// It came on one of the last, which are for the operator.
     Descriptors,
+    /// Clients have been told that the server ends: nothing begins any more.
+    Time,
 }
 
 /// Errors of Engine.IO. Source: the reference's `Server.errors`.

@@ -3,8 +3,9 @@
 mod pair;
 
 use pair::Pair;
-use pair::client::{UNKNOWN, poll, text, upgrade, upgrade_session};
-use socketville_hub::{Config, Gauges, Owed, Remains};
+use pair::client::{UNKNOWN, get, poll, text, upgrade, upgrade_session};
+use socketville_hub::limits::UNFINISHED_MS;
+use socketville_hub::{Config, ConnId, Gauges, Owed, Remains, Response};
 
 fn shut_down(pair: &mut Pair) {
     pair.hub.close_all(pair.now_ms, pair.now_ms + WINDOW_MS);
@@ -133,4 +134,93 @@ fn a_second_shutdown_changes_nothing() {
     pair.pass_ms(1);
     assert!(!pair.knows(&client.sid));
     assert_eq!(pair.take_heard().len(), 1);
+}
+
+/// The status of the only answer that has come, behind which the connection closes.
+fn last_answer(pair: &mut Pair, conn: ConnId) -> u16 {
+    let answer = pair.answer(conn).expect("an answer");
+    assert_eq!((answer.header("Connection"), pair.take(conn).len()), (Some("close"), 0), "no further one");
+    answer.status
+}
+
+/// What strangers send does not prolong the end: each has the answer to the request under way, which closes, and no other. Who asks for the first
+/// time is told that it is too late.
+#[test]
+fn a_flood_of_requests_is_over_with_one_answer_each() {
+    let mut pair = Pair::new();
+    let (busy, late, idle) = (pair.open(), pair.open(), pair.open());
+    pair.say(busy, get("/slow").repeat(100));
+    assert_eq!(pair.requests.len(), 1, "one at a time");
+    shut_down(&mut pair);
+    assert_eq!(pair.hub.remains(), Remains::Owing, "the application answers");
+    pair.pass_ms(UNFINISHED_MS + 1);
+    let response = Response { status: 200, headers: Vec::new(), body: Vec::new() };
+    pair.hub.respond(pair.now_ms, busy, &response);
+    pair.turn();
+    assert_eq!(last_answer(&mut pair, busy), 200);
+    assert!(!pair.is_open(late) && !pair.is_open(idle), "who says nothing is not waited for");
+    pair.say(busy, get("/slow").repeat(100));
+    assert_eq!((pair.take(busy).len(), pair.requests.len()), (0, 1));
+    pair.pass_ms(UNFINISHED_MS);
+    assert_eq!(pair.hub.remains(), Remains::Nothing);
+}
+
+#[test]
+fn nothing_begins_once_clients_were_told() {
+    let mut pair = Pair::with(Config { websocket_paths: vec!["/echo".into()], ..Config::default() });
+    let requests = [get("/any"), get("/socket.io/?EIO=4&transport=polling"), upgrade("/echo")];
+    let conns = requests.each_ref().map(|_| pair.open());
+    shut_down(&mut pair);
+    for (conn, request) in conns.into_iter().zip(requests) {
+        pair.say(conn, request);
+        assert_eq!(last_answer(&mut pair, conn), 503);
+    }
+    assert!(pair.requests.is_empty());
+    conns.into_iter().for_each(|conn| pair.end(conn));
+    assert_eq!(pair.hub.remains(), Remains::Nothing);
+}
+
+/// A head or a body that has begun has a short time for its rest; then it is told, and the end does not wait for it.
+#[test]
+fn what_is_not_whole_has_a_short_time() {
+    let begun = ["GET /a HTTP/1.1\r\nHo", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234"];
+    for request in begun {
+        let mut pair = Pair::new();
+        let conn = pair.open();
+        pair.say(conn, request);
+        shut_down(&mut pair);
+        pair.pass_ms(UNFINISHED_MS - 1);
+        assert!(pair.is_open(conn) && pair.hub.remains() != Remains::Nothing, "{request}");
+        pair.pass_ms(1);
+        assert_eq!(last_answer(&mut pair, conn), 408, "{request}");
+        pair.pass_ms(UNFINISHED_MS);
+        assert_eq!(pair.hub.remains(), Remains::Nothing, "{request}");
+    }
+}
+
+/// A body that comes whole in that time is its request's, and the application answers it as it likes.
+#[test]
+fn a_body_under_way_may_be_finished() {
+    let mut pair = Pair::new();
+    let conn = pair.open();
+    pair.say(conn, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n12");
+    shut_down(&mut pair);
+    pair.say(conn, "34");
+    assert_eq!(pair.requests.len(), 1);
+    pair.hub.respond(pair.now_ms, conn, &Response { status: 200, headers: Vec::new(), body: Vec::new() });
+    pair.turn();
+    assert_eq!(last_answer(&mut pair, conn), 200);
+}
+
+/// Answers that nobody takes are not a client's: they do not hold the window open.
+#[test]
+fn a_stranger_that_does_not_read_is_not_waited_for() {
+    let mut pair = Pair::new();
+    let conn = pair.open();
+    pair.limit(conn, 10);
+    pair.say(conn, get("/socket.io/").repeat(5));
+    shut_down(&mut pair);
+    assert_eq!(pair.hub.remains(), Remains::Owing);
+    pair.pass_ms(UNFINISHED_MS);
+    assert_eq!(pair.hub.remains(), Remains::Nothing);
 }
