@@ -7,7 +7,7 @@ use socketville_proto::eio::{PayloadForm, PayloadItems, Revision};
 use socketville_proto::http::KeepAlive;
 use socketville_proto::ws;
 
-use crate::account::{Charge, Kind};
+use crate::account::{Charge, Kind, Owner};
 use crate::desk::Extra;
 use crate::pages::Pages;
 use crate::pipelined::Behind;
@@ -42,13 +42,6 @@ pub struct FrameReader {
     /// Lent until [`Hub::return_decoder`].
     pub decoder: ws::Decoder,
     charge: Option<Charge>,
-}
-
-impl FrameReader {
-    /// Bytes that are held.
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.charge.as_ref().map_or(0, Charge::bytes)
-    }
 }
 
 /// What to do after a step over HTTP bytes.
@@ -211,7 +204,8 @@ impl Hub {
 
     fn keep_partial(&mut self, conn: ConnId, mut lent: FrameReader) {
         let bytes = lent.decoder.buffered();
-        let charge = lent.charge.get_or_insert_with(|| self.account.charge(Kind::Frames, 0));
+        let charge =
+            lent.charge.get_or_insert_with(|| self.account.charge(Kind::Frames, Owner::Conn(conn), 0));
         charge.set(bytes);
         if let Some(Phase::WebSocket { partial, .. }) = self.conn_mut(conn).map(|c| &mut c.phase) {
             *partial = Some(Box::new(lent));

@@ -8,27 +8,25 @@
 //! | kind | who gives it back |
 //! |---|---|
 //! | saved | lost clients, the oldest first, before anybody is cut who is there: they are new when they come back |
-//! | handshakes, auth, rooms, early | the client who holds them, as all that it holds; of a line or a room that many share each holds its part |
+//! | handshakes, rooms | the session whose client holds them; of a line or a room that many share each holds its part |
 //! | requests | nobody, for a handler outlives its client: above the soft mark clients with little of it are not read on |
-//! | all others | the connection, or the session that polls |
+//! | letters, crossings | nobody: cores empty them |
+//! | all others | their owner, see `account`: a session over WebSocket with its connection, and a closing connection with its last bytes |
 //!
 //! Above the soft mark, clients of an address that holds more than its share are cut, the largest first, until it holds seven eighths of that. Above
 //! the hard mark, the largest of all. What an address holds is summed up only then: a packet is charged to its connection and knows of no address.
 
+use hashbrown::HashMap;
 use socketville_proto::ws::{self, CloseCode};
 
-use hashbrown::HashMap;
-
+use crate::account::{Kind, Owner};
 use crate::address_shares::Address;
 use crate::address_shares::rooms::room_bytes;
-use crate::conns::{Phase, Role};
+use crate::conns::{Conn, Phase};
 use crate::limits::{DEBT_BYTES_MIN, MEMBER_BYTES, RELIEF_PAUSE_MS};
 use crate::outbox::Overflow;
 use crate::session::Link;
 use crate::{ConnId, Hub, Reason, SessionKey, SocketKey};
-
-/// What the server holds for a session and its sockets, and gives back with them: their `auth`.
-pub type HeldElsewhere<'a> = &'a dyn Fn(SessionKey, &[SocketKey]) -> usize;
 
 /// When the core was looked over for debtors.
 #[derive(Default)]
@@ -47,12 +45,12 @@ struct Debt {
     debtor: Debtor,
 }
 
-/// What holds bytes, and can be cut.
-#[derive(Clone, Copy)]
-enum Debtor {
-    Conn(ConnId),
+/// Who can be cut, by its place.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Debtor {
+    Conn(u32),
     /// A session that polls, with a connection or without.
-    Session(SessionKey),
+    Session(u32),
 }
 
 impl Hub {
@@ -89,28 +87,28 @@ impl Hub {
     }
 
     /// Gives memory back while the core is above its marks; after the flush, with which much has left.
-    pub fn relieve(&mut self, now_ms: u64, elsewhere: HeldElsewhere<'_>) {
+    pub fn relieve(&mut self, now_ms: u64) {
         if self.is_above_soft_mark() {
-            self.relieve_now(now_ms, elsewhere);
+            self.relieve_now(now_ms);
         }
     }
 
-    /// Whether the core holds so much that no session may begin.
+    /// Whether the core holds so much that no session may begin, and no client have one handler more that waits over much.
     pub fn is_above_soft_mark(&self) -> bool {
         self.held_bytes() > self.config.budget.soft_bytes()
     }
 
     #[cold]
-    fn relieve_now(&mut self, now_ms: u64, elsewhere: HeldElsewhere<'_>) {
+    fn relieve_now(&mut self, now_ms: u64) {
         self.drop_saved();
-        let is_above = self.account.held_by_debtors() > self.debts_bytes_max();
+        let is_above = self.held_by_debtors() > self.debts_bytes_max();
         let is_looked_at = is_above && now_ms >= self.relief.next_ms;
         let has_shares = self.address_shares.bytes_max() < usize::MAX;
         if !is_looked_at && (!has_shares || now_ms < self.relief.addresses_next_ms) {
             return;
         }
-        let mut debts = self.debts(elsewhere);
-        debts.sort_unstable_by_key(|debt| std::cmp::Reverse(debt.bytes));
+        let mut debts = self.debts();
+        debts.sort_unstable_by_key(|debt| (std::cmp::Reverse(debt.bytes), debt.debtor));
         if has_shares {
             self.relief.addresses_next_ms = now_ms + RELIEF_PAUSE_MS;
             if self.shed_of_addresses(now_ms, &debts) {
@@ -122,11 +120,19 @@ impl Hub {
         }
     }
 
+    /// Bytes that cutting gives back: those of owners, and those of which each session has its part.
+    fn held_by_debtors(&self) -> usize {
+        let shared = [Kind::Handshakes, Kind::Rooms].map(|kind| self.account.held_of(kind));
+        self.account.owed() + shared.iter().sum::<usize>()
+    }
+
     /// What all debtors may hold: what the core may hold but for what is nobody's debt, and a quarter at least, so that clients which cost
-    /// little each do not take the room of all others.
+    /// little each do not take the room of all others. Nobody is cut for what handlers have, or what those have left behind who are gone: it keeps
+    /// newcomers out and handlers from becoming more.
     fn debts_bytes_max(&self) -> usize {
         let hard = self.config.budget.hard_bytes;
-        let others = self.held_bytes() - self.account.held_by_debtors();
+        let kept = self.account.left_behind() + self.account.held_of(Kind::Requests);
+        let others = self.held_bytes() - self.held_by_debtors() - kept;
         hard.saturating_sub(others).max(hard / 4)
     }
 
@@ -150,67 +156,103 @@ impl Hub {
             *sums.entry(debt.address).or_default() += debt.bytes;
         }
         sums.retain(|_, bytes| *bytes > share);
-        let mut cut = 0;
+        let mut has_cut = false;
         for debt in if sums.is_empty() { &[] } else { debts } {
             if let Some(left) = sums.get_mut(&debt.address).filter(|left| **left > share / 8 * 7) {
                 *left -= debt.bytes;
-                self.cut_debtor(now_ms, debt.debtor);
-                cut += 1;
+                self.counters.shed_of_address += self.cut_debtor(now_ms, debt.debtor);
+                has_cut = true;
             }
         }
-        self.counters.shed_of_address += cut;
-        cut > 0
+        has_cut
     }
 
     /// Cuts the largest debtors until the core is below its mark; whether there was one.
     fn shed(&mut self, now_ms: u64, debts: &[Debt]) -> bool {
-        // Some of what is given back is so only when the application has been told, so it is counted here.
-        let mut excess = self.account.held_by_debtors().saturating_sub(self.debts_bytes_max() / 8 * 7);
-        let shed = self.counters.shed;
+        // Much is given back only when the connection is forgotten or the application has been told, so it is counted here.
+        let mut excess = self.held_by_debtors().saturating_sub(self.debts_bytes_max() / 8 * 7);
+        let mut has_cut = false;
         for debt in debts.iter().filter(|debt| debt.bytes >= DEBT_BYTES_MIN) {
             if excess == 0 {
                 break;
             }
             excess = excess.saturating_sub(debt.bytes);
             self.cut_debtor(now_ms, debt.debtor);
+            has_cut = true;
         }
-        self.counters.shed > shed
+        has_cut
     }
 
-    fn cut_debtor(&mut self, now_ms: u64, debtor: Debtor) {
-        self.counters.shed += 1;
-        match debtor {
-            Debtor::Conn(conn) => self.end_for_memory(now_ms, conn),
-            Debtor::Session(session) => self.lose_session(session, Reason::MemoryLimit),
-        }
+    /// How many clients notice: none if it was closing already.
+    fn cut_debtor(&mut self, now_ms: u64, debtor: Debtor) -> u64 {
+        let shed = match debtor {
+            Debtor::Conn(index) => {
+                let conn = self.conn_at(index);
+                let is_closing =
+                    |state: &Conn| matches!(state.phase, Phase::Closing | Phase::Lingering { .. });
+                let is_told = !self.conn(conn).is_some_and(is_closing);
+                self.end_for_memory(now_ms, conn);
+                u64::from(is_told)
+            }
+            Debtor::Session(index) => {
+                if let Some((session, _)) = self.sessions.at(index) {
+                    self.lose_session(session, Reason::MemoryLimit);
+                }
+                1
+            }
+        };
+        self.counters.shed += shed;
+        shed
     }
 
-    /// All who hold something.
-    fn debts(&self, elsewhere: HeldElsewhere<'_>) -> Vec<Debt> {
-        let mut debts = Vec::new();
-        for index in 0..self.conns.len() {
-            let conn = ConnId { index: index as u32, generation: self.conns[index].generation };
-            let bytes = self.held_by(conn, elsewhere);
-            if bytes > 0 {
-                debts.push(Debt { bytes, address: self.address_of(conn), debtor: Debtor::Conn(conn) });
+    /// All who hold something: what owners owe, and their parts of what sessions share.
+    fn debts(&self) -> Vec<Debt> {
+        let mut debts = self.debts_of_owners();
+        for key in self.sessions.keys() {
+            let bytes = self.shared_by_session(key);
+            if let Some(debtor) = self.debtor(Owner::Session(key)).filter(|_| bytes > 0) {
+                *debts.entry(debtor).or_default() += bytes;
             }
         }
-        for key in self.sessions.keys() {
-            let is_polling =
-                self.sessions.find(key).is_some_and(|session| !matches!(session.link, Link::WebSocket(_)));
-            let bytes = if is_polling { self.held_by_session(key, elsewhere) } else { 0 };
-            if bytes > 0 {
-                let address = self.address_shares.of_session(key.index);
-                debts.push(Debt { bytes, address, debtor: Debtor::Session(key) });
+        let debt = |(debtor, bytes)| Debt { bytes, address: self.address_of(debtor), debtor };
+        debts.into_iter().map(debt).collect()
+    }
+
+    /// What cutting whom gives back of what has an owner: all that is owed.
+    pub(crate) fn debts_of_owners(&self) -> HashMap<Debtor, usize> {
+        let mut debts = HashMap::new();
+        for (owner, bytes) in self.account.debts() {
+            if let Some(debtor) = self.debtor(owner) {
+                *debts.entry(debtor).or_default() += bytes;
             }
         }
         debts
     }
 
-    /// Whose bytes a connection's are: those of the client whose session it carries, be it a proxy's.
-    fn address_of(&self, conn: ConnId) -> Address {
-        let address = self.address_shares.of_conn(conn.index);
-        match self.conn(conn).map(|state| &state.phase) {
+    /// Who is cut for what an owner owes: a session over WebSocket goes with its connection.
+    fn debtor(&self, owner: Owner) -> Option<Debtor> {
+        match owner {
+            Owner::Core => None,
+            Owner::Conn(conn) => self.conn(conn).map(|_| Debtor::Conn(conn.index)),
+            Owner::Session(key) => self.sessions.find(key).map(|session| match session.link {
+                Link::WebSocket(conn) if self.conn(conn).is_some() => Debtor::Conn(conn.index),
+                _ => Debtor::Session(key.index),
+            }),
+        }
+    }
+
+    fn conn_at(&self, index: u32) -> ConnId {
+        ConnId { index, generation: self.conns[index as usize].generation }
+    }
+
+    /// Whose bytes a debtor's are: those of the client whose session a connection carries, be it a proxy's.
+    fn address_of(&self, debtor: Debtor) -> Address {
+        let index = match debtor {
+            Debtor::Session(index) => return self.address_shares.of_session(index),
+            Debtor::Conn(index) => index,
+        };
+        let address = self.address_shares.of_conn(index);
+        match self.conn(self.conn_at(index)).map(|state| &state.phase) {
             Some(Phase::WebSocket { session, .. }) if !address.is_counted() => {
                 self.address_shares.of_session(session.index)
             }
@@ -218,46 +260,24 @@ impl Hub {
         }
     }
 
-    /// Bytes that are held for a session, by whomever.
-    fn held_by_session(&self, key: SessionKey, elsewhere: HeldElsewhere<'_>) -> usize {
+    /// A session's part of what sessions share: the head that opened it, and its rooms.
+    fn shared_by_session(&self, key: SessionKey) -> usize {
         let Some(session) = self.sessions.find(key) else { return 0 };
         let opening = session.opening.as_ref().map_or(0, |opening| opening.cost(&self.heads));
-        let sockets = session.sockets.all();
-        let of_sockets: usize = sockets.iter().map(|&socket| self.held_by_socket(socket)).sum();
-        session.held_bytes() + opening + of_sockets + elsewhere(key, sockets)
+        opening + session.sockets.all().iter().map(|&socket| self.shared_by_socket(socket)).sum::<usize>()
     }
 
-    /// Bytes of a socket's rooms, of each its part, and of what waits until it is in.
-    fn held_by_socket(&self, key: SocketKey) -> usize {
+    fn shared_by_socket(&self, key: SocketKey) -> usize {
         let Some(socket) = self.sockets.find(key) else { return 0 };
         let Some(namespace) = self.namespaces.find(socket.nsp) else { return 0 };
         let rooms = socket.rooms.iter().filter_map(|&room| namespace.rooms.find(room));
         let part = |room: &crate::namespaces::Room| {
             MEMBER_BYTES + room_bytes(room.name.len()) / room.members.len().max(1)
         };
-        rooms.map(part).sum::<usize>() + self.early.bytes_of(key)
+        rooms.map(part).sum()
     }
 
-    /// Bytes that are held for a connection, those of its session over WebSocket included.
-    fn held_by(&self, conn: ConnId, elsewhere: HeldElsewhere<'_>) -> usize {
-        let Some(state) = self.conn(conn) else { return 0 };
-        if matches!(state.phase, Phase::Closing | Phase::Lingering { .. }) {
-            return 0; // it ends within a deadline, and has its last bytes
-        }
-        let phase = match &state.phase {
-            Phase::Body(upload) => upload.held_bytes(),
-            Phase::Parked(_, Some(behind)) => behind.held_bytes(),
-            Phase::WebSocket { session, partial, role } => {
-                let partial = partial.as_ref().map_or(0, |reader| reader.held_bytes());
-                // A probe's session polls, and owes what it owes itself.
-                let is_carried = matches!(role, Role::Transport(_));
-                partial + if is_carried { self.held_by_session(*session, elsewhere) } else { 0 }
-            }
-            _ => 0,
-        };
-        phase + state.held.as_ref().map_or(0, |held| held.held_bytes()) + self.outbox.backlog_bytes(conn)
-    }
-
+    /// One that closes already is told nothing more: what it has not taken is what it owes.
     fn end_for_memory(&mut self, now_ms: u64, conn: ConnId) {
         if let Some(overflow) = self.outbox.give_up(conn) {
             return self.end_overflowed(now_ms, overflow, Reason::MemoryLimit);

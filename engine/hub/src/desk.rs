@@ -211,7 +211,19 @@ impl Hub {
         }
     }
 
-    /// Reads bytes that were handed out as [`Effect::Consider`] once more, now that it is decided; as
+    /// The head of a request that the application decides about; `None` if its connection has ended.
+    pub fn considered_head(&self, conn: ConnId) -> Option<&[u8]> {
+        let bytes = self.held_bytes_of(conn)?;
+        let (_, length) = parse_head(bytes).ok()??;
+        bytes.get(..length)
+    }
+
+    /// The bytes of a request that the application has decided about, and what has come behind it since; `None` if its connection has ended.
+    pub fn take_considered(&mut self, conn: ConnId) -> Option<Vec<u8>> {
+        self.take_all_held(conn)
+    }
+
+    /// Reads the bytes of a request that was handed out as [`Effect::Consider`], now that it is decided; as
     /// [`Hub::handle_http`]. Nothing if the connection has ended meanwhile.
     pub fn handle_considered(
         &mut self,

@@ -47,22 +47,25 @@ struct Packet {
     manner: Manner,
 }
 
-/// What a packet costs beside its bytes.
-const PACKET_BYTES: usize = size_of::<Packet>();
+impl Packet {
+    fn bytes(&self) -> usize {
+        packet_bytes(&self.payload, &self.attachments)
+    }
+}
+
+/// What a packet costs.
+fn packet_bytes(payload: &[u8], attachments: &[Vec<u8>]) -> usize {
+    payload.len() + attachments.iter().map(Vec::len).sum::<usize>() + size_of::<Packet>()
+}
 
 impl Early {
     pub(crate) fn new(hasher: ahash::RandomState) -> Self {
         Self(HashMap::with_hasher(hasher))
     }
 
-    /// Bytes that wait for a socket.
-    pub(crate) fn bytes_of(&self, key: SocketKey) -> usize {
-        self.0.get(&key.index).map_or(0, |waiting| waiting.charge.bytes())
-    }
-
     /// Bytes that wait.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.values().map(|waiting| waiting.charge.bytes()).sum()
+        self.0.values().flat_map(|waiting| &waiting.packets).map(Packet::bytes).sum()
     }
 }
 
@@ -82,9 +85,10 @@ impl Hub {
         if !self.is_held_waiting(key) {
             return Sent::Gone;
         }
-        let new = || Waiting { packets: Vec::new(), charge: self.account.charge(Kind::Early, 0) };
+        let owner = self.owner_of_socket(key);
+        let new = || Waiting { packets: Vec::new(), charge: self.account.charge(Kind::Early, owner, 0) };
         let waiting = self.early.0.entry(key.index).or_insert_with(new);
-        let bytes = payload.len() + attachments.iter().map(Vec::len).sum::<usize>() + PACKET_BYTES;
+        let bytes = packet_bytes(payload, attachments);
         if waiting.charge.bytes() + bytes > EARLY_BYTES_MAX {
             return Sent::TooEarly;
         }

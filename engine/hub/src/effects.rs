@@ -17,8 +17,9 @@ pub enum Effect {
     Close(ConnId),
     /// Take the connection to the core of its session, with the bytes that were read already.
     Pass(ConnId, u16, Vec<u8>),
-    /// Have the application decide about this request, then `Hub::handle_considered` with the same bytes; only if `Hub::consult` asks for it.
-    Consider(ConnId, Occasion, Vec<u8>),
+    /// Have the application decide about this request, whose head is [`Hub::considered_head`](crate::Hub::considered_head), then
+    /// `Hub::handle_considered`; only if `Hub::consult` asks for it.
+    Consider(ConnId, Occasion),
     /// A request was refused; only if `Hub::consult` asks for it.
     Refused(Box<RefusedRequest>),
     /// A lost client's time is over: what is kept for its return under this id is not needed any more.
@@ -31,6 +32,8 @@ pub enum Effect {
     Read(ConnId),
     /// A request that is not for the engine; answer with `Hub::respond`.
     Request(ConnId, Box<Request>),
+    /// A session has ended while a POST of its was kept: [`Hub::end_post`](crate::Hub::end_post).
+    PostOver(ConnId, SessionKey),
     /// A socket that was not let in yet is gone; nobody need be told, but what is kept with it must go.
     Abandoned(SocketKey),
     /// Say whose connection this is, with `Hub::set_address`; only if heads are kept.

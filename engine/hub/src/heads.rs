@@ -14,7 +14,7 @@
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use crate::account::{Account, Charge, Kind};
+use crate::account::{Account, Charge, Kind, Owner};
 use crate::limits::{LINE_TRACES, LINES_MAX};
 
 /// What is kept of one head.
@@ -46,7 +46,7 @@ const _: () = assert!(LINE_TRACES.is_power_of_two());
 
 impl Heads {
     pub(crate) fn new(hasher: ahash::RandomState, account: &Account) -> Self {
-        let charge = account.charge(Kind::Handshakes, 0);
+        let charge = account.charge(Kind::Handshakes, Owner::Core, 0);
         let (lines, free, traces) = (Vec::new(), Vec::new(), Vec::new());
         Self { lines, free, numbers: HashTable::new(), traces, hasher, charge }
     }

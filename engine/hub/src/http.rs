@@ -138,7 +138,8 @@ impl Hub {
                 return self.send_away(now_ms, conn, Effect::HandOver(conn, bytes.to_vec()));
             }
             Verdict::Consider(occasion) => {
-                return self.hand_out(conn, Effect::Consider(conn, occasion, bytes.to_vec()));
+                self.hold(conn, bytes);
+                return self.hand_out(conn, Effect::Consider(conn, occasion));
             }
             Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, (head, raw), fault),
             Verdict::Forbid(message) => self.forbid_request(now_ms, conn, (head, raw), &message),
@@ -267,7 +268,9 @@ impl Hub {
     /// The application's answer to a request whose head was handed out as [`Effect::Consider`], and whose body is not read.
     pub fn refuse_considered(&mut self, now_ms: u64, conn: ConnId, response: &Response) {
         if self.conn(conn).is_some_and(|state| matches!(state.phase, Phase::Answering)) {
+            let unread = self.take_considered(conn).unwrap_or_default();
             self.refuse_and_close(now_ms, conn, response.status, &response.lines(), &response.body);
+            self.ignore(conn, unread.len());
         }
     }
 

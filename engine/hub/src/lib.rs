@@ -51,6 +51,7 @@ mod pipelined;
 mod poll_buffer;
 mod poll_compression;
 mod polling;
+mod posts;
 mod reading;
 mod record;
 mod recovery;
@@ -73,12 +74,11 @@ use hashbrown::HashMap;
 use socketville_proto::http::Method;
 use socketville_proto::ws;
 
-pub use account::{Account, Budget, Charge, Kind};
+pub use account::{Account, Budget, Charge, Kind, Owner};
 pub use config::{AddressLimits, Config, Deflate, Transports};
 pub use conns::{ConnId, FrameReader, Intake, Post, Progress};
 pub use cors::{Cors, Origins};
 pub use counters::{Counters, Gauges};
-pub use cutting::HeldElsewhere;
 pub use deadlines::Look;
 pub use delivery::{Delivery, Manner, Selector};
 pub use desk::{Consults, Cookie, Decision, Occasion, RefusedRequest, SameSite};
@@ -146,6 +146,7 @@ pub struct Hub {
     socket_ids: socket_ids::SocketIds,
     routes: pages::Pages<delivery::Route>,
     early: early::Early,
+    posts: posts::Posts,
     namespaces: namespaces::Namespaces,
     asks_for_unknown: bool,
     namespace_names: Keyed<Box<str>, NspId>,
@@ -213,6 +214,7 @@ impl Hub {
             socket_ids: socket_ids::SocketIds::new(&hasher),
             routes: pages::Pages::new(),
             early: early::Early::new(hasher.clone()),
+            posts: posts::Posts::new(hasher.clone()),
             namespaces: namespaces::Namespaces::default(),
             asks_for_unknown: false,
             namespace_names: HashMap::with_hasher(hasher.clone()),
@@ -338,7 +340,22 @@ impl Hub {
         self.outbox.shared_bytes() + history + clients
     }
 
-    /// What is held for peers; the server charges what it holds too.
+    /// Bytes that the server holds for somebody, until the charge is dropped. Of an owner that has ended they are nobody's debt.
+    pub fn charge(&self, kind: Kind, owner: Owner, bytes: usize) -> Charge {
+        let is_there = match owner {
+            Owner::Core => true,
+            Owner::Conn(conn) => self.conn(conn).is_some(),
+            Owner::Session(session) => self.sessions.find(session).is_some(),
+        };
+        self.account.charge(kind, if is_there { owner } else { Owner::Core }, bytes)
+    }
+
+    /// Whose a socket's bytes are.
+    pub fn owner_of_socket(&self, key: SocketKey) -> Owner {
+        self.session_of_socket(key).map_or(Owner::Core, Owner::Session)
+    }
+
+    /// What is held for peers.
     pub const fn account(&self) -> &Account {
         &self.account
     }

@@ -168,6 +168,10 @@ pub const ARENA_SOFT_BYTES_MAX: usize = 32 << 20;
 /// this is far below 4 GiB.
 pub const ARENA_HARD_BYTES_MAX: usize = 64 << 20;
 
+/// Bytes that a core's budget has at the least; a server whose cores would have less does not start. Four of the largest messages by default, and below it
+/// an ordinary burst would be above the marks.
+pub const BUDGET_BYTES_MIN: usize = 4 << 20;
+
 /// Bytes that one batch of sends gathers from scattered ranges; past it the rest goes with later batches. It stays in the second-level
 /// cache, and a send of so many bytes costs as little a byte as a larger one.
 pub const GATHER_BYTES_MAX: usize = 1 << 20;

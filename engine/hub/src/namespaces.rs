@@ -43,6 +43,11 @@ impl Namespaces {
         self.places.get(usize::from(nsp.index))?.as_ref().filter(|namespace| namespace.id == nsp)
     }
 
+    /// All that exist.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Namespace> {
+        self.places.iter().flatten()
+    }
+
     pub(crate) fn find_mut(&mut self, nsp: NspId) -> Option<&mut Namespace> {
         self.places.get_mut(usize::from(nsp.index))?.as_mut().filter(|namespace| namespace.id == nsp)
     }

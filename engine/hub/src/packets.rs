@@ -8,7 +8,7 @@ use socketville_proto::eio::Revision;
 use socketville_proto::sio::{PacketLimits, Parser};
 use socketville_proto::{eio, sio};
 
-use crate::account::{Charge, Kind};
+use crate::account::{Charge, Kind, Owner};
 use crate::limits::{BODY_TIMEOUT_MS, NAMESPACE_NAME_BYTES_MAX};
 use crate::session::{Layer, Link, Session};
 use crate::{Hub, Incoming, NspId, Payload, Peer, Reason, SessionKey, SocketKey, Text};
@@ -31,11 +31,6 @@ impl Incomplete {
 
     pub(crate) const fn bytes(&self) -> usize {
         self.pending.bytes()
-    }
-
-    /// Bytes that are held.
-    pub(crate) const fn held_bytes(&self) -> usize {
-        self.charge.bytes()
     }
 }
 
@@ -142,7 +137,7 @@ impl Hub {
                 self.socket_or_reject(now_ms, key, nsp)?;
                 let due_ms = now_ms + self.attachments_timeout_ms();
                 if let Some(session) = self.sessions.find_mut(key) {
-                    let charge = self.account.charge(Kind::Attachments, text.len());
+                    let charge = self.account.charge(Kind::Attachments, Owner::Session(key), text.len());
                     let pending = sio::Pending::new(text, attachments);
                     session.incoming = Some(Box::new(Incomplete { pending, due_ms, charge }));
                 }

@@ -11,6 +11,7 @@
 
 use socketville_proto::http::KeepAlive;
 
+use crate::account::Owner;
 use crate::conns::{Conn, Course, Phase, Role};
 use crate::limits::LINGER_BYTES_MAX;
 use crate::{ConnId, Effect, Hub, Reason};
@@ -88,6 +89,7 @@ impl Hub {
             self.outbox.forget(conn);
             self.address_shares.disconnect(conn.index);
             self.newcomers.forget(conn);
+            self.account.end(Owner::Conn(conn));
         }
     }
 

@@ -44,14 +44,6 @@ struct Owed {
 }
 
 impl Behind {
-    /// Bytes that are held.
-    pub(crate) fn held_bytes(&self) -> usize {
-        match &self.current {
-            Some((_, Reading::Body(upload))) => upload.held_bytes(),
-            Some(_) | None => 0,
-        }
-    }
-
     pub(crate) fn capacity(&self) -> usize {
         match &self.current {
             Some((_, Reading::Body(upload))) => upload.capacity(),
@@ -109,10 +101,11 @@ impl Hub {
         let (verdict, extra) = self.receive(&head, verdict, decision);
         if let Verdict::Consider(occasion) = verdict {
             self.set_behind(conn, Owed { keep, extra }, Reading::Considered);
-            self.effects.push_back(Effect::Consider(conn, occasion, bytes.to_vec()));
+            self.hold(conn, bytes);
+            self.effects.push_back(Effect::Consider(conn, occasion));
             return (ALL, Progress::Wait);
         }
-        let upload = Box::new(self.upload(Purpose::Packets(session), &head));
+        let upload = Box::new(self.upload(conn, Purpose::Packets(session), &head));
         let is_complete = upload.is_complete();
         if let Some(polling) = self.sessions.find_mut(session).and_then(|s| s.polling_mut()) {
             polling.posting = Some(conn);
@@ -167,7 +160,9 @@ impl Hub {
                 };
                 let reading = behind.current.as_mut().map(|(_, reading)| reading);
                 match reading.map(|reading| std::mem::replace(reading, Reading::Packets)) {
-                    Some(Reading::Body(upload)) => (taken, Progress::Payload(session, upload.into_post())),
+                    Some(Reading::Body(upload)) => {
+                        (taken, Progress::Payload(session, upload.into_post(session)))
+                    }
                     Some(Reading::Packets | Reading::Considered) | None => (taken, Progress::Again),
                 }
             }

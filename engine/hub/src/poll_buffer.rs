@@ -7,7 +7,8 @@ use socketville_proto::eio::{self, PayloadForm, Revision, v3};
 use socketville_proto::http::Head;
 use socketville_proto::{encode, ws};
 
-use crate::account::{Account, Charge, Kind};
+use crate::SessionKey;
+use crate::account::{Account, Charge, Kind, Owner};
 
 /// How the polls of a session are answered; decided by the request that opens it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -112,18 +113,13 @@ impl PollBuffer {
         Self { form, bytes: Vec::new(), charge: None }
     }
 
-    /// One whose bytes are charged.
-    pub(crate) fn charged(form: PollForm, account: &Account) -> Self {
-        Self { charge: Some(account.charge(Kind::Polls, 0)), ..Self::new(form) }
+    /// One whose bytes are charged to its session.
+    pub(crate) fn charged(form: PollForm, account: &Account, session: SessionKey) -> Self {
+        Self { charge: Some(account.charge(Kind::Polls, Owner::Session(session), 0)), ..Self::new(form) }
     }
 
     pub(crate) fn capacity(&self) -> usize {
         self.bytes.capacity()
-    }
-
-    /// Bytes that are held.
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.charge.as_ref().map_or(0, Charge::bytes)
     }
 
     fn recharge(&mut self) {

@@ -24,12 +24,12 @@ impl Hub {
         (head, raw): (&Head<'_>, &[u8]),
     ) {
         self.add_cookie(conn, &id);
-        let link = Link::Polling(Box::new(Polling {
-            buffer: PollBuffer::charged(form, &self.account),
-            ..Polling::default()
-        }));
+        let link = Link::Polling(Box::default());
         let speech = Speech { layer, revision: form.revision() };
         let key = self.open_session(now_ms, id, link, speech, raw);
+        if let Some(polling) = self.sessions.find_mut(key).and_then(|session| session.polling_mut()) {
+            polling.buffer = PollBuffer::charged(form, &self.account, key);
+        }
         self.note_client(conn, key, head);
         let offers = self.config.transports.websocket() && self.config.allows_upgrades;
         let upgrades: &[&str] = if offers { &["websocket"] } else { &[] };

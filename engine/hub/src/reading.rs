@@ -3,7 +3,7 @@
 //! A connection that is not read from costs nothing: its bytes stay in the kernel, whose window tells the peer to wait. Several reasons
 //! may hold at a time; the last that goes lets the bytes come that were held here, then those that wait in the kernel.
 
-use crate::account::{Account, Charge, Kind};
+use crate::account::{Account, Charge, Kind, Owner};
 use crate::limits::{ANSWERS_BYTES_MAX, HELD_BYTES_MAX};
 use crate::{ConnId, Effect, Hub};
 
@@ -130,7 +130,7 @@ impl Hub {
         }
         let account = self.account.clone();
         let Some(state) = self.conn_mut(conn) else { return };
-        let held = state.held.get_or_insert_with(|| Box::new(Held::new(&account)));
+        let held = state.held.get_or_insert_with(|| Box::new(Held::new(&account, conn)));
         held.extend(bytes);
         if held.bytes.len() >= HELD_BYTES_MAX {
             state.reading.set(Pause::Held);
@@ -139,7 +139,17 @@ impl Hub {
 
     /// Bytes that were held; they come before new ones. Nothing while the connection is paused.
     pub fn take_held(&mut self, conn: ConnId) -> Option<Vec<u8>> {
-        let state = self.conn_mut(conn).filter(|state| !state.reading.is_paused())?;
+        if self.is_paused(conn) { None } else { self.take_all_held(conn) }
+    }
+
+    /// Bytes that are held.
+    pub(crate) fn held_bytes_of(&self, conn: ConnId) -> Option<&[u8]> {
+        Some(&self.conn(conn)?.held.as_ref()?.bytes)
+    }
+
+    /// As [`Hub::take_held`], paused or not.
+    pub(crate) fn take_all_held(&mut self, conn: ConnId) -> Option<Vec<u8>> {
+        let state = self.conn_mut(conn)?;
         let held = state.held.take()?;
         state.reading.clear(Pause::Held);
         self.read_on(conn);
@@ -166,17 +176,12 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    fn new(account: &Account) -> Self {
-        Self { bytes: Vec::new(), charge: account.charge(Kind::Input, 0) }
+    fn new(account: &Account, conn: ConnId) -> Self {
+        Self { bytes: Vec::new(), charge: account.charge(Kind::Input, Owner::Conn(conn), 0) }
     }
 
     pub(crate) fn capacity(&self) -> usize {
         self.bytes.capacity()
-    }
-
-    /// Bytes that are held.
-    pub(crate) const fn held_bytes(&self) -> usize {
-        self.charge.bytes()
     }
 
     fn extend(&mut self, bytes: &[u8]) {

@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use socketville_proto::eio::Revision;
 
-use crate::account::{Charge, Kind};
+use crate::account::{Charge, Kind, Owner};
 use crate::delivery::Route;
 use crate::history::{Audience, Bounds, History, Seen};
 use crate::ids::ID_LEN;
@@ -104,6 +104,11 @@ impl Recoveries {
         let start = history.start(offset, saved.sure, &audience)?;
         let alone = history.alone_since(start, &audience);
         Some(Returning { id, seen: history.seen_before(start), alone, audience })
+    }
+
+    /// Bytes of the lost clients that are kept.
+    pub(crate) fn saved_bytes(&self) -> usize {
+        self.saved.values().map(|saved| saved_bytes(&saved.audience.rooms)).sum()
     }
 
     /// Forgets those whose time is over, and names them.
@@ -234,8 +239,7 @@ impl Hub {
             (*at(&mut recoveries.starts, key.index)).max(at(&mut recoveries.marks, session.index).confirmed);
         let until_ms = now_ms + recoveries.max_disconnection_ms;
         let rooms: Vec<_> = rooms.into_iter().skip(1).map(String::into_boxed_str).collect();
-        let names: usize = rooms.iter().map(|room| room.len() + size_of::<Box<str>>()).sum();
-        let charge = self.account.charge(Kind::Saved, size_of::<Saved>() + names);
+        let charge = self.account.charge(Kind::Saved, Owner::Core, saved_bytes(&rooms));
         let audience = Audience { nsp, id: id.as_str().into(), rooms };
         recoveries.saved.insert(id, Saved { audience, sure, until_ms, _charge: charge });
         recoveries.deadlines.push_back((until_ms, id));
@@ -292,8 +296,17 @@ impl Hub {
         }
     }
 
+    /// Puts a socket into rooms: into all, or into none if the room for one has been taken meanwhile.
+    fn join_all(&mut self, key: SocketKey, rooms: &[Box<str>]) -> bool {
+        let joined = rooms.iter().take_while(|room| self.join(key, room).is_ok()).count();
+        if joined < rooms.len() {
+            rooms[..joined].iter().for_each(|room| self.leave(key, room));
+        }
+        joined == rooms.len()
+    }
+
     /// Lets a waiting socket in as what it was: its rooms, then what it missed, then CONNECT, all before anything newer. False if something
-    /// is gone, or its client: nothing has happened then.
+    /// is gone, its client, or the room for one of its rooms: nothing has become due then, and it is in none.
     pub fn restore(&mut self, key: SocketKey, returning: &Returning) -> bool {
         let missed = self.recoveries.as_ref().and_then(|recoveries| {
             recoveries.history.missed(&returning.seen, &returning.audience, &returning.alone)
@@ -303,8 +316,9 @@ impl Hub {
         let Some(route) = self.route_of(session).filter(|route| *route != Route::Nobody) else {
             return false;
         };
-        for room in &returning.audience.rooms {
-            let _ = self.join(key, room); // it was within the limits before
+        if !self.join_all(key, &returning.audience.rooms) {
+            self.counters.recoveries_crowded += 1;
+            return false;
         }
         for record in &missed {
             let range = self.outbox.write(|arena| arena.extend_from_slice(&record.bytes));
@@ -314,6 +328,11 @@ impl Hub {
         self.counters.recovered += 1;
         self.welcome(key)
     }
+}
+
+/// What a lost client costs that was in these rooms.
+fn saved_bytes(rooms: &[Box<str>]) -> usize {
+    size_of::<Saved>() + rooms.iter().map(|room| room.len() + size_of::<Box<str>>()).sum::<usize>()
 }
 
 fn at<T: Copy + Default>(table: &mut Vec<T>, index: u32) -> &mut T {

@@ -12,6 +12,7 @@
 use socketville_proto::eio::Revision;
 use socketville_proto::{eio, encode};
 
+use crate::account::Owner;
 use crate::heads;
 use crate::limits::{CROSSING_MS, POLL_CLOSE_MS, V3_OPEN_DELAY_MS};
 use crate::packets::{INVALID_NAMESPACE, Incomplete};
@@ -172,16 +173,6 @@ pub(crate) struct Probe {
 }
 
 impl Session {
-    /// Bytes that are held for it: a packet that is incomplete, and what waits for polls.
-    pub(crate) fn held_bytes(&self) -> usize {
-        let link = match &self.link {
-            Link::Polling(polling) => polling.buffer.held_bytes(),
-            Link::Closing(farewell) => farewell.buffer.held_bytes(),
-            Link::WebSocket(_) => 0,
-        };
-        link + self.incoming.as_ref().map_or(0, |incomplete| incomplete.held_bytes())
-    }
-
     fn next_ms(&self) -> u64 {
         let link = match &self.link {
             Link::Closing(farewell) => return farewell.until_ms,
@@ -424,7 +415,7 @@ impl Hub {
             Reason::TransportClose => (&[eio::Packet::Noop], CROSSING_MS),
             _ => (&[eio::Packet::Noop, eio::Packet::Close], POLL_CLOSE_MS),
         };
-        let buffer = PollBuffer::charged(session.link.poll_form(), &self.account);
+        let buffer = PollBuffer::charged(session.link.poll_form(), &self.account, key);
         let farewell = Farewell { until_ms: now_ms + ms, buffer, last, ..Farewell::default() };
         let link = std::mem::replace(&mut session.link, Link::Closing(Box::new(farewell)));
         self.disconnect_sockets_of(key, reason);
@@ -472,6 +463,8 @@ impl Hub {
         if let Some(session) = self.sessions.remove(key) {
             self.deadlines.forget(key);
             self.address_shares.close(key.index);
+            self.end_post_of(key);
+            self.account.end(Owner::Session(key));
             self.session_ids.remove(&session.id, key.index);
             if let Some(opening) = session.opening {
                 self.heads.forget(&opening.head);

@@ -6,7 +6,7 @@
 use socketville_proto::eio::PayloadForm;
 use socketville_proto::http::{self, Body, Chunked, Head};
 
-use crate::account::{Charge, Kind};
+use crate::account::{Charge, Kind, Owner};
 use crate::conns::{Phase, Post, Progress};
 use crate::http::{ALL, JSON};
 use crate::limits::BODY_TIMEOUT_MS;
@@ -106,19 +106,19 @@ impl Hub {
     }
 
     /// A body of which nothing has come.
-    pub(crate) fn upload(&self, purpose: Purpose, head: &Head<'_>) -> Upload {
+    pub(crate) fn upload(&self, conn: ConnId, purpose: Purpose, head: &Head<'_>) -> Upload {
         let framing = match head.body {
             Body::None => Framing::Length(0),
             Body::Length(length) => Framing::Length(length),
             Body::Chunked => Framing::Chunked(Chunked::new()),
         };
         let form = self.body_form(&purpose, head);
-        let charge = self.account.charge(Kind::Body, 0);
+        let charge = self.account.charge(Kind::Body, Owner::Conn(conn), 0);
         Upload { purpose, framing, body: Vec::new(), form, head: None, charge }
     }
 
     pub(crate) fn begin_upload(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>, purpose: Purpose) {
-        let upload = Box::new(self.upload(purpose, head));
+        let upload = Box::new(self.upload(conn, purpose, head));
         if matches!(upload.framing, Framing::Length(n) if n > self.config.message_bytes_max as u64) {
             return self.refuse_upload(now_ms, conn, &upload, UploadError::TooLarge);
         }
@@ -163,7 +163,7 @@ impl Hub {
                 Progress::Again
             }
             Purpose::Packets(session) if self.sessions.find(session).is_some() => {
-                Progress::Payload(session, upload.into_post())
+                Progress::Payload(session, upload.into_post(session))
             }
             Purpose::Packets(_) => {
                 self.answer(now_ms, conn, 400, &[JSON], Fault::SessionUnknown.body().as_bytes());
@@ -213,19 +213,16 @@ impl Upload {
         }
     }
 
-    /// The packets that it carries.
-    pub(crate) fn into_post(self) -> Post {
+    /// The packets that it carries, which are their session's from now on.
+    pub(crate) fn into_post(mut self, session: SessionKey) -> Post {
         let (form, body) = self.form.payload(self.body);
+        self.charge.pass_to(Owner::Session(session));
+        self.charge.set(body.capacity());
         Post::new(body, form, self.head, self.charge)
     }
 
     pub(crate) fn capacity(&self) -> usize {
         self.body.capacity()
-    }
-
-    /// Bytes that are held.
-    pub(crate) const fn held_bytes(&self) -> usize {
-        self.charge.bytes()
     }
 
     pub(crate) fn is_complete(&self) -> bool {

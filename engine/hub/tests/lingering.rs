@@ -131,7 +131,9 @@ fn a_client_that_ends_while_it_is_considered_is_answered_and_closed() {
         pair.end(conn);
         assert!(pair.is_open(conn), "its answer is being made");
         let decision = Decision { refusal, ..Decision::default() };
-        pair.hub.handle_considered(pair.now_ms, conn, request.as_bytes(), &decision);
+        let bytes = pair.hub.take_considered(conn).expect("they wait");
+        assert_eq!(bytes, request.as_bytes());
+        pair.hub.handle_considered(pair.now_ms, conn, &bytes, &decision);
         pair.turn();
         assert!(pair.take(conn).starts_with(format!("HTTP/1.1 {status}").as_bytes()));
         assert!(!pair.is_held(conn));

@@ -3,7 +3,7 @@
 
 mod pair;
 
-use socketville_hub::{Config, Kind, Manner, OptionTime, Recovery, Returning, Selector, SocketKey};
+use socketville_hub::{Budget, Config, Kind, Manner, OptionTime, Recovery, Returning, Selector, SocketKey};
 use socketville_proto::encode;
 
 use pair::client::Client;
@@ -258,4 +258,34 @@ fn without_recovery_nothing_is_added() {
     pair.turn();
     assert_eq!(pair.frames(client.conn), ["42[\"plain\"]"]);
     assert!(!pair.hub.save(pair.now_ms, client.key));
+}
+
+/// The bug: a client came back without the rooms that others had taken the room for. It comes back in all of them, or is new.
+#[test]
+fn who_comes_back_is_in_all_its_rooms_or_new() {
+    for has_room in [true, false] {
+        let budget = Budget { hard_bytes: 2 << 20 };
+        let mut pair = Pair::with(Config { budget, ..Config::default() });
+        pair.hub.set_recovery(
+            Recovery { max_disconnection: OptionTime::from_ms(AWAY_MS), ..Recovery::default() },
+            [7; 32],
+        );
+        let (client, pid) = joined(&mut pair);
+        (0..400).for_each(|room| pair.hub.join(client.key, &format!("a{room}")).expect("a room"));
+        lose(&mut pair, &client);
+        let (other, _) = joined(&mut pair);
+        pair.broadcast(&["a0"], "[\"missed\"]");
+        let taken = (0..)
+            .take_while(|room| !has_room && pair.hub.join(other.key, &format!("b{room}")).is_ok())
+            .count();
+        let held = pair.hub.account().held_of(Kind::Rooms);
+        let frames = come_back(&mut pair, &pid, None);
+        let key = pair.sockets.last().expect("a socket").0;
+        assert_eq!((frames.is_some(), taken > 0), (has_room, !has_room));
+        assert_eq!(pair.hub.rooms_of(key).len(), if has_room { 401 } else { 1 });
+        assert_eq!(pair.hub.counters.recoveries_crowded, u64::from(!has_room));
+        assert!(has_room || pair.hub.is_waiting(key), "it can begin anew, and nothing is due to it");
+        assert_eq!(has_room, pair.hub.account().held_of(Kind::Rooms) > held);
+        pair.hub.audit(&[]).expect("the account is right");
+    }
 }

@@ -13,6 +13,7 @@ use socketville_hub::SocketKey;
 use socketville_proto::eio::Revision;
 
 use crate::core::Core;
+use crate::shares::Over;
 use crate::socket::Socket;
 
 /// Why a client is not let in. Source: the error given to `next` in a namespace's middleware.
@@ -140,7 +141,8 @@ impl Core {
             admitting.end();
             core.run_effects();
         };
-        self.start(socket, Box::pin(task), 0);
+        let over = Over::Charged(socket.auth().map_or(0, |auth| auth.bytes()));
+        self.start(socket, Box::pin(task), over);
     }
 
     pub(crate) async fn ask_middlewares(&self, socket: &Socket) -> Result<(), Refusal> {

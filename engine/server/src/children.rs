@@ -10,6 +10,7 @@ use socketville_hub::{NspId, SessionKey};
 
 use crate::admission::{INTERNAL_ERROR, Refusal};
 use crate::core::Core;
+use crate::held::Auth;
 use crate::limits::DYNAMIC_NAMESPACES_MAX;
 use crate::town::Town;
 
@@ -139,7 +140,7 @@ impl Core {
     }
 
     /// A client wants a namespace that this core takes for one that is gone: it is forgotten here, too, and asked for as a new one.
-    pub(crate) fn enter_anew(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {
+    pub(crate) fn enter_anew(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<Rc<Auth>>) {
         let name = self.hub().namespace_name(nsp).to_owned();
         self.hub_mut().remove_namespace(nsp);
         self.parents.borrow_mut().remove(&nsp);

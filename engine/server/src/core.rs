@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde::Serialize;
-use socketville_hub::{Effect, Hub, Id, Manner, NspId, Pages, Record, Selector, Sent, SocketKey};
+use socketville_hub::{Effect, Hub, Id, Kind, Manner, NspId, Pages, Record, Selector, Sent, SocketKey};
 use socketville_proto::encode;
 
 use crate::adapter::Reach;
@@ -20,6 +20,7 @@ use crate::error::EmitError;
 use crate::event_name::EventName;
 use crate::executor::Executor;
 use crate::gather::Asked;
+use crate::held::{Auth, HeldSums};
 use crate::limits::{DROPS_AT_END_MAX, TASKS_MAX};
 use crate::mailbox::Letter;
 use crate::metrics::{CoreCounters, CoreReport};
@@ -74,6 +75,8 @@ pub(crate) struct Core {
     watches_outgoing: bool,
     /// What a turn may still read.
     pub(crate) budget: Budget,
+    /// What the application has of requests and clients.
+    pub(crate) held: HeldSums,
     /// Whether watchers of outgoing events are being called.
     pub(crate) is_showing: Cell<bool>,
     /// How often a connection was paused: a loop over messages looks whether it was its own only when this has changed.
@@ -154,6 +157,7 @@ impl Core {
             shares: Shares::default(),
             watches_outgoing,
             budget: Budget::default(),
+            held: HeldSums::default(),
             is_showing: Cell::default(),
             pauses: Cell::default(),
             scratch: Cell::default(),
@@ -227,7 +231,7 @@ impl Core {
         key: SocketKey,
         id: Id,
         nsp: NspId,
-        auth: Option<Arc<String>>,
+        auth: Option<Rc<Auth>>,
     ) -> Socket {
         let shared = Shared::new(Rc::clone(self), key, id, nsp, auth);
         let hub = self.hub();
@@ -287,11 +291,14 @@ impl Core {
         });
     }
 
-    /// Gives memory back while the core holds too much of it.
-    pub(crate) fn relieve(&self, now_ms: u64) {
-        let auth_of = |key: &SocketKey| self.socket(*key).map_or(0, |socket| socket.auth_bytes());
-        let elsewhere = |_, sockets: &[SocketKey]| sockets.iter().map(auth_of).sum();
-        self.hub_mut().relieve(now_ms, &elsewhere);
+    /// Whether the account says what this core holds, what waits for it included; right after its turn.
+    ///
+    /// # Errors
+    /// What differs, as a sentence.
+    pub(crate) fn audit(&self, waiting: [(Kind, usize); 2]) -> Result<(), String> {
+        let requests = self.shares.bytes() + self.held.requests();
+        let [letters, crossings] = waiting;
+        self.hub().audit(&[(Kind::Auth, self.held.auth()), (Kind::Requests, requests), letters, crossings])
     }
 
     /// What this core has done and holds; what outside threads have emitted counts as the first core's.

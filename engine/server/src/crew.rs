@@ -14,13 +14,14 @@ use std::time::Instant;
 use socketville_sys::{Clock, Driver, Epoll, Listener, Passed, Ring, pin_to_core};
 
 use crate::core::Core;
+use crate::crossing::Crossing;
 use crate::emitter::Emitter;
 use crate::endings::End;
 use crate::error::{Error, Result};
 use crate::pins::Pins;
 use crate::server::Elsewhere;
 use crate::town::Town;
-use crate::turn::{Crossing, Next, Turn};
+use crate::turn::{Next, Turn};
 
 /// A driver that a server runs on.
 pub(crate) trait Hosted: Driver<Passed = Passed> + Sized + 'static {

@@ -4,7 +4,6 @@
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use socketville_hub::{
     ConnId, Decision, Effect, Ending, FrameReader, Id, Incoming, Intake, NspId, Payload, Peer, Progress,
@@ -21,9 +20,10 @@ use crate::budget::Slice;
 use crate::core::Core;
 use crate::events::Reaction;
 use crate::handler::{BoxedHandler, EventContext, Outcome, RawArgs};
+use crate::held::Auth;
 use crate::http;
 use crate::packet::Packet;
-use crate::shares::Place;
+use crate::shares::{Over, Place};
 use crate::socket::Socket;
 
 impl Core {
@@ -55,10 +55,9 @@ impl Core {
     }
 
     /// A request that the application has decided about, and what came behind it.
-    pub(crate) fn read_considered(self: &Rc<Self>, conn: ConnId, mut bytes: Vec<u8>, decision: &Decision) {
-        // What has come meanwhile follows what was handed out.
-        let since = self.hub_mut().take_held(conn);
-        bytes.extend(since.unwrap_or_default());
+    pub(crate) fn read_considered(self: &Rc<Self>, conn: ConnId, decision: &Decision) {
+        let considered = self.hub_mut().take_considered(conn);
+        let Some(mut bytes) = considered else { return };
         let (taken, progress) = self.hub_mut().handle_considered(self.now_ms.get(), conn, &bytes, decision);
         let is_over = matches!(progress, Progress::Wait);
         self.go_on(conn, progress);
@@ -147,12 +146,16 @@ impl Core {
         match incoming {
             None => {}
             Some(Incoming::Message(peer, message)) => self.handle_message(peer, message),
-            Some(Incoming::Connect { session, nsp, auth }) => match self.enter_child(nsp) {
-                true => self.connect(session, nsp, auth.as_deref()),
-                false => self.enter_anew(session, nsp, auth.as_deref()),
-            },
+            Some(Incoming::Connect { session, nsp, auth }) => {
+                let auth = auth.map(|auth| Auth::new(self, session, &auth));
+                match self.enter_child(nsp) {
+                    true => self.connect(session, nsp, auth),
+                    false => self.enter_anew(session, nsp, auth),
+                }
+            }
             Some(Incoming::Unknown { session, name, auth }) => {
-                self.ask_for(session, &name, auth.as_deref());
+                let auth = auth.map(|auth| Auth::new(self, session, &auth));
+                self.ask_for(session, &name, auth);
             }
             Some(Incoming::Event { socket, id, args, attachments }) => {
                 let attachments = Attachments::new(attachments, self.town.app.config.parser);
@@ -191,18 +194,18 @@ impl Core {
         }
     }
 
-    pub(crate) fn connect(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<&str>) {
+    pub(crate) fn connect(self: &Rc<Self>, session: SessionKey, nsp: NspId, auth: Option<Rc<Auth>>) {
         let reserved = self.hub_mut().reserve(session, nsp);
         let Some((key, id)) = reserved else { return self.leave_child(nsp) };
         let may_return = self.hub().revision_of(key) != Some(eio::Revision::V3);
-        match self.claim(auth).filter(|_| may_return) {
+        match self.claim(auth.as_deref().map(Auth::as_str)).filter(|_| may_return) {
             Some(claim) => self.look_for(key, id, nsp, auth, claim),
-            None => self.begin(key, id, nsp, auth.map(|auth| Arc::new(auth.to_owned()))),
+            None => self.begin(key, id, nsp, auth),
         }
     }
 
     /// A client begins anew: past the middlewares, if there are any.
-    pub(crate) fn begin(self: &Rc<Self>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Arc<String>>) {
+    pub(crate) fn begin(self: &Rc<Self>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Rc<Auth>>) {
         let socket = self.add_socket(key, id, nsp, auth);
         if self.namespace(nsp).is_none_or(|namespace| namespace.middlewares.is_empty()) {
             self.let_in(&socket);
@@ -343,20 +346,20 @@ impl Core {
             Ok(Outcome::Failed(error)) => self.tell_mismatch(socket, event, &error),
             Ok(Outcome::Task(task)) => {
                 let bytes = context.args.bytes() + context.attachments.iter().map(Vec::len).sum::<usize>();
-                self.start(socket.clone(), task, bytes);
+                self.start(socket.clone(), task, Over::Event(bytes));
             }
             Err(_) => self.close_after_panic(socket),
         }
     }
 
-    /// Starts a socket's task, over an event of so many bytes.
+    /// Starts a socket's task, over this.
     pub(crate) fn start(
         &self,
         socket: Socket,
         task: std::pin::Pin<Box<dyn Future<Output = ()>>>,
-        bytes: usize,
+        over: Over,
     ) {
-        self.start_task(Guarded { socket, task, place: None, bytes });
+        self.start_task(Guarded { socket, task, place: None, over });
     }
 
     /// Starts a task of the engine's; one that finds no room is counted, and dropped, which is answered where it was made.
@@ -393,7 +396,7 @@ impl Core {
             self.run_queued_effects();
             let reading = if depth == 0 { self.readings.borrow_mut().pop_front() } else { None };
             match reading {
-                Some(Effect::Consider(conn, occasion, bytes)) => self.consider(conn, occasion, bytes),
+                Some(Effect::Consider(conn, occasion)) => self.consider(conn, occasion),
                 Some(Effect::Resume(conn)) => self.read_held(conn),
                 Some(_) | None => break,
             }
@@ -411,6 +414,9 @@ impl Core {
                 Some(Effect::Room(event)) => self.tell_room(&event),
                 Some(Effect::Refused(refused)) => self.tell_refused(&refused),
                 Some(Effect::Lapsed(id)) => self.forget_lost(&id),
+                Some(Effect::PostOver(conn, session)) => {
+                    self.hub_mut().end_post(self.now_ms.get(), conn, session);
+                }
                 Some(Effect::Request(conn, request)) => http::serve(self, conn, *request),
                 Some(effect @ (Effect::Consider(..) | Effect::Resume(_))) => {
                     self.readings.borrow_mut().push_back(effect);
@@ -448,8 +454,8 @@ struct Guarded {
     task: std::pin::Pin<Box<dyn Future<Output = ()>>>,
     /// Once it has waited.
     place: Option<Place>,
-    /// Of the event that it may hold.
-    bytes: usize,
+    /// What it may hold.
+    over: Over,
 }
 
 impl Future for Guarded {
@@ -460,7 +466,7 @@ impl Future for Guarded {
         match core.call_out("a task of a handler", || self.task.as_mut().poll(context)) {
             Ok(poll) => {
                 if poll.is_pending() && self.place.is_none() {
-                    self.place = self.socket.take_place(self.bytes);
+                    self.place = self.socket.take_place(self.over);
                 }
                 poll
             }

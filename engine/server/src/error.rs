@@ -29,6 +29,9 @@ pub enum Error {
         /// How many may be open.
         limit: u64,
     },
+    /// Each core would have so many bytes of [`memory_max`](crate::Builder::memory_max), less than
+    /// [`BUDGET_BYTES_MIN`](socketville_hub::limits::BUDGET_BYTES_MIN).
+    Memory(usize),
     /// A core's loop or the runtime of handlers could not start, or failed.
     Core(io::Error),
     /// The client's files cannot be read from this directory.
@@ -52,6 +55,10 @@ impl fmt::Display for Error {
             }
             Self::Cores(found) => {
                 write!(f, "expected 1 to {} cores, found {found}", socketville_hub::limits::CORES_MAX)
+            }
+            Self::Memory(found) => {
+                let mib = socketville_hub::limits::BUDGET_BYTES_MIN >> 20;
+                write!(f, "expected a memory limit of {mib} MiB a core or more, found {found} bytes a core")
             }
             Self::Client(directory, error) => {
                 write!(
@@ -82,6 +89,7 @@ impl std::error::Error for Error {
             | Self::Driver(_)
             | Self::Cores(_)
             | Self::Descriptors { .. }
+            | Self::Memory(_)
             | Self::Seed(_)
             | Self::Listening => None,
         }

@@ -18,7 +18,8 @@ use crate::extract::{ArgumentError, read_text};
 /// But for `auth` it is empty if the server does not [keep handshakes](crate::Builder::keep_handshakes).
 #[derive(Debug, Clone)]
 pub struct Handshake {
-    head: Vec<u8>,
+    /// Shared by its clones.
+    head: Arc<[u8]>,
     auth: Option<Arc<String>>,
     address: Option<IpAddr>,
     issued: Option<SystemTime>,
@@ -32,13 +33,13 @@ impl Handshake {
             auth,
             address: greeting.as_ref().and_then(|greeting| greeting.address),
             issued: greeting.as_ref().and_then(|greeting| SystemTime::now().checked_sub(age(greeting))),
-            head: greeting.map(|greeting| greeting.head).unwrap_or_default(),
+            head: greeting.map(|greeting| greeting.head.into()).unwrap_or_default(),
         }
     }
 
     /// Of a request that has not opened a session yet.
-    pub(crate) fn of_request(bytes: &[u8]) -> Self {
-        Self { head: bytes.to_vec(), auth: None, address: None, issued: None }
+    pub(crate) fn of_request(head: &[u8]) -> Self {
+        Self { head: head.into(), auth: None, address: None, issued: None }
     }
 
     /// The namespace's `auth`; `{}` if the client gave none. Source: `auth`.

@@ -12,6 +12,7 @@ use socketville_proto::http::{Head, Method, parse_head};
 
 use crate::core::Core;
 use crate::handshake::Handshake;
+use crate::held::Held;
 use crate::http;
 
 /// The head of a request, as it came: one of the engine's, or one to a [guarded route](crate::Builder::guarded_route).
@@ -89,20 +90,23 @@ impl Hooks {
 
 impl Core {
     /// Has the application decide about a request, then goes on with it.
-    pub(crate) fn consider(self: &Rc<Self>, conn: ConnId, occasion: Occasion, bytes: Vec<u8>) {
+    pub(crate) fn consider(self: &Rc<Self>, conn: ConnId, occasion: Occasion) {
         let hooks = &self.town.app.hooks;
         match occasion {
             Occasion::Opening => {}
-            Occasion::Other => return self.decide(conn, occasion, bytes, None),
-            Occasion::Route => return self.judge(conn, bytes),
+            Occasion::Other => return self.decide(conn, occasion, None),
+            Occasion::Route => return self.judge(conn),
         }
-        let refusal = self.is_allowed(&bytes).err();
+        let refusal = self.is_allowed(conn).err();
         if refusal.is_some() || hooks.consider.is_empty() {
-            return self.decide(conn, occasion, bytes, refusal);
+            return self.decide(conn, occasion, refusal);
         }
-        let mut decided = Decided { core: Rc::clone(self), conn, answer: None };
+        let Some(head) = self.considered_head(conn) else { return };
+        let held = Held::request(self, head.len());
+        let mut decided = Decided { core: Rc::clone(self), conn, answer: None, _held: held };
         let task = async move {
-            let handshake = Handshake::of_request(&bytes);
+            let handshake = Handshake::of_request(&head);
+            drop(head);
             let mut refusal = None;
             for ask in &decided.core.town.app.hooks.consider {
                 if let Err(message) = ask(handshake.clone()).await {
@@ -110,7 +114,7 @@ impl Core {
                     break;
                 }
             }
-            decided.is(refusal, bytes);
+            decided.is(refusal);
         };
         if self.executor.start(task).is_err() {
             self.counters.borrow_mut().tasks_refused += 1;
@@ -118,39 +122,55 @@ impl Core {
     }
 
     /// Has a route judge the head of a request; its body is read only if it may go on.
-    fn judge(self: &Rc<Self>, conn: ConnId, bytes: Vec<u8>) {
-        let judged = self.with_head(&bytes, "a guard of a route", |head| http::judge(self, head));
+    fn judge(self: &Rc<Self>, conn: ConnId) {
+        let judged = self.with_considered(conn, "a guard of a route", |head| http::judge(self, head));
         match judged.unwrap_or_else(|| Err(http::failed())) {
-            Ok(()) => self.read_considered(conn, bytes, &Decision::default()),
-            Err(response) => {
-                self.hub_mut().refuse_considered(self.now_ms.get(), conn, response.inner());
-                self.hub_mut().ignore(conn, bytes.len());
-            }
+            Ok(()) => self.read_considered(conn, &Decision::default()),
+            Err(response) => self.hub_mut().refuse_considered(self.now_ms.get(), conn, response.inner()),
         }
     }
 
-    fn is_allowed(&self, bytes: &[u8]) -> Result<(), String> {
+    fn is_allowed(&self, conn: ConnId) -> Result<(), String> {
         let allow = &self.town.app.hooks.allow;
+        if allow.is_empty() {
+            return Ok(());
+        }
         let ask = |head: &Head<'_>| allow.iter().try_for_each(|allow| allow(&EngineRequest(head)));
-        self.with_head(bytes, "an `allow_request` function", ask).unwrap_or_else(|| Err("Forbidden".into()))
+        let asked = self.with_considered(conn, "an `allow_request` function", ask);
+        asked.unwrap_or_else(|| Err("Forbidden".into()))
+    }
+
+    /// The head of a request that waits for a decision: a copy, since the application may do anything meanwhile.
+    fn considered_head(&self, conn: ConnId) -> Option<Vec<u8>> {
+        self.hub().considered_head(conn).map(<[u8]>::to_vec)
+    }
+
+    /// As [`Core::with_head`], with the head of a request that waits for a decision.
+    fn with_considered<R>(
+        &self,
+        conn: ConnId,
+        what: &'static str,
+        call: impl FnOnce(&Head<'_>) -> R,
+    ) -> Option<R> {
+        self.with_head(&self.considered_head(conn)?, what, call)
     }
 
     /// Goes on with a request whose permission is known: what its session is called, what its answer carries.
-    fn decide(self: &Rc<Self>, conn: ConnId, occasion: Occasion, bytes: Vec<u8>, refusal: Option<String>) {
+    fn decide(self: &Rc<Self>, conn: ConnId, occasion: Occasion, refusal: Option<String>) {
         let hooks = &self.town.app.hooks;
         let is_initial = occasion == Occasion::Opening && refusal.is_none();
         let name = hooks.name.as_ref().filter(|_| is_initial).and_then(|name| {
-            self.with_head(&bytes, "a `generate_id` function", |head| name(&EngineRequest(head)))
+            self.with_considered(conn, "a `generate_id` function", |head| name(&EngineRequest(head)))
         });
         let mut headers = Vec::new();
         let initial = hooks.initial_headers.iter().filter(|_| is_initial);
         let mut add = initial.chain(&hooks.headers).peekable();
         if add.peek().is_some() {
-            self.with_head(&bytes, "a function for headers", |head| {
+            self.with_considered(conn, "a function for headers", |head| {
                 add.for_each(|add| add(&EngineRequest(head), &mut headers));
             });
         }
-        self.read_considered(conn, bytes, &Decision { refusal, name, headers });
+        self.read_considered(conn, &Decision { refusal, name, headers });
     }
 
     /// Tells the application of a request that was refused.
@@ -174,12 +194,15 @@ impl Core {
 struct Decided {
     core: Rc<Core>,
     conn: ConnId,
-    answer: Option<(Option<String>, Vec<u8>)>,
+    /// Why not, if not.
+    answer: Option<Option<String>>,
+    /// For the copy of its head that the application has.
+    _held: Held,
 }
 
 impl Decided {
-    fn is(&mut self, refusal: Option<String>, bytes: Vec<u8>) {
-        self.answer = Some((refusal, bytes));
+    fn is(&mut self, refusal: Option<String>) {
+        self.answer = Some(refusal);
     }
 }
 
@@ -187,8 +210,8 @@ impl Drop for Decided {
     fn drop(&mut self) {
         let core = Rc::clone(&self.core);
         match self.answer.take() {
-            Some((refusal, bytes)) => {
-                core.decide(self.conn, Occasion::Opening, bytes, refusal);
+            Some(refusal) => {
+                core.decide(self.conn, Occasion::Opening, refusal);
                 core.run_effects();
             }
             None => core.hub_mut().handle_end(self.conn, Reason::ForcedClose),

@@ -8,11 +8,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use socketville_hub::{Charge, ConnId, Kind, Request, Response};
+use socketville_hub::{ConnId, Request, Response};
 use socketville_proto::http::{Head, Method};
 
 use crate::core::Core;
 use crate::emitter::Emitter;
+use crate::held::Held;
 use crate::hooks::EngineRequest;
 use crate::town::Town;
 
@@ -181,12 +182,12 @@ pub(crate) fn serve(core: &Rc<Core>, conn: ConnId, request: Request) {
     let Some(route) = routes().find(|route| route.method == method) else {
         return respond(core, conn, &no_route(&mut routes()));
     };
-    let charge = core.hub().account().charge(Kind::Requests, request.request.held_bytes());
+    let held = Held::request(core, request.request.held_bytes());
     let Ok(answering) = core.call_out("a route's handler", || (route.handler)(request)) else {
         return respond(core, conn, &failed());
     };
     let crowded = HttpResponse::text(503, "too many requests are being handled\n");
-    let mut reply = Reply { core: Rc::clone(core), conn, response: Some(crowded), _charge: charge };
+    let mut reply = Reply { core: Rc::clone(core), conn, response: Some(crowded), _held: held };
     let task = async move {
         reply.is(failed());
         reply.is(answering.await);
@@ -202,7 +203,7 @@ struct Reply {
     conn: ConnId,
     response: Option<HttpResponse>,
     /// For the request, which its handler has.
-    _charge: Charge,
+    _held: Held,
 }
 
 impl Reply {

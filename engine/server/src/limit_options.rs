@@ -24,7 +24,8 @@ impl Builder {
     /// Bytes that the server holds for its clients at most, over all cores: backlogs, bodies, partial messages, histories and the like, but
     /// not what the kernel holds. Default: half of what the machine or its control groups (v1 and v2) allow. Each core has an equal share.
     /// Above three quarters of it a core opens no session (503 with `Retry-After`); above it, the clients that hold most are cut with the
-    /// reason `memory limit`, over WebSocket with the close code 1013. The reference has no such limit.
+    /// reason `memory limit`, over WebSocket with the close code 1013.
+    /// Less than 4 MiB a core ([`BUDGET_BYTES_MIN`](crate::limits::BUDGET_BYTES_MIN)) is an error at the start. The reference has no such limit.
     pub fn memory_max(&self, bytes: usize) -> &Self {
         self.with_app(|app| app.memory_max = Some(bytes))
     }

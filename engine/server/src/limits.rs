@@ -2,13 +2,13 @@
 //!
 //! Not here: limits on what peers send (`proto::limits`) and on what a core keeps (`hub::limits`).
 
-pub use socketville_hub::limits::{EARLY_BYTES_MAX, FLUSH_INTERVAL_MS_MAX, STALL_MS};
+pub use socketville_hub::limits::{BUDGET_BYTES_MIN, EARLY_BYTES_MAX, FLUSH_INTERVAL_MS_MAX, STALL_MS};
 
 /// Letters in a core's mailbox; past it an outside thread's emit fails with `EmitError::Full`, and a core keeps its letters and tries again.
 /// At 16 bytes a letter this is 1 MiB a core, and half a second of 128 000 records a second.
 pub const MAILBOX_LETTERS_MAX: usize = 1 << 16;
 
-/// Bytes of the broadcasts in a core's mailbox; past it the mailbox is full as with [`MAILBOX_LETTERS_MAX`]. One broadcast may exceed it. A core
+/// Bytes of the broadcasts in a core's mailbox, if a quarter of its memory is not less; past it the mailbox is full as with [`MAILBOX_LETTERS_MAX`]. One broadcast may exceed it. A core
 /// collects 32 MiB in a turn, so as much may wait for the next.
 pub const MAILBOX_BYTES_MAX: usize = 32 << 20;
 
@@ -59,6 +59,10 @@ pub const LOG_INTERVAL_MS: u64 = 5_000;
 
 /// Connections on their way to a core; past it they are closed, and the client asks again.
 pub const PASSED_MAX: usize = 1 << 12;
+
+/// Bytes that were read of connections on their way to a core, if an eighth of its memory is not less; past it they are closed, as past
+/// [`PASSED_MAX`]. A request is some hundred bytes: this is for posts that come with their bodies.
+pub const CROSSING_BYTES_MAX: usize = 16 << 20;
 
 /// Connections of one turn whose first request or end is dealt with, when more wait: some 5 ms of a core. The others wait for the next turn, so that a crowd that
 /// comes back at once makes nobody else wait.
@@ -125,11 +129,15 @@ pub const DROPS_AT_END_MAX: usize = 8;
 pub const MISMATCH_LOG_MS: u64 = 10_000;
 
 /// Bytes of a client's events whose handlers wait; past it the client is not read on until few of them wait, as past the number of its tasks. One event
-/// may exceed it. A client that owes an answer to one of its handlers is read on.
+/// may exceed it.
 pub const WAITING_BYTES_MAX: usize = 1 << 20;
 
 /// The same while the core holds more than its soft mark: what handlers wait over cannot be given back before they end.
 pub const WAITING_BYTES_SHORT: usize = 16 << 10;
+
+/// How many times as much that is for a client which owes an answer to one of its handlers: the answer may lie behind other events. Past it the
+/// handler waits until its time is over.
+pub const WAITING_BYTES_OWING: usize = 4;
 
 /// Bytes of a client's `auth` that are kept once its connection handlers have been called, unless
 /// [`Builder::keep_auth`](crate::Builder::keep_auth) says otherwise; a longer one is let go then. Tokens of a kilobyte or two are common.

@@ -13,10 +13,11 @@ use socketville_sys::Driver;
 
 use crate::builder::Builder;
 use crate::core::Core;
+use crate::crossing::crossings;
 use crate::emitter::Emitter;
 use crate::metrics::CoreReport;
 use crate::town::Town;
-use crate::turn::{Next, Turn, crossings};
+use crate::turn::{Next, Turn};
 
 pub use crate::mailbox::MailLimits;
 
@@ -47,7 +48,7 @@ impl<D: Driver> Machine<D> {
         }
         app.config.address_limits = app.address.limits(drivers.len(), AddressLimits::default());
         let town = Town::new(app, drivers.len() as u16, [seed as u8; 32]);
-        let crossings = crossings::<D::Passed>(drivers.len());
+        let crossings = crossings::<D::Passed>(drivers.len(), town.app.config.budget);
         let turn = |(index, driver): (usize, D)| {
             let mut bytes = [0; 32];
             bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -79,7 +80,8 @@ impl<D: Driver> Machine<D> {
     /// # Errors
     /// What differs, as a sentence.
     pub fn audit(&self, core: usize) -> Result<(), String> {
-        self.cores[core].0.hub().audit()
+        let (core, turn) = &self.cores[core];
+        core.audit(turn.waiting_bytes())
     }
 
     /// Bytes that a core holds for its peers, as its budget counts them.

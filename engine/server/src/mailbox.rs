@@ -80,6 +80,13 @@ impl Default for MailLimits {
     }
 }
 
+impl MailLimits {
+    /// Those of a core which may hold so many bytes of everything.
+    pub(crate) fn within(self, budget_bytes: usize) -> Self {
+        Self { letters_bytes_max: self.letters_bytes_max.min(budget_bytes / 4), ..self }
+    }
+}
+
 /// A core's mailbox, shared by all who write to it.
 pub(crate) struct Mailbox {
     limits: MailLimits,
@@ -324,6 +331,11 @@ impl Mailbox {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.letters.is_empty() && self.late_len.load(Ordering::Relaxed) == 0
+    }
+
+    /// Bytes of the letters in it.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     pub(crate) const fn bell(&self) -> &Bell {

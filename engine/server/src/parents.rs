@@ -19,7 +19,8 @@ use crate::builder::{Builder, Namespace};
 use crate::core::Core;
 use crate::emitter::Emitter;
 use crate::extract::read_text;
-use crate::shares::Place;
+use crate::held::Auth;
+use crate::shares::{Over, Place};
 
 type Deciding = Pin<Box<dyn Future<Output = bool>>>;
 
@@ -139,20 +140,21 @@ impl Drop for Asking {
 
 impl Core {
     /// A client wants a namespace that this core does not know.
-    pub(crate) fn ask_for(self: &Rc<Self>, session: SessionKey, name: &str, auth: Option<&str>) {
-        let (core, name, auth) = (Rc::clone(self), name.to_owned(), auth.map(str::to_owned));
+    pub(crate) fn ask_for(self: &Rc<Self>, session: SessionKey, name: &str, auth: Option<Rc<Auth>>) {
+        let (core, name) = (Rc::clone(self), name.to_owned());
         let mut asking = Asking { core: Rc::clone(self), session, name: name.clone(), error: BUSY };
         let task = async move {
             asking.error = INTERNAL_ERROR;
-            let _place = Place::take(&core, session, 0, 0);
-            let parent = core.parent_of(&name, auth.as_deref()).await;
+            let over = Over::Charged(auth.as_ref().map_or(0, |auth| auth.bytes()));
+            let _place = Place::take(&core, session, 0, over);
+            let parent = core.parent_of(&name, auth.as_deref().map(Auth::as_str)).await;
             let made = parent.map(|parent| core.make_child(&name, parent));
             asking.end();
             match made {
                 Some(Ok(nsp)) => {
                     let may = core.hub_mut().connect(core.now_ms.get(), session, nsp);
                     match may {
-                        true => core.connect(session, nsp, auth.as_deref()),
+                        true => core.connect(session, nsp, auth),
                         false => core.leave_child(nsp),
                     }
                 }

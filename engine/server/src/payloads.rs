@@ -1,7 +1,8 @@
 //! Packets of POSTs, handled in their order and some in each turn, so that a client that was offline may send all it has to say at once.
 //!
 //! Not a limit: a payload has as many packets as fit into its bytes. Its POST is answered after the last one, and until then its session takes
-//! no other, so that the order holds; other clients' reads, sends and timers come between.
+//! no other, so that the order holds; other clients' reads, sends and timers come between. Between two steps a POST is the hub's: what is left of it
+//! goes with its session.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -15,7 +16,7 @@ use crate::limits::{PAYLOAD_PACKETS_PER_STEP, PAYLOAD_PACKETS_PER_TURN, READ_WOR
 
 /// POSTs whose packets were not all handled when they came, in turn.
 #[derive(Default)]
-pub(crate) struct Payloads(VecDeque<(ConnId, SessionKey, Post)>);
+pub(crate) struct Payloads(VecDeque<SessionKey>);
 
 /// Whether a POST's packets were all handled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,8 +26,10 @@ enum Step {
 }
 
 impl Payloads {
-    pub(crate) fn push(&mut self, conn: ConnId, session: SessionKey, post: Post) {
-        self.0.push_back((conn, session, post));
+    pub(crate) fn push(&mut self, session: SessionKey) {
+        if !self.0.contains(&session) {
+            self.0.push_back(session);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -39,10 +42,13 @@ impl Core {
     pub(crate) fn begin_payload(self: &Rc<Self>, conn: ConnId, session: SessionKey, mut post: Post) {
         let is_over =
             !self.shares.is_paused(session) && self.read_payload(conn, session, &mut post) == Step::Last;
-        match self.shares.is_paused(session) {
-            _ if is_over => {}
-            true => self.shares.keep_post(conn, session, post),
-            false => self.payloads.borrow_mut().push(conn, session, post),
+        if is_over {
+            return;
+        }
+        self.hub_mut().keep_post(self.now_ms.get(), conn, session, post);
+        self.run_effects();
+        if !self.shares.is_paused(session) {
+            self.payloads.borrow_mut().push(session);
         }
     }
 
@@ -57,8 +63,11 @@ impl Core {
                 return;
             }
             let next = self.payloads.borrow_mut().0.pop_front();
-            let Some((conn, session, post)) = next else { return };
-            self.begin_payload(conn, session, post);
+            let Some(session) = next else { return };
+            let kept = self.hub_mut().take_post(session);
+            if let Some((conn, post)) = kept {
+                self.begin_payload(conn, session, post);
+            }
         }
     }
 

@@ -4,7 +4,6 @@
 //! what it missed is then replayed from the history of the core it comes to, which has seen the same events.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
@@ -16,6 +15,8 @@ use crate::builder::Builder;
 use crate::calls::Keep;
 use crate::core::Core;
 use crate::extract::read_text;
+use crate::held::Auth;
+use crate::shares::Over;
 use crate::socket::Socket;
 use crate::survey::survey;
 
@@ -118,14 +119,14 @@ impl Core {
         key: SocketKey,
         id: Id,
         nsp: NspId,
-        auth: Option<&str>,
+        auth: Option<Rc<Auth>>,
         claim: Claim,
     ) {
-        let (core, auth) = (Rc::clone(self), auth.map(|auth| Arc::new(auth.to_owned())));
+        let core = Rc::clone(self);
         let mut admitting = Admitting::new(self, key);
         let task = async move {
             admitting.begin();
-            let _place = core.socket_place(key);
+            let _place = core.socket_place(key, Over::Charged(auth.as_ref().map_or(0, |auth| auth.bytes())));
             let look = move |core: &Rc<Self>| core.take_lost(nsp, &claim);
             // A core that stands still may have had it: then its client is certainly new.
             let found = survey(&core.town, look).await.all.into_iter().flatten().next();
@@ -176,7 +177,7 @@ impl Core {
         key: SocketKey,
         id: Id,
         nsp: NspId,
-        auth: Option<Arc<String>>,
+        auth: Option<Rc<Auth>>,
         Lost { returning, data }: Lost,
     ) {
         self.hub_mut().rename(key, returning.id);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use socketville_hub::limits::BUDGET_BYTES_MIN;
 use socketville_hub::{AddressLimits, Budget};
 use socketville_sys::{
     Choice, DriverKind, Epoll, Listener, Preference, Ring, available_cores, has_descriptors, probe,
@@ -19,6 +20,7 @@ use socketville_sys::{
 use crate::app::App;
 use crate::builder::{Builder, Start};
 use crate::crew::{Crew, Hosted, Word};
+use crate::crossing::crossings;
 use crate::emitter::Emitter;
 use crate::error::{Error, Result};
 use crate::host::{cpu_quota, memory_limit};
@@ -26,7 +28,6 @@ use crate::limits::{CLIENTS_MIN, DESCRIPTORS_PER_CORE, DESCRIPTORS_PER_SERVER, L
 use crate::pins::Pins;
 use crate::relay::Relay;
 use crate::town::Town;
-use crate::turn::crossings;
 
 /// A server that has its address and waits to run. Until then clients that connect wait, too; dropped, it closes the address.
 pub struct Server {
@@ -58,6 +59,8 @@ impl Server {
         if cores == 0 || cores > usize::from(socketville_hub::limits::CORES_MAX) {
             return Err(Error::Cores(cores));
         }
+        let asked = app.borrow().as_ref().and_then(|app| app.memory_max);
+        let budget = budget(asked, memory_limit(), cores)?;
         app.borrow_mut().as_mut().ok_or(Error::Listening)?.load_client()?;
         let descriptors = raise_descriptor_limit();
         let needed = cores * DESCRIPTORS_PER_CORE + DESCRIPTORS_PER_SERVER + CLIENTS_MIN;
@@ -72,7 +75,7 @@ impl Server {
         let secret = seed()?;
         let seeds = (0..cores).map(|_| seed()).collect::<Result<Vec<_>>>()?;
         let mut app = app.borrow_mut().take().ok_or(Error::Listening)?;
-        app.config.budget = budget(app.memory_max, memory_limit(), cores);
+        app.config.budget = budget;
         let places = places(descriptors, choice.driver, cores);
         app.config.address_limits = address_limits(&app, address, places, cores);
         let town = Town::new(app, cores as u16, secret);
@@ -130,7 +133,7 @@ impl Server {
             .enable_all()
             .build()
             .map_err(Error::Core)?;
-        let crossings = crossings(cores);
+        let crossings = crossings(cores, self.town.app.config.budget);
         let words = self.listeners.into_iter().zip(self.seeds).map(|(listener, seed)| Word {
             listener,
             town: Arc::clone(&self.town),
@@ -209,10 +212,16 @@ fn muster(wanted: Preference, cores: usize, pins: &Pins) -> Result<(Crew, Choice
 }
 
 /// What each core may hold: its part of what was asked for, or of half of what the machine allows. The other half is for what the kernel
-/// holds for the same connections, for the allocator, and for the application.
-fn budget(asked: Option<usize>, limit: Option<u64>, cores: usize) -> Budget {
+/// holds for the same connections, for the allocator, and for the application. A machine that is too small for its cores has as little as
+/// a core can do with; who asks for less is told.
+fn budget(asked: Option<usize>, limit: Option<u64>, cores: usize) -> Result<Budget> {
     let half = limit.map(|bytes| usize::try_from(bytes / 2).unwrap_or(usize::MAX));
-    asked.or(half).map_or(Budget::UNLIMITED, |bytes| Budget { hard_bytes: bytes / cores })
+    match (asked, half) {
+        (Some(bytes), _) if bytes / cores < BUDGET_BYTES_MIN => Err(Error::Memory(bytes / cores)),
+        (Some(bytes), _) => Ok(Budget { hard_bytes: bytes / cores }),
+        (None, Some(bytes)) => Ok(Budget { hard_bytes: (bytes / cores).max(BUDGET_BYTES_MIN) }),
+        (None, None) => Ok(Budget::UNLIMITED),
+    }
 }
 
 /// Connections for which a core has places: each ring has a table as large as the limit, epoll's cores share it.
@@ -255,9 +264,18 @@ mod tests {
 
     #[test]
     fn cores_share_what_was_asked_for_or_half_of_the_machine() {
-        assert_eq!(budget(Some(100), Some(1000), 2).hard_bytes, 50);
-        assert_eq!(budget(None, Some(1000), 2).hard_bytes, 250);
-        assert_eq!(budget(None, None, 2), Budget::UNLIMITED);
+        let budget = |asked, limit| budget(asked, limit, 2).expect("enough").hard_bytes;
+        assert_eq!(budget(Some(100 << 20), Some(1000 << 20)), 50 << 20);
+        assert_eq!(budget(None, Some(1000 << 20)), 250 << 20);
+        assert_eq!(budget(None, None), Budget::UNLIMITED.hard_bytes);
+    }
+
+    #[test]
+    fn a_budget_that_no_core_can_do_with_is_refused_if_it_was_asked_for() {
+        let error = budget(Some(8 << 20), Some(64 << 30), 8).expect_err("too little");
+        let told = "expected a memory limit of 4 MiB a core or more, found 1048576 bytes a core";
+        assert_eq!(error.to_string(), told);
+        assert_eq!(budget(None, Some(8 << 20), 8).expect("the machine's").hard_bytes, BUDGET_BYTES_MIN);
     }
 
     #[test]

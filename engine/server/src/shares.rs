@@ -10,10 +10,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use socketville_hub::{Charge, ConnId, Kind, Post, SessionKey, SocketKey};
+use socketville_hub::{Charge, Kind, Owner, SessionKey, SocketKey};
 
 use crate::core::Core;
-use crate::limits::{TASKS_MAX, WAITING_BYTES_MAX, WAITING_BYTES_SHORT};
+use crate::limits::{TASKS_MAX, WAITING_BYTES_MAX, WAITING_BYTES_OWING, WAITING_BYTES_SHORT};
 
 /// What the clients of a core have waiting.
 #[derive(Default)]
@@ -31,36 +31,70 @@ pub(crate) struct Shares {
 #[derive(Default)]
 struct Share {
     waiting: usize,
-    /// Bytes of the events that its waiting handlers were called with.
+    /// Bytes that its waiting tasks may hold.
     bytes: usize,
+    /// Those of events among them, which are charged here.
+    events: usize,
     is_paused: bool,
-    /// A POST whose packets are handled up to a point.
-    post: Option<(ConnId, Post)>,
 }
 
 /// A task of a client that waits; it counts until this is dropped.
 pub(crate) struct Place {
     core: Rc<Core>,
     session: SessionKey,
+    bytes: usize,
     charge: Charge,
 }
 
+/// What a task waits over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Over {
+    /// An event of so many bytes.
+    Event(usize),
+    /// So many bytes that somebody else has charged.
+    Charged(usize),
+}
+
+impl Over {
+    const fn bytes(self) -> usize {
+        match self {
+            Self::Event(bytes) | Self::Charged(bytes) => bytes,
+        }
+    }
+
+    const fn event(self) -> usize {
+        match self {
+            Self::Event(bytes) => bytes,
+            Self::Charged(_) => 0,
+        }
+    }
+}
+
+/// Bytes that a client's handlers may wait over until it is not read on: few where the core holds much, more while it owes an answer to one of them,
+/// which lies behind what it has sent.
+const fn bytes_max(is_short: bool, answers_owed: usize) -> usize {
+    let bytes = if is_short { WAITING_BYTES_SHORT } else { WAITING_BYTES_MAX };
+    if answers_owed > 0 { bytes * WAITING_BYTES_OWING } else { bytes }
+}
+
 impl Place {
-    /// One task more, over an event of so many bytes. `answers_owed` are those that the client itself has to give.
-    pub(crate) fn take(core: &Rc<Core>, session: SessionKey, answers_owed: usize, bytes: usize) -> Self {
-        let charge = core.hub().account().charge(Kind::Requests, bytes);
+    /// One task more, over this. `answers_owed` are those that the client itself has to give.
+    pub(crate) fn take(core: &Rc<Core>, session: SessionKey, answers_owed: usize, over: Over) -> Self {
+        let (charge, is_short) = {
+            let hub = core.hub();
+            (hub.charge(Kind::Requests, Owner::Core, over.event()), hub.is_above_soft_mark())
+        };
+        let bytes = over.bytes();
         core.shares.waiting.set(core.shares.waiting.get() + 1);
         let (waiting, held) = {
             let mut shares = core.shares.shares.borrow_mut();
             let share = shares.entry(session).or_default();
             share.waiting += 1;
             share.bytes += bytes;
+            share.events += charge.bytes();
             (share.waiting, share.bytes)
         };
-        // Cutting a client does not end its handlers, so where memory is short it is not read on sooner.
-        let is_much =
-            held >= WAITING_BYTES_MAX || (held >= WAITING_BYTES_SHORT && core.hub().is_above_soft_mark());
-        let is_heavy = is_much && answers_owed == 0;
+        let is_heavy = held >= bytes_max(is_short, answers_owed);
         let is_crowded = core.shares.waiting.get() >= TASKS_MAX;
         if is_crowded || is_heavy || waiting >= core.town.app.tasks_per_client() + answers_owed {
             core.pause_client(session);
@@ -68,7 +102,7 @@ impl Place {
         if is_crowded {
             core.shares.crowded.borrow_mut().push_back(session);
         }
-        Self { core: Rc::clone(core), session, charge }
+        Self { core: Rc::clone(core), session, bytes, charge }
     }
 }
 
@@ -78,7 +112,8 @@ impl Drop for Place {
         core.shares.waiting.set(core.shares.waiting.get() - 1);
         let left = core.shares.shares.borrow_mut().get_mut(&session).map_or(0, |share| {
             share.waiting -= 1;
-            share.bytes -= self.charge.bytes();
+            share.bytes -= self.bytes;
+            share.events -= self.charge.bytes();
             share.waiting
         });
         if left <= core.town.app.tasks_per_client() / 2 {
@@ -106,11 +141,9 @@ impl Shares {
         self.paused.get() > 0
     }
 
-    /// Keeps what is left of a POST, until its session is read again.
-    pub(crate) fn keep_post(&self, conn: ConnId, session: SessionKey, post: Post) {
-        if let Some(share) = self.shares.borrow_mut().get_mut(&session) {
-            share.post = Some((conn, post));
-        }
+    /// Bytes of the events that handlers of all clients wait over.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shares.borrow().values().map(|share| share.events).sum()
     }
 }
 
@@ -133,9 +166,10 @@ impl Core {
         let Some(share) = shares.get_mut(&session) else { return };
         if std::mem::take(&mut share.is_paused) {
             self.shares.paused.set(self.shares.paused.get() - 1);
-            self.hub_mut().resume_session(self.now_ms.get(), session);
-            if let Some((conn, post)) = share.post.take() {
-                self.payloads.borrow_mut().push(conn, session, post);
+            let mut hub = self.hub_mut();
+            hub.resume_session(self.now_ms.get(), session);
+            if hub.has_post(session) {
+                self.payloads.borrow_mut().push(session);
             }
         }
         if share.waiting == 0 {
@@ -144,9 +178,9 @@ impl Core {
     }
 
     /// A task over a socket that has no handle yet begins to wait.
-    pub(crate) fn socket_place(self: &Rc<Self>, key: SocketKey) -> Option<Place> {
+    pub(crate) fn socket_place(self: &Rc<Self>, key: SocketKey, over: Over) -> Option<Place> {
         let session = self.hub().session_of_socket(key)?;
-        Some(Place::take(self, session, 0, 0))
+        Some(Place::take(self, session, 0, over))
     }
 
     /// A client is about to owe an answer: what it has sent before must not keep it from being read.
@@ -156,7 +190,9 @@ impl Core {
         }
         let Some(session) = self.hub().session_of_socket(socket) else { return };
         let most = self.town.app.tasks_per_client() + answers_owed;
-        let may_go_on = self.shares.shares.borrow().get(&session).is_some_and(|share| share.waiting < most);
+        let bytes_max = bytes_max(self.hub().is_above_soft_mark(), answers_owed);
+        let may_go_on = |share: &Share| share.waiting < most && share.bytes < bytes_max;
+        let may_go_on = self.shares.shares.borrow().get(&session).is_some_and(may_go_on);
         if may_go_on {
             self.resume_client(session);
         }

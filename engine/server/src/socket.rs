@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use socketville_hub::{Charge, Ending, Id, JoinError, Kind, Manner, NspId, SocketKey};
+use socketville_hub::{Ending, Id, JoinError, Manner, NspId, SocketKey};
 use socketville_proto::eio::Revision;
 
 use crate::ack::{AckError, AckSlot};
@@ -20,9 +20,10 @@ use crate::direct::Direct;
 use crate::emitter::Emitter;
 use crate::error::{EmitError, report};
 use crate::handshake::Handshake;
+use crate::held::Auth;
 use crate::limits::{ACKS_PER_SOCKET_MAX, AUTH_KEPT_BYTES};
 use crate::operator::{Broadcast, IntoRooms};
-use crate::shares::Place;
+use crate::shares::{Over, Place};
 
 /// One client in one namespace. Cheap to clone; stays on its core, so it is not `Send`: other threads use an [`Emitter`](crate::Emitter).
 ///
@@ -52,12 +53,6 @@ pub(crate) struct Shared {
     kept: OnceCell<Box<Kept>>,
 }
 
-/// What a client said in CONNECT: raw JSON, charged while its socket keeps it.
-struct Auth {
-    json: Arc<String>,
-    _charge: Charge,
-}
-
 /// What a socket that is more than a listener has.
 #[derive(Default)]
 struct Kept {
@@ -72,12 +67,9 @@ struct Kept {
 const _: () = assert!(size_of::<Shared>() <= 64);
 
 impl Shared {
-    pub(crate) fn new(core: Rc<Core>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Arc<String>>) -> Self {
+    pub(crate) fn new(core: Rc<Core>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Rc<Auth>>) -> Self {
         let (is_recovered, revision) = (Cell::new(false), Revision::V4);
-        let auth = Cell::new(auth.map(|json| {
-            let charge = core.hub().account().charge(Kind::Auth, json.capacity());
-            Rc::new(Auth { json, _charge: charge })
-        }));
+        let auth = Cell::new(auth);
         Self { core, key, id, nsp, is_recovered, revision, auth, kept: OnceCell::new() }
     }
 
@@ -85,11 +77,10 @@ impl Shared {
         self.kept.get_or_init(Box::default)
     }
 
-    fn auth(&self) -> Option<Arc<String>> {
+    fn auth(&self) -> Option<Rc<Auth>> {
         let auth = self.auth.take();
-        let json = auth.as_ref().map(|auth| Arc::clone(&auth.json));
-        self.auth.set(auth);
-        json
+        self.auth.set(auth.clone());
+        auth
     }
 
     fn data(&self) -> Option<Keep> {
@@ -175,7 +166,11 @@ impl Socket {
     /// What the client said when it connected. Source: `socket.handshake`.
     pub fn handshake(&self) -> Handshake {
         let hub = self.0.core.hub();
-        Handshake::new(hub.greeting_of(self.0.key), self.0.auth(), self.0.core.now_ms.get())
+        Handshake::new(
+            hub.greeting_of(self.0.key),
+            self.0.auth().map(|auth| auth.json()),
+            self.0.core.now_ms.get(),
+        )
     }
 
     /// The core it lives on.
@@ -306,10 +301,10 @@ impl Socket {
         T::from_answer(answer?).map_err(AckError::Argument)
     }
 
-    /// A task of this client's begins to wait, over an event of so many bytes.
-    pub(crate) fn take_place(&self, bytes: usize) -> Option<Place> {
+    /// A task of this client's begins to wait, over this.
+    pub(crate) fn take_place(&self, over: Over) -> Option<Place> {
         let session = self.0.core.hub().session_of_socket(self.0.key)?;
-        Some(Place::take(&self.0.core, session, self.answers_owed(), bytes))
+        Some(Place::take(&self.0.core, session, self.answers_owed(), over))
     }
 
     fn answers_owed(&self) -> usize {
@@ -349,20 +344,15 @@ impl Socket {
         }
     }
 
-    /// Bytes of the namespace's `auth` that are kept.
-    pub(crate) fn auth_bytes(&self) -> usize {
-        self.0.auth().map_or(0, |json| json.capacity())
-    }
-
     /// The raw JSON of the namespace's `auth`, if it is kept.
-    pub(crate) fn auth(&self) -> Option<Arc<String>> {
+    pub(crate) fn auth(&self) -> Option<Rc<Auth>> {
         self.0.auth()
     }
 
     /// The connection handlers have been called: a long `auth` is let go.
     pub(crate) fn let_auth_go(&self) {
         let kept_bytes = self.0.core.town.app.auth_kept_bytes.unwrap_or(AUTH_KEPT_BYTES);
-        self.0.auth.set(self.0.auth.take().filter(|auth| auth.json.len() <= kept_bytes));
+        self.0.auth.set(self.0.auth.take().filter(|auth| auth.as_str().len() <= kept_bytes));
     }
 
     pub(crate) fn key(&self) -> SocketKey {

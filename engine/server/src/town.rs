@@ -35,7 +35,8 @@ pub(crate) struct Town {
 
 impl Town {
     pub(crate) fn new(app: App, cores: u16, secret: [u8; 32]) -> Arc<Self> {
-        let mailboxes = (0..cores).map(|_| Mailbox::new(app.mail)).collect();
+        let mailboxes =
+            (0..cores).map(|_| Mailbox::new(app.mail.within(app.config.budget.hard_bytes))).collect();
         let children = Mutex::new(Children::new(app.namespaces.len()));
         Arc::new(Self {
             app,

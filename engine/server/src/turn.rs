@@ -19,27 +19,23 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_queue::ArrayQueue;
 use smallvec::SmallVec;
 use socketville_hub::{
-    Batch, ConnId, Effect, Look, Newcomer, Parting, Place, Reason, Refusal, Response, Settled,
+    Batch, Charge, ConnId, Effect, Kind, Look, Newcomer, Owner, Parting, Place, Reason, Refusal, Response,
+    Settled,
 };
 use socketville_sys::{Driver, Outcome, Outgoing, Ready, Token, Unsent};
 
 use crate::arrivals::{Arrivals, Speaker};
 use crate::core::Core;
-use crate::limits::{
-    LETTERS_PER_TURN_MAX, PASSED_MAX, SENDS_PER_BATCH, SENDS_PER_TURN_MAX, TASKS_PER_TURN_MAX,
-};
+use crate::crossing::Crossing;
+use crate::limits::{LETTERS_PER_TURN_MAX, SENDS_PER_BATCH, SENDS_PER_TURN_MAX, TASKS_PER_TURN_MAX};
 use crate::mailbox::Letter;
 use crate::rarely::rarely;
 use crate::stopping::{Step, Stopping, Verdict};
 use crate::waiting::Waiting;
 
 mod receive;
-
-/// Connections on their way to a core, with what was read of them.
-pub(crate) type Crossing<P> = ArrayQueue<(P, Vec<u8>)>;
 
 /// Takes a connection out of the engine, with what was read of it.
 pub(crate) type Elsewhere<D> = Box<dyn Fn(<D as Driver>::Passed, Vec<u8>)>;
@@ -58,6 +54,9 @@ pub(crate) struct Turn<D: Driver> {
     settled: Settled,
     /// Letters that a full mailbox did not take, by core.
     waiting: Vec<Waiting>,
+    /// For what waits for this core, and here for others.
+    letters: Charge,
+    crossing: Charge,
     stopping: Stopping,
     /// Whether it has said so.
     has_ended: bool,
@@ -74,16 +73,14 @@ pub(crate) enum Next {
     Stop,
 }
 
-pub(crate) fn crossings<P>(cores: usize) -> Arc<[Crossing<P>]> {
-    (0..cores).map(|_| ArrayQueue::new(PASSED_MAX)).collect()
-}
-
 impl<D: Driver> Turn<D> {
     pub(crate) fn new(driver: D, core: Rc<Core>, crossings: Arc<[Crossing<D::Passed>]>) -> Self {
         core.town.mailboxes[usize::from(core.index)].bell().hang(driver.waker());
         let waiting = crossings.iter().map(|_| Waiting::default()).collect();
         let stopping = Stopping::new(core.town.app.drain_window().ms());
         let asks_addresses = core.hub().wants_addresses();
+        let held_here = |kind| core.hub().charge(kind, Owner::Core, 0);
+        let (letters, crossing) = (held_here(Kind::Letters), held_here(Kind::Crossings));
         Self {
             asks_addresses,
             driver,
@@ -96,6 +93,8 @@ impl<D: Driver> Turn<D> {
             refusals: Vec::new(),
             settled: Settled::default(),
             waiting,
+            letters,
+            crossing,
             stopping,
             has_ended: false,
             elsewhere: None,
@@ -174,6 +173,9 @@ impl<D: Driver> Turn<D> {
             self.ask_addresses();
             self.flush(now_ms);
             self.run_errands(now_ms);
+            let [(_, letters), (_, crossing)] = self.waiting_bytes();
+            self.letters.set(letters);
+            self.crossing.set(crossing);
         });
         core.counters.borrow_mut().turns += 1;
         match self.stopping.judge(now_ms, || core.hub().remains()) {
@@ -331,7 +333,7 @@ impl<D: Driver> Turn<D> {
             }
         }
         self.core.hub_mut().cut_slow(now_ms);
-        self.core.relieve(now_ms);
+        self.core.hub_mut().relieve(now_ms);
         self.core.run_effects();
     }
 
@@ -403,6 +405,7 @@ impl<D: Driver> Turn<D> {
                 | Effect::Consider(..)
                 | Effect::Refused(_)
                 | Effect::Lapsed(_)
+                | Effect::PostOver(..)
                 | Effect::Disconnecting(..)
                 | Effect::Abandoned(_) => {}
             }
@@ -415,9 +418,9 @@ impl<D: Driver> Turn<D> {
                 self.core.hub_mut().forget(conn);
                 // A full queue drops, and so closes, the connection: its client tries again.
                 let mut counters = self.core.counters.borrow_mut();
-                match self.crossings[usize::from(to)].push((passed, bytes)) {
-                    Ok(()) => self.core.town.mailboxes[usize::from(to)].bell().ring(),
-                    Err(_closed) => counters.passes_refused += 1,
+                match self.crossings[usize::from(to)].push(passed, bytes) {
+                    true => self.core.town.mailboxes[usize::from(to)].bell().ring(),
+                    false => counters.passes_refused += 1,
                 }
                 counters.connections_passed += 1;
             }
@@ -440,6 +443,14 @@ impl<D: Driver> Turn<D> {
         let busy =
             Response { status: 503, headers: vec![("Retry-After".into(), "1".into())], body: Vec::new() };
         self.core.hub_mut().respond(now_ms, conn, &busy);
+    }
+
+    /// Bytes that wait for this core, or here for others.
+    pub(crate) fn waiting_bytes(&self) -> [(Kind, usize); 2] {
+        let index = usize::from(self.core.index);
+        let for_others: usize = self.waiting.iter().map(|waiting| waiting.bytes).sum();
+        let letters = self.core.town.mailboxes[index].bytes() + for_others;
+        [(Kind::Letters, letters), (Kind::Crossings, self.crossings[index].bytes())]
     }
 
     /// What is ready already, for a loop that does not sleep.

@@ -172,3 +172,69 @@ fn who_leaves_while_it_is_not_read_is_forgotten() {
     assert_eq!(hand.machine.report(0).gauges.sockets, 0);
     assert_eq!(hand.machine.report(0).gauges.connections, 0);
 }
+
+/// The bug: what a client said in CONNECT was charged to nobody while the application decided whether its namespace exists.
+#[test]
+fn what_is_said_to_a_parent_that_thinks_is_charged_and_bounds_what_is_read() {
+    let io = Server::builder();
+    io.connect_timeout(Duration::from_secs(600));
+    io.of_function("slow", async |_name: String, _auth| {
+        sleep(Duration::from_secs(60)).await;
+        false
+    });
+    let mut hand = Hand::new(io, 1);
+    let wire = hand.open(0);
+    let before = hand.machine.report(0).gauges.held_bytes;
+    for number in 0..40 {
+        hand.say(wire, &format!("40/x{number},{{\"a\":\"{}\"}}", "x".repeat(900_000)));
+        hand.settle();
+        hand.machine.audit(0).expect("the account is right");
+    }
+    let held = hand.machine.report(0).gauges.held_bytes - before;
+    assert!(held > 900_000 && held < 4_000_000, "{held} bytes");
+    assert!(hand.unread(wire) > 0, "the rest waits in the kernel");
+    hand.pass_ms(60_000);
+    hand.machine.audit(0).expect("the account is right");
+}
+
+/// The bug: events that waiting handlers hold were bounded by their number alone where a client left one answer out, and by nothing above the marks.
+#[test]
+fn who_owes_an_answer_may_have_more_events_of_weight_and_not_without_end() {
+    let io = Server::builder();
+    io.on("ask", async |socket: Socket| {
+        let _ = socket.emit_with_ack::<u64>("question", (), Duration::from_secs(600)).await;
+    });
+    io.on("heavy", async |_socket: Socket, _text: String| sleep(Duration::from_secs(60)).await);
+    let mut hand = Hand::new(io, 1);
+    let wire = hand.join(0);
+    hand.say(wire, "42[\"ask\"]");
+    for _ in 0..40 {
+        hand.say(wire, &format!("42[\"heavy\",\"{}\"]", "x".repeat(900_000)));
+        hand.settle();
+    }
+    let held = hand.machine.report(0).gauges.held_bytes;
+    assert!(held > 3_000_000 && held < 7_000_000, "{held} bytes");
+    hand.machine.audit(0).expect("the account is right");
+}
+
+/// Above the soft mark a client has one handler that waits over something of weight, and nobody is cut for it.
+#[test]
+fn where_memory_is_scarce_a_client_has_one_event_of_weight() {
+    let io = Server::builder();
+    io.memory_max(8 << 20);
+    io.on("heavy", async |_socket: Socket, _text: String| sleep(Duration::from_secs(60)).await);
+    let mut hand = Hand::new(io, 1);
+    let wires: Vec<_> = (0..20).map(|_| hand.join(0)).collect();
+    for _ in 0..5 {
+        for &wire in &wires {
+            if hand.is_open(wire) {
+                hand.say(wire, &format!("42[\"heavy\",\"{}\"]", "x".repeat(500_000)));
+                hand.settle();
+            }
+        }
+    }
+    let gauges = hand.machine.report(0).gauges;
+    assert!(gauges.held_bytes < 16 << 20, "{} bytes", gauges.held_bytes);
+    assert_eq!(gauges.sockets, wires.len());
+    hand.machine.audit(0).expect("the account is right");
+}

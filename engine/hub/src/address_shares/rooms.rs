@@ -6,7 +6,7 @@
 use hashbrown::HashMap;
 
 use super::{Address, AddressShares};
-use crate::account::{Account, Charge, Kind};
+use crate::account::{Account, Charge, Kind, Owner};
 use crate::limits::{MEMBER_BYTES, ROOM_BYTES, ROOMS_BYTES_MAX, ROOMS_FREE};
 use crate::sockets::JoinError;
 use crate::{Hub, SocketKey};
@@ -23,7 +23,7 @@ impl RoomShares {
     /// `budget_bytes` is what the core may hold of everything: rooms take a quarter of it at the most.
     pub(crate) fn new(account: &Account, budget_bytes: usize, hasher: &ahash::RandomState) -> Self {
         Self {
-            charge: account.charge(Kind::Rooms, 0),
+            charge: account.charge(Kind::Rooms, Owner::Core, 0),
             bytes_max: ROOMS_BYTES_MAX.min(budget_bytes / 4),
             by_socket: HashMap::with_hasher(hasher.clone()),
         }
@@ -57,7 +57,7 @@ impl AddressShares {
     /// A socket is in a room less, and in so many still.
     pub(crate) fn leave_room(&mut self, key: SocketKey, rooms: usize, bytes: usize) {
         let charge = &mut self.rooms.charge;
-        charge.set(charge.bytes().saturating_sub(bytes));
+        charge.set(charge.bytes() - bytes);
         let Some((address, used)) = self.rooms.by_socket.get_mut(&key) else { return };
         // Which of its rooms were free nobody remembers: the last of the others takes along what is left.
         let given = if rooms <= ROOMS_FREE { *used } else { SHARE_BYTES.min(*used) };
@@ -66,7 +66,7 @@ impl AddressShares {
         if is_over {
             self.rooms.by_socket.remove(&key);
         }
-        self.change(address, |entry| entry.room_bytes = entry.room_bytes.saturating_sub(given));
+        self.change(address, |entry| entry.room_bytes -= given);
     }
 }
 

@@ -181,17 +181,18 @@ impl Outbox {
             let spans: Vec<Span> = lane.spans(&self.nodes).collect();
             let rest = Rest { sent: &[], taken: 0, behind: &spans, is_last: lane.is_closing() };
             self.lanes[index as usize].state = State::Draining;
-            let mut kept = self.backlogs.keep(index, self.now_ms, &rest, &self.arena);
+            let conn = ConnId { index, generation: lane.generation };
+            let mut kept = self.backlogs.keep(conn, self.now_ms, &rest, &self.arena);
             let bytes = spans.iter().map(|span| span.len()).sum();
             if kept == Kept::NoMemory && self.relieve(bytes, bytes, &[State::Blocked, State::Draining]) {
-                kept = self.backlogs.keep(index, self.now_ms, &rest, &self.arena);
+                kept = self.backlogs.keep(conn, self.now_ms, &rest, &self.arena);
             }
             let reason = match kept {
                 Kept::All => continue,
                 Kept::Nothing => Reason::SlowReader,
                 Kept::NoMemory => Reason::MemoryLimit,
             };
-            let is_at_frame = self.backlogs.keep_frame(index, &[], 0);
+            let is_at_frame = self.backlogs.keep_frame(conn, &[], 0);
             self.end_overflowed(index, is_at_frame, reason);
         }
         self.dirty = dirty;

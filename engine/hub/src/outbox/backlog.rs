@@ -14,7 +14,8 @@ use hashbrown::HashMap;
 use socketville_proto::ws;
 
 use super::arena::{Arena, Span};
-use crate::account::{Account, Charge, Kind};
+use crate::ConnId;
+use crate::account::{Account, Charge, Kind, Owner};
 use crate::limits::{DEBT_BYTES_MIN, PACKET_STALL_MS, STALL_MS};
 use crate::waves::Waves;
 
@@ -84,7 +85,7 @@ impl Backlogs {
     }
 
     /// Keeps the rest of a send, if it is within the limits.
-    pub(super) fn keep(&mut self, slot: u32, now_ms: u64, rest: &Rest<'_>, arena: &Arena) -> Kept {
+    pub(super) fn keep(&mut self, conn: ConnId, now_ms: u64, rest: &Rest<'_>, arena: &Arena) -> Kept {
         let behind: usize = rest.behind.iter().map(|span| span.len()).sum();
         let bytes = rest.sent.len() - rest.taken + behind;
         let boundary = first_boundary(rest.sent, rest.taken).map(|boundary| boundary - rest.taken);
@@ -106,14 +107,14 @@ impl Backlogs {
         let mut kept = Vec::with_capacity(bytes);
         kept.extend_from_slice(&rest.sent[rest.taken..]);
         rest.behind.iter().for_each(|span| kept.extend_from_slice(arena.bytes(*span)));
-        let charge = self.account.charge(Kind::Backlog, kept.capacity());
+        let charge = self.account.charge(Kind::Backlog, Owner::Conn(conn), kept.capacity());
         let patience_ms = if is_one_packet { PACKET_STALL_MS } else { STALL_MS };
         let is_watched = false;
         let backlog =
             Backlog { bytes: kept, sent: 0, boundary, progress_ms: now_ms, is_watched, patience_ms, charge };
-        self.insert(slot, backlog);
+        self.insert(conn.index, backlog);
         if bytes > self.limits.bytes_max && !rest.is_last {
-            self.watch(slot, now_ms);
+            self.watch(conn.index, now_ms);
         }
         Kept::All
     }
@@ -179,14 +180,16 @@ impl Backlogs {
         let torn = backlog.boundary().filter(|boundary| boundary - backlog.sent <= bytes_max);
         let rest = torn.map(|boundary| backlog.bytes[backlog.sent..boundary].to_vec());
         let is_whole = rest.is_some();
-        self.insert_rest(slot, rest.unwrap_or_default());
+        self.insert_rest(slot, rest.unwrap_or_default(), backlog.charge);
         is_whole
     }
 
     /// As [`Backlogs::cut`], for a send whose rest was not kept.
-    pub(super) fn keep_frame(&mut self, slot: u32, sent: &[u8], taken: usize) -> bool {
+    pub(super) fn keep_frame(&mut self, conn: ConnId, sent: &[u8], taken: usize) -> bool {
         let torn = first_boundary(sent, taken).filter(|boundary| self.fits(0, boundary - taken));
-        self.insert_rest(slot, torn.map_or(Vec::new(), |boundary| sent[taken..boundary].to_vec()));
+        let rest = torn.map_or(Vec::new(), |boundary| sent[taken..boundary].to_vec());
+        let charge = self.account.charge(Kind::Backlog, Owner::Conn(conn), 0);
+        self.insert_rest(conn.index, rest, charge);
         torn.is_some()
     }
 
@@ -245,8 +248,8 @@ impl Backlogs {
         }
     }
 
-    fn insert_rest(&mut self, slot: u32, bytes: Vec<u8>) {
-        let charge = self.account.charge(Kind::Backlog, bytes.capacity());
+    fn insert_rest(&mut self, slot: u32, bytes: Vec<u8>, mut charge: Charge) {
+        charge.set(bytes.capacity());
         let (boundary, patience_ms) = (Some(bytes.len()), STALL_MS);
         let (sent, progress_ms, is_watched) = (0, 0, false);
         self.insert(slot, Backlog { bytes, sent, boundary, progress_ms, is_watched, patience_ms, charge });

@@ -22,8 +22,12 @@ fn frames(lengths: &[usize]) -> Vec<u8> {
     bytes
 }
 
+fn conn(index: u32) -> ConnId {
+    ConnId { index, generation: 0 }
+}
+
 fn keep(backlogs: &mut Backlogs, slot: u32, sent: &[u8], taken: usize) -> Kept {
-    backlogs.keep(slot, 0, &Rest { sent, taken, behind: &[], is_last: false }, &Arena::default())
+    backlogs.keep(conn(slot), 0, &Rest { sent, taken, behind: &[], is_last: false }, &Arena::default())
 }
 
 #[test]
@@ -83,7 +87,7 @@ fn all_bursts_together_have_a_limit_too() {
 #[test]
 fn a_full_core_keeps_what_is_next_to_nothing() {
     let mut backlogs = backlogs(BacklogLimits { bytes_max: 100_000, held_bytes_max: 10_000, ..LIMITS });
-    let others = backlogs.account.charge(Kind::Body, 10_000);
+    let others = backlogs.account.charge(Kind::Body, Owner::Core, 10_000);
     assert_eq!(keep(&mut backlogs, 0, &frames(&[DEBT_BYTES_MIN]), 0), Kept::NoMemory);
     assert_eq!(keep(&mut backlogs, 0, &frames(&[1_000]), 0), Kept::All);
     assert_eq!(backlogs.append(0, 0, &frames(&[1_000])), Kept::All);
@@ -103,7 +107,7 @@ fn a_torn_frame_beyond_the_limit_is_counted_until_it_has_left() {
     backlogs.progress(0, 1, 50);
     assert!(backlogs.is_sound());
     backlogs.remove(0);
-    assert!(backlogs.keep_frame(1, &frames(&[300, 5]), 10) && backlogs.is_sound());
+    assert!(backlogs.keep_frame(conn(1), &frames(&[300, 5]), 10) && backlogs.is_sound());
     backlogs.remove(1);
     assert_eq!(backlogs.bursts_bytes, 0);
 }
@@ -114,7 +118,7 @@ fn what_is_no_frame_is_cut_without_a_rest() {
     assert_eq!(keep(&mut backlogs, 0, b"HTTP/1.1 200 OK\r\n\r\n", 4), Kept::All);
     assert!(!backlogs.cut(0, usize::MAX));
     for (slot, taken) in [(1, 0), (2, 4)] {
-        assert!(!backlogs.keep_frame(slot, b"HTTP/1.1 200 OK\r\n\r\n", taken));
+        assert!(!backlogs.keep_frame(conn(slot), b"HTTP/1.1 200 OK\r\n\r\n", taken));
     }
 }
 

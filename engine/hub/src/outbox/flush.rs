@@ -140,16 +140,15 @@ impl Outbox {
             Kept::NoMemory => Reason::MemoryLimit,
         };
         let sent = written(&self.arena, batch, entry);
-        let is_at_frame = self.backlogs.keep_frame(index, sent, taken);
+        let is_at_frame = self.backlogs.keep_frame(entry.conn, sent, taken);
         self.end_overflowed(index, is_at_frame, reason);
     }
 
     fn try_to_keep(&mut self, batch: &Batch, entry: &Entry, taken: usize, behind: &[Span]) -> Kept {
-        let index = entry.conn.index;
         let sent = written(&self.arena, batch, entry);
-        let is_last = self.lanes[index as usize].is_closing();
+        let is_last = self.lanes[entry.conn.index as usize].is_closing();
         let rest = Rest { sent, taken, behind, is_last };
-        self.backlogs.keep(index, self.now_ms, &rest, &self.arena)
+        self.backlogs.keep(entry.conn, self.now_ms, &rest, &self.arena)
     }
 
     fn settle_with_care(&mut self, batch: &Batch, refusals: &[(usize, Refusal)], settled: &mut Settled) {

@@ -103,7 +103,7 @@ impl Outbox {
     }
 
     /// What is due moves to backlogs above so many bytes of the arena, at [`ARENA_HARD_BYTES_MAX`] at the latest; at half of it nothing more
-    /// is collected.
+    /// is collected. A quarter of it is kept between turns, in each buffer.
     pub(crate) fn within(mut self, arena_bytes_max: usize) -> Self {
         self.arena_bytes_max = arena_bytes_max.min(ARENA_HARD_BYTES_MAX);
         self.arena.keep_at_most(self.arena_bytes_max / 4);
@@ -200,11 +200,6 @@ impl Outbox {
 
     pub(crate) fn backlog_capacity(&self, conn: ConnId) -> usize {
         self.lane(conn).map_or(0, |_| self.backlogs.capacity(conn.index))
-    }
-
-    /// Bytes that the kernel did not take from the connection.
-    pub(crate) fn backlog_bytes(&self, conn: ConnId) -> usize {
-        self.lane(conn).map_or(0, |_| self.backlogs.owed(conn.index))
     }
 
     /// Drops what the kernel did not take, but for the frame that the peer has begun to read if that is short; nothing more becomes due to

@@ -66,6 +66,7 @@ impl Pair {
                         self.read(conn, &mut held);
                     }
                 }
+                Effect::PostOver(conn, session) => self.hub.end_post(self.now_ms, conn, session),
                 Effect::Room(_)
                 | Effect::AskAddress(..)
                 | Effect::Consider(..)

@@ -12,8 +12,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use socketville_hub::{
-    Batch, Charge, Config, ConnId, Delivery, Effect, Hub, Id, Intake, Look, Manner, Newcomer, NspId, Parting,
-    Progress, Reason, Refusal, Request, Selector, SessionKey, Settled, SocketKey,
+    Batch, Config, ConnId, Delivery, Effect, Hub, Id, Intake, Look, Manner, Newcomer, NspId, Parting,
+    Progress, Reason, Refusal, Request, Selector, Settled, SocketKey,
 };
 use socketville_proto::encode;
 
@@ -34,8 +34,6 @@ pub(crate) struct Pair {
     pub(crate) keeps_waiting: bool,
     pub(crate) requests: Vec<(ConnId, Request)>,
     pub(crate) passed: Vec<(ConnId, u16, Vec<u8>)>,
-    /// What the application's side holds for sockets.
-    pub(crate) held_elsewhere: Vec<(SocketKey, Charge)>,
     /// Sends that the kernel saw.
     pub(crate) sends: usize,
     lines: Vec<Line>,
@@ -86,7 +84,6 @@ impl Pair {
             keeps_waiting: false,
             requests: Vec::new(),
             passed: Vec::new(),
-            held_elsewhere: Vec::new(),
             sends: 0,
             lines: Vec::new(),
             errands: VecDeque::new(),
@@ -177,11 +174,7 @@ impl Pair {
         self.hub.settle_polls(self.now_ms);
         while self.flush_batch() {}
         self.hub.cut_slow(self.now_ms);
-        let held = &self.held_elsewhere;
-        let elsewhere = |_: SessionKey, sockets: &[SocketKey]| {
-            held.iter().filter(|(key, _)| sockets.contains(key)).map(|(_, charge)| charge.bytes()).sum()
-        };
-        self.hub.relieve(self.now_ms, &elsewhere);
+        self.hub.relieve(self.now_ms);
         self.run_effects();
         while let Some(errand) = self.errands.pop_front() {
             match errand {

@@ -399,7 +399,7 @@ impl Run {
             assert_eq!(hub.is_connected(twin.key), twin.standing == Standing::In, "{}", twin.name);
         }
         for core in &self.cores {
-            assert_eq!(core.hub.audit(), Ok(()));
+            assert_eq!(core.hub.audit(&[]), Ok(()));
         }
     }
 
