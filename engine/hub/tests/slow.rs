@@ -164,6 +164,20 @@ fn a_reader_that_reads_on_in_the_last_moment_is_served() {
     assert_eq!(pair.frames(steady.conn).len(), 200);
 }
 
+/// `sim --scenario drain --seed 12902`: who is told the end behind a burst has the end's own time to take it.
+#[test]
+fn a_reader_that_is_told_the_end_is_not_cut_for_its_burst() {
+    let (mut pair, steady, _stopped) = burst();
+    pair.hub.disconnect_socket(pair.now_ms, steady.key, Ending::Connection);
+    pair.run_effects();
+    pair.pass_ms(2 * STALL_MS);
+    assert_eq!(pair.hub.counters.slow_cut, 1, "the other one");
+    pair.limit(steady.conn, usize::MAX);
+    pair.turn();
+    let frames = pair.frames(steady.conn);
+    assert_eq!((frames.len(), frames.last().map(String::as_str)), (202, Some("close")));
+}
+
 /// One packet may exceed the limit (the limit is for what piles up).
 #[test]
 fn one_packet_may_exceed_the_limit() {

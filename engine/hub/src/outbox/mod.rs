@@ -260,10 +260,13 @@ impl Outbox {
         }
     }
 
-    /// Connections that owe more than their limit and have made no progress are cut; not those that the kernel can take bytes of again.
+    /// Connections that owe more than their limit and have made no progress are cut; not those that the kernel can take bytes of again, nor those
+    /// that end anyway, within a deadline of their own.
     pub(crate) fn judge_stalled(&mut self, now_ms: u64) {
         for slot in self.backlogs.take_stalled(now_ms) {
-            match self.lanes[slot as usize].state {
+            let lane = &self.lanes[slot as usize];
+            match lane.state {
+                _ if lane.is_closing() => {}
                 State::Draining => self.backlogs.watch_again(slot, now_ms),
                 _ => self.overflow(slot, Reason::SlowReader),
             }
