@@ -11,6 +11,12 @@
 //! cuts      whether an end that a client gave no reason for is one that is documented
 //! run       rounds of traffic, calm, jumps of the clock; at the end nothing may be left
 //! ```
+//!
+//! # Figures
+//!
+//! A seed decides which of the ten scenarios of [`kind`] its run is; `--scenario` names one. 24 000 seeds were run when these scenarios came, on
+//! 2026-11-30: 17 000 of the engine as they found it and was mended, which gave the list of `tests/seeds.rs`, and 7000 of the mended one
+//! (`socketville-sim --first 0 --seeds 7000`), 700 of each scenario, of which one found the fault of seed 6262. A run takes 6 to 18 ms of one core.
 
 pub mod acts;
 pub mod app;

@@ -249,6 +249,7 @@ impl OracleRecord {
         let Some(&place) = self.by_key.get(&(sender, seq)) else {
             return self.fault(format!("client {client} got {sender}:{seq}, which nobody emitted"));
         };
+        self.next_tick(); // whoever has left a room just now is in it no more
         let is_meant = self.meant(client, place);
         let subject = self.subject(client);
         let is_new = subject.got.insert(place);
@@ -258,7 +259,10 @@ impl OracleRecord {
         if !is_new {
             self.faults.push(format!("client {client} got {emit:?} twice"));
         } else if is_meant == Was::Never {
-            self.faults.push(format!("client {client} got {emit:?}, not being meant (tick {tick})"));
+            let (online, rooms) = (&self.subjects[&client].online, &self.subjects[&client].rooms);
+            self.faults.push(format!(
+                "client {client} got {emit:?}, not being meant (tick {tick}): {online:?}, {rooms:?}"
+            ));
         } else if let Some(last) = last.filter(|&last| last >= seq) {
             self.faults.push(format!("client {client} got {emit:?} after number {last} of the same sender"));
         }

@@ -8,7 +8,7 @@ use socketville_sim::verdict::Verdict;
 const SEEDS: std::ops::Range<u64> = 0..8;
 
 /// Seeds that have found a fault of the engine, and which.
-const FOUND: [(Kind, u64, &str); 10] = [
+const FOUND: [(Kind, u64, &str); 11] = [
     (
         Kind::Pauses,
         7,
@@ -21,6 +21,7 @@ const FOUND: [(Kind, u64, &str); 10] = [
     (Kind::SoftMark, 50, "the same, of a poll that was answered at once"),
     (Kind::Spills, 10, "what the arena kept after a burst kept newcomers out"),
     (Kind::Standstill, 7, "a core that began anew closed connections with requests for other cores"),
+    (Kind::Drain, 12902, "a reader that was told the end was cut as slow in the window, and not counted"),
     (Kind::Drain, 261, "what a client in the middle of an upgrade missed at a stop was not counted"),
     (Kind::Drain, 1384, "the same"),
 ];
