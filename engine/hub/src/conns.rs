@@ -115,14 +115,14 @@ pub(crate) enum Course {
     /// It has made no request yet.
     New,
     /// It has made one, for this owner.
-    Known(Owner),
+    Known(PeerKind),
     /// It has sent its end while an answer was being made.
     Ended,
 }
 
 /// Whose a connection is: at the end of the server a session's client has the whole window to take what is its own, a stranger has not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Owner {
+pub(crate) enum PeerKind {
     /// Nobody's that has a session: a browser, a backend, the operator.
     Stranger,
     /// A session's client, or a bare WebSocket's.
@@ -264,7 +264,7 @@ impl Default for Conn {
 impl Conn {
     /// Whether it is a session's client's, by its last request.
     pub(crate) const fn is_client(&self) -> bool {
-        matches!(self.course, Course::Known(Owner::Client))
+        matches!(self.course, Course::Known(PeerKind::Client))
     }
 
     pub(crate) const fn vacant() -> Self {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use socketville_proto::http::{Body, Head, KeepAlive};
 
-use crate::conns::{Conn, Course, Owner, Phase};
+use crate::conns::{Conn, Course, PeerKind, Phase};
 use crate::http::{HTML, JSON, RETRY_AFTER};
 use crate::limits::{HEAD_TIMEOUT_MS, LAST_PLACES_MS, REFUSALS_LINGERING_MAX, SLOTS_MAX};
 use crate::verdict::{Lack, Verdict};
@@ -93,7 +93,7 @@ impl Hub {
     /// A request has come on a connection.
     pub(crate) fn note_request(&mut self, conn: ConnId) {
         if let Some(state) = self.conn_mut(conn).filter(|state| state.course == Course::New) {
-            state.course = Course::Known(Owner::Stranger);
+            state.course = Course::Known(PeerKind::Stranger);
             self.address_shares.know(conn.index);
         }
     }

@@ -6,7 +6,7 @@ use socketville_proto::eio::Revision;
 use socketville_proto::http::{Head, Method};
 use socketville_proto::ws;
 
-use crate::conns::Owner;
+use crate::conns::PeerKind;
 use crate::desk::Occasion;
 use crate::forms::Framing;
 use crate::poll_buffer::PollForm;
@@ -50,7 +50,7 @@ pub(crate) enum Verdict {
 
 impl Verdict {
     /// Whose the connection is from now on.
-    pub(crate) const fn owner(&self) -> Owner {
+    pub(crate) const fn owner(&self) -> PeerKind {
         match self {
             Self::OpenPolling(..)
             | Self::OpenWebSocket(..)
@@ -58,7 +58,7 @@ impl Verdict {
             | Self::Poll(_)
             | Self::Post(_)
             | Self::Upgrade(_)
-            | Self::TurnAway => Owner::Client,
+            | Self::TurnAway => PeerKind::Client,
             Self::OtherCore(_)
             | Self::Preflight
             | Self::Refuse(_)
@@ -66,7 +66,7 @@ impl Verdict {
             | Self::NoRoom(_)
             | Self::NotOurs
             | Self::Elsewhere
-            | Self::Consider(_) => Owner::Stranger,
+            | Self::Consider(_) => PeerKind::Stranger,
         }
     }
 
