@@ -47,12 +47,13 @@ impl Ring {
 
     /// Makes up for the requests that have been completed, unless accepting pauses.
     pub(super) fn ask_for_connections(&mut self) {
+        let places = self.places_left().clamp(1, ACCEPTS_PER_WAIT);
         let accepting = &mut self.accepting;
         if !accepting.is_on || (accepting.backoff.is_on() && !accepting.backoff.take_due(Instant::now())) {
             return;
         }
         let Some(listener) = &accepting.listener else { return };
-        while accepting.armed < ACCEPTS_PER_WAIT {
+        while accepting.armed < places {
             accepting.armed += 1;
             self.gate.push(&Request::accept(listener.descriptor(), self.descriptors, accepting.sequence));
         }
@@ -122,6 +123,12 @@ impl Ring {
         };
         self.counters.accepts_refused += refused;
         refused > 0
+    }
+
+    /// Places of the table that no connection has: the kernel closes, without an answer, what it accepts beyond them.
+    fn places_left(&self) -> usize {
+        let left = self.files.map_or(u64::MAX, |files| u64::from(files).saturating_sub(self.connections()));
+        usize::try_from(left).unwrap_or(usize::MAX)
     }
 
     /// Connections that this driver has.
