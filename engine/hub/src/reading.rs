@@ -17,6 +17,8 @@ pub enum Pause {
     Handlers = 2,
     /// A turn has read of it what it may; the rest has its turn later.
     Turn = 4,
+    /// Its events made records while another core was behind with those that it had.
+    Records = 8,
 }
 
 /// What keeps a connection from being read: bits of [`Pause`], and [`UNREAD`]. One byte, for each connection has one.

@@ -25,6 +25,14 @@ pub(crate) struct Budget {
     slice: Cell<u64>,
     /// Connections with bytes that were received and wait, in turn.
     put_off: RefCell<Vec<ConnId>>,
+    /// Whether another core has so many records that who makes more of them waits.
+    is_behind: Cell<bool>,
+    /// Whether so many of them wait here that nobody is read.
+    is_over: Cell<bool>,
+    /// Letters to other cores when the connection that is read began to be.
+    letters: Cell<usize>,
+    /// Connections that wait for a core that is behind.
+    stalled: RefCell<Vec<ConnId>>,
 }
 
 /// One connection's part of a turn. Begins when it has more than one message.
@@ -41,6 +49,9 @@ impl Budget {
 impl Slice {
     /// Whether the rest of a connection has its turn later.
     pub(crate) fn is_over(&mut self, core: &Core) -> bool {
+        if core.has_made_records() {
+            return true;
+        }
         let work = core.work();
         let budget = &core.budget;
         let until = *self.0.get_or_insert_with(|| budget.until.get().min(work + budget.slice.get()));
@@ -77,6 +88,52 @@ impl Core {
         self.pauses.set(self.pauses.get() + 1);
         self.budget.put_off.borrow_mut().push(conn);
         self.counters.borrow_mut().reads_put_off += 1;
+    }
+
+    /// Reads something of a connection. While another core is behind, one whose events make records for it waits from then on until that has
+    /// caught up: its peer learns of it by TCP, and nothing is lost.
+    pub(crate) fn read(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
+        if !self.budget.is_behind.get() {
+            return self.read_bytes(conn, bytes);
+        }
+        let before = self.budget.letters.replace(self.outgoing.borrow().len());
+        self.read_bytes(conn, bytes);
+        if self.has_made_records() {
+            self.hub_mut().pause(conn, Pause::Records);
+            self.pauses.set(self.pauses.get() + 1);
+            self.counters.borrow_mut().reads_stalled += 1;
+            self.budget.stalled.borrow_mut().push(conn);
+        }
+        self.budget.letters.set(before);
+    }
+
+    fn has_made_records(&self) -> bool {
+        self.budget.is_behind.get() && self.outgoing.borrow().len() > self.budget.letters.get()
+    }
+
+    /// Whether another core is behind, or so far that nobody is read; those who waited for it are read again when it is not.
+    pub(crate) fn note_behind(self: &Rc<Self>, is_behind: bool, is_over: bool) {
+        self.budget.is_over.set(is_over);
+        self.budget.is_behind.set(is_behind);
+        if !is_behind && self.has_stalled() {
+            let stalled = self.budget.stalled.take();
+            stalled.into_iter().for_each(|conn| self.hub_mut().resume(conn, Pause::Records));
+        }
+    }
+
+    /// Whether another core is behind.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.budget.is_behind.get()
+    }
+
+    /// Whether so many records wait for other cores that nobody is read.
+    pub(crate) fn has_too_many_records(&self) -> bool {
+        self.budget.is_over.get()
+    }
+
+    /// Whether clients wait for a core that is behind.
+    pub(crate) fn has_stalled(&self) -> bool {
+        !self.budget.stalled.borrow().is_empty()
     }
 
     /// Those who were put off since the last call.

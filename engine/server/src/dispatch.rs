@@ -78,7 +78,7 @@ impl Core {
         self.run_effects();
     }
 
-    fn read(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
+    pub(crate) fn read_bytes(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
         let (mut at, mut slice) = (0, Slice::default());
         loop {
             let intake = self.hub_mut().intake(conn);

@@ -4,7 +4,8 @@
 
 pub use socketville_hub::limits::{BUDGET_BYTES_MIN, EARLY_BYTES_MAX, FLUSH_INTERVAL_MS_MAX, STALL_MS};
 
-/// Letters in a core's mailbox; past it an outside thread's emit fails with `EmitError::Full`, and a core keeps its letters and tries again.
+/// Letters in a core's mailbox; past it an outside thread's emit fails with `EmitError::Full`, and a core keeps its letters and tries again. A
+/// quarter of it is for threads that are no core's, so that clients cannot fill it; and past an eighth of it clients whose events make records wait.
 /// At 16 bytes a letter this is 1 MiB a core, and half a second of 128 000 records a second.
 pub const MAILBOX_LETTERS_MAX: usize = 1 << 16;
 
@@ -12,18 +13,27 @@ pub const MAILBOX_LETTERS_MAX: usize = 1 << 16;
 /// collects 32 MiB in a turn, so as much may wait for the next.
 pub const MAILBOX_BYTES_MAX: usize = 32 << 20;
 
-/// Bytes of the broadcasts that a core keeps for a mailbox that is full, if half of its memory is not less; past it that core stands still, as
-/// with [`RECORDS_WAITING_MAX`].
+/// Bytes of the broadcasts that a core keeps for a mailbox that is full, if half of its memory is not less; past it that core
+/// reads nothing, as with [`RECORDS_WAITING_MAX`].
 pub const RECORDS_WAITING_BYTES_MAX: usize = 128 << 20;
 
-/// Letters that a core keeps for a mailbox that is full; past it that mailbox's core stands still: its clients are cut when it moves again. A core
-/// so far behind has lost their patience anyway, and a gap in what they get would be worse.
+/// Letters that a core keeps for a mailbox that is full; past it the core reads no client and polls no task until there are fewer. Clients that make
+/// records wait long before, each after one message; this is for what a million of them, or tasks, have made.
 pub const RECORDS_WAITING_MAX: usize = 1 << 20;
 
-/// Orders of outside threads that wait for a full mailbox, for their calls have no error to return; past it the mailbox's core stands still.
+/// Orders of outside threads that wait for a full mailbox, for their calls have no error to return; past it a core that takes nothing meanwhile stands still,
+/// and one that is behind with [`ORDERS_BEHIND`] times as many.
 pub const ORDERS_WAITING_MAX: usize = 1 << 16;
 
-/// How long a core may take nothing out of its full mailbox until it stands still. Clients of a core that does nothing for so long have had
+/// How many times [`ORDERS_WAITING_MAX`] may wait for a core that moves: 16 MiB of them, which a core works off in a second.
+pub const ORDERS_BEHIND: usize = 16;
+
+/// Milliseconds between two turns of a core that count at the most when it judges whether another takes nothing: a process that was stopped finds
+/// all of its cores equally late.
+pub const STANDSTILL_STEP_MS: u64 = 250;
+
+/// How long a core may take nothing at all out of its mailbox, with much in it, until it stands still: its clients are cut when it moves again, for a gap in what they get would be worse.
+/// A core that is behind and moves never does. Clients of a core that does nothing for so long have had
 /// no pong either.
 pub const STANDSTILL: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -99,8 +109,12 @@ pub const WORK_PER_SESSION: u64 = 64;
 /// Connections received from between two looks at the budget: what the ring takes in one submission.
 pub const RECEIVES_PER_STEP: usize = 64;
 
-/// Letters collected in one turn, so that a flood from another core does not starve this one's clients.
+/// Letters collected in one turn, so that a flood from another core does not starve this one's clients; or half of what there is, if that is more.
+/// So a letter waits for [`LETTERS_TURNS_MAX`] turns at the most, unless the arena is full, and clients are read as much less as more letters wait.
 pub const LETTERS_PER_TURN_MAX: usize = 1024;
+
+/// Turns until a letter is taken, however full the mailbox was: each halves what is before it, down to a turn's.
+pub const LETTERS_TURNS_MAX: u32 = (MAILBOX_LETTERS_MAX / LETTERS_PER_TURN_MAX).ilog2() + 1;
 
 /// Packets of one POST that are handled before others have their turn: some 0.2 ms for small events.
 pub const PAYLOAD_PACKETS_PER_STEP: usize = 512;

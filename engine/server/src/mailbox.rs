@@ -8,13 +8,13 @@
 //! waits for it. When it moves again it has missed something, and cuts all its clients, so that none of them has a gap.
 //!
 //! ```text
-//!   open ──(full, and nothing is taken for STANDSTILL, or more waits than may)──▶ standing still ──(its core moves again)──▶ open
+//!   open ──(nothing is taken for STANDSTILL, or more orders wait than may)──▶ standing still ──(its core moves again)──▶ open
 //!     └──────────────────────────────── closed: the core has ended ◀───────────────────┘
 //! ```
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ use socketville_sys::Waker;
 use crate::core::Core;
 use crate::error::EmitError;
 use crate::limits::{
-    MAILBOX_BYTES_MAX, MAILBOX_LETTERS_MAX, ORDERS_WAITING_MAX, RECORDS_WAITING_BYTES_MAX,
+    MAILBOX_BYTES_MAX, MAILBOX_LETTERS_MAX, ORDERS_BEHIND, ORDERS_WAITING_MAX, RECORDS_WAITING_BYTES_MAX,
     RECORDS_WAITING_MAX, STANDSTILL,
 };
 
@@ -62,10 +62,12 @@ pub struct MailLimits {
     pub letters_bytes_max: usize,
     /// Orders that wait for a place in a mailbox; one more, and its core stands still.
     pub orders_waiting_max: usize,
-    /// Letters of one core that wait for a place in the mailbox of another; one more, and that stands still.
+    /// Letters of one core that wait for a place in the mailbox of another; with one more it reads no client.
     pub records_waiting_max: usize,
     /// Bytes of those letters.
     pub records_waiting_bytes_max: usize,
+    /// Milliseconds for which a core takes nothing, though there is much for it, until another says that it stands still.
+    pub standstill_ms: u64,
 }
 
 impl Default for MailLimits {
@@ -76,6 +78,7 @@ impl Default for MailLimits {
             orders_waiting_max: ORDERS_WAITING_MAX,
             records_waiting_max: RECORDS_WAITING_MAX,
             records_waiting_bytes_max: RECORDS_WAITING_BYTES_MAX,
+            standstill_ms: STANDSTILL.as_millis() as u64,
         }
     }
 }
@@ -95,6 +98,10 @@ pub(crate) struct Mailbox {
     places_taken: AtomicUsize,
     /// Bytes of the records in it.
     bytes: AtomicUsize,
+    /// Letters that its core has taken.
+    taken: AtomicU64,
+    /// As that was when the first of the orders that wait came.
+    taken_before: AtomicU64,
     /// Orders that found no place: nobody is there to be told. While there is one, letters of others find no place either.
     late: Mutex<VecDeque<Letter>>,
     late_len: AtomicUsize,
@@ -132,6 +139,8 @@ impl Mailbox {
             letters: ArrayQueue::new(limits.letters_max),
             places_taken: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            taken: AtomicU64::new(0),
+            taken_before: AtomicU64::new(0),
             late: Mutex::default(),
             late_len: AtomicUsize::new(0),
             full_since: Mutex::default(),
@@ -151,23 +160,27 @@ impl Mailbox {
     /// # Errors
     /// The queue is full, or the core has ended.
     pub(crate) fn reserve(&self) -> Result<Place<'_>, EmitError> {
+        self.reserve_within(self.limits)
+    }
+
+    fn reserve_within(&self, limits: MailLimits) -> Result<Place<'_>, EmitError> {
         if self.is_closed.load(Ordering::SeqCst) {
             return Err(EmitError::Ended);
         }
         let is_standing = self.is_standing.load(Ordering::SeqCst);
         let has_late = self.late_len.load(Ordering::SeqCst) > 0;
-        if !is_standing && (has_late || !self.take_place()) {
+        if !is_standing && (has_late || !self.take_place(limits)) {
             self.note_full();
             return Err(EmitError::Full);
         }
         Ok(Place { mailbox: self, is_held: !is_standing })
     }
 
-    fn take_place(&self) -> bool {
-        if self.bytes.load(Ordering::Acquire) >= self.limits.letters_bytes_max {
+    fn take_place(&self, limits: MailLimits) -> bool {
+        if self.bytes.load(Ordering::Acquire) >= limits.letters_bytes_max {
             return false;
         }
-        let is_free = self.places_taken.fetch_add(1, Ordering::AcqRel) < self.limits.letters_max;
+        let is_free = self.places_taken.fetch_add(1, Ordering::AcqRel) < limits.letters_max;
         if !is_free {
             self.places_taken.fetch_sub(1, Ordering::AcqRel);
         }
@@ -176,7 +189,22 @@ impl Mailbox {
 
     /// Gives the letter back if the queue is full; one to a core that has ended, or stands still, is dropped.
     pub(crate) fn post(&self, letter: Letter) -> Result<(), Letter> {
-        match self.reserve() {
+        Self::post_to(self.reserve(), letter)
+    }
+
+    /// As [`Mailbox::post`], for what another core's clients have caused: a quarter of the mailbox is not for that, but for threads that are no core's.
+    pub(crate) fn post_of_core(&self, letter: Letter) -> Result<(), Letter> {
+        let (letters, bytes) = (self.limits.letters_max, self.limits.letters_bytes_max);
+        let share = MailLimits {
+            letters_max: letters - letters / 4,
+            letters_bytes_max: bytes - bytes / 4,
+            ..self.limits
+        };
+        Self::post_to(self.reserve_within(share), letter)
+    }
+
+    fn post_to(place: Result<Place<'_>, EmitError>, letter: Letter) -> Result<(), Letter> {
+        match place {
             Ok(place) => place.post(letter),
             Err(EmitError::Full) => return Err(letter),
             Err(_) => {}
@@ -184,13 +212,18 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Takes a letter that must not be refused. If too many of them wait, the core stands still.
+    /// Takes a letter that must not be refused. If too many of them wait and the core takes nothing meanwhile, it stands still; one that only is behind
+    /// may have [`ORDERS_BEHIND`] times as many.
     pub(crate) fn insist(&self, letter: Letter) {
         let Err(letter) = self.post(letter) else { return };
-        let mut late = self.late();
+        let (mut late, taken) = (self.late(), self.taken());
+        if late.is_empty() {
+            self.taken_before.store(taken, Ordering::Relaxed);
+        }
         late.push_back(letter);
         self.late_len.store(late.len(), Ordering::SeqCst);
-        let is_too_much = late.len() > self.limits.orders_waiting_max;
+        let moves = taken != self.taken_before.load(Ordering::Relaxed);
+        let is_too_much = late.len() > self.limits.orders_waiting_max * if moves { ORDERS_BEHIND } else { 1 };
         drop(late);
         if is_too_much {
             self.stand_still();
@@ -295,8 +328,11 @@ impl Mailbox {
     /// Looks before it takes: the queue's own refusal of an empty one is a fence, each turn.
     pub(crate) fn take(&self) -> Option<Letter> {
         let letter = if self.letters.is_empty() { self.take_late() } else { self.pop() };
-        if letter.is_some() && self.is_full.load(Ordering::Relaxed) {
-            self.is_full.store(false, Ordering::SeqCst);
+        if letter.is_some() {
+            self.taken.store(self.taken() + 1, Ordering::Relaxed);
+            if self.is_full.load(Ordering::Relaxed) {
+                self.is_full.store(false, Ordering::SeqCst);
+            }
         }
         letter
     }
@@ -322,6 +358,22 @@ impl Mailbox {
 
     fn late(&self) -> MutexGuard<'_, VecDeque<Letter>> {
         self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds for which it takes nothing until it stands still.
+    pub(crate) const fn standstill_ms(&self) -> u64 {
+        self.limits.standstill_ms
+    }
+
+    /// Letters that its core has taken so far; nobody else counts them.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Whether it holds so much that clients who make more of it wait: an eighth of what it may.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.len() > self.limits.letters_max / 8
+            || self.bytes.load(Ordering::Relaxed) > self.limits.letters_bytes_max / 8
     }
 
     /// Letters in it, and places that are promised.

@@ -101,3 +101,27 @@ fn a_core_with_too_many_orders_stands_still_until_it_moves() {
     fill(&mailbox);
     assert_eq!(count(&mailbox), MAILBOX_LETTERS_MAX, "all places are there again");
 }
+
+/// Clients of other cores cannot take all places.
+#[test]
+fn a_quarter_is_for_threads_that_are_no_cores() {
+    let mailbox = Mailbox::new(MailLimits { letters_max: 100, ..MailLimits::default() });
+    (0..75).for_each(|_| assert!(mailbox.post_of_core(order()).is_ok()));
+    assert!(mailbox.post_of_core(order()).is_err());
+    (0..25).for_each(|_| assert!(mailbox.post(order()).is_ok()));
+    assert!(mailbox.post(order()).is_err());
+    assert_eq!(count(&mailbox), 100);
+}
+
+/// A core that takes something while orders wait is behind, and no more.
+#[test]
+fn a_core_that_takes_orders_does_not_stand_still() {
+    let limits = MailLimits { letters_max: 10, orders_waiting_max: 5, ..MailLimits::default() };
+    let mailbox = Mailbox::new(limits);
+    (0..12).for_each(|_| mailbox.insist(order()));
+    assert!(mailbox.take().is_some());
+    (0..5 * ORDERS_BEHIND - 2).for_each(|_| mailbox.insist(order()));
+    assert!(!mailbox.is_standing());
+    mailbox.insist(order());
+    assert!(mailbox.is_standing(), "sixteen times as many are too many");
+}

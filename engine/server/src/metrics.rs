@@ -35,7 +35,9 @@ pub struct CoreCounters {
     pub reads_paused: u64,
     /// Times that the rest of what a client sent had to wait for a later turn.
     pub reads_put_off: u64,
-    /// Letters not delivered to another core that was too far behind; its clients are cut.
+    /// Times that a client whose events made records waited for a core that was behind with them.
+    pub reads_stalled: u64,
+    /// Letters not delivered to another core that stood still; its clients are cut.
     pub records_dropped: u64,
     /// Times that this core stood still for so long that it missed something, and cut its clients.
     pub standstills: u64,
@@ -247,6 +249,12 @@ const METRICS: &[Metric] = &[
         "counter",
         "Times the rest of what a client sent waited for a later turn.",
         |r| r.turns.reads_put_off as f64,
+    ),
+    (
+        "reads_stalled_total",
+        "counter",
+        "Times a client that makes broadcasts waited for a core that was behind with them.",
+        |r| r.turns.reads_stalled as f64,
     ),
     (
         "gaps_total",

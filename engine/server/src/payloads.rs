@@ -54,7 +54,8 @@ impl Core {
 
     /// Goes on with POSTs that have more packets, each in its turn.
     pub(crate) fn read_payloads(self: &Rc<Self>) {
-        if self.payloads.borrow().is_empty() {
+        // Who is behind is waited for; the first packet of a POST that makes records has been its last for now.
+        if self.payloads.borrow().is_empty() || self.is_behind() {
             return;
         }
         self.grant(READ_WORK_PER_PART);

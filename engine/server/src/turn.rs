@@ -142,7 +142,7 @@ impl<D: Driver> Turn<D> {
         if is_busy {
             return Some(Duration::ZERO);
         }
-        let is_waiting = self.waiting.iter().any(|waiting| !waiting.letters.is_empty());
+        let is_waiting = core.is_behind() || self.waiting.iter().any(|waiting| !waiting.letters.is_empty());
         let retry_ms = is_waiting.then_some(now_ms + 1);
         let (hub_ms, sleeps_ms) = (hub.next_timer_ms(), core.timers.next_deadline());
         let next_ms = [hub_ms, sleeps_ms, core.queries.next_ms(), retry_ms, self.stopping.next_ms()];
@@ -169,7 +169,7 @@ impl<D: Driver> Turn<D> {
             core.run_effects();
             core.drop_values();
             core.run_effects();
-            self.publish();
+            self.publish(now_ms);
             self.ask_addresses();
             self.flush(now_ms);
             self.run_errands(now_ms);
@@ -215,7 +215,7 @@ impl<D: Driver> Turn<D> {
             }
         }
         // A full arena is sent first: who speaks waits in the kernel, which tells its peer so.
-        if self.core.is_full() {
+        if self.core.is_full() || self.core.has_too_many_records() {
             return Look::Averted;
         }
         if !self.arrivals.is_empty() {
@@ -233,13 +233,13 @@ impl<D: Driver> Turn<D> {
         let has_read_all = self.receive(now_ms, &turn);
         self.arrivals.give_back(turn);
         // Who is late is judged when all that had arrived before has been read.
-        if has_read_all { look } else { Look::Averted }
+        if has_read_all && !self.core.has_stalled() { look } else { Look::Averted }
     }
 
     /// Polls what was woken before, unless the arena is full; a task that yields goes on in the next turn, after what it emitted has left.
     fn poll_tasks(&self) {
         let core = &self.core;
-        if core.is_full() {
+        if core.is_full() || core.has_too_many_records() {
             return;
         }
         core.executor.run_woken(core.executor.queued().min(TASKS_PER_TURN_MAX));
@@ -253,7 +253,8 @@ impl<D: Driver> Turn<D> {
     fn collect(&mut self, now_ms: u64) {
         let core = Rc::clone(&self.core);
         let index = usize::from(core.index);
-        for _ in 0..LETTERS_PER_TURN_MAX {
+        let half = core.town.mailboxes[index].len().div_ceil(2);
+        for _ in 0..half.max(LETTERS_PER_TURN_MAX) {
             if core.is_full() {
                 break;
             }
@@ -296,8 +297,8 @@ impl<D: Driver> Turn<D> {
     }
 
     /// To the other cores before our own flush, so that they work while we send.
-    fn publish(&mut self) {
-        let core = &self.core;
+    fn publish(&mut self, now_ms: u64) {
+        let core = Rc::clone(&self.core);
         while let Some(letter) = core.outgoing.borrow_mut().pop_front() {
             for (index, waiting) in self.waiting.iter_mut().enumerate() {
                 if index != usize::from(core.index) {
@@ -307,14 +308,21 @@ impl<D: Driver> Turn<D> {
         }
         let mail = core.town.app.mail;
         let bytes_max = mail.records_waiting_bytes_max.min(core.town.app.config.budget.hard_bytes / 2);
-        for (mailbox, waiting) in core.town.mailboxes.iter().zip(&mut self.waiting) {
+        let (mut is_behind, mut is_over) = (false, false);
+        for (index, (mailbox, waiting)) in core.town.mailboxes.iter().zip(&mut self.waiting).enumerate() {
+            if index == usize::from(core.index) {
+                continue;
+            }
             waiting.post_to(mailbox);
-            if waiting.letters.len() > mail.records_waiting_max || waiting.bytes > bytes_max {
+            if waiting.is_standstill(mailbox, now_ms) {
                 core.counters.borrow_mut().records_dropped += waiting.letters.len() as u64;
                 *waiting = Waiting::default();
                 mailbox.stand_still();
             }
+            is_behind |= waiting.is_behind(mailbox);
+            is_over |= waiting.letters.len() > mail.records_waiting_max || waiting.bytes > bytes_max;
         }
+        core.note_behind(is_behind, is_over);
         if self.stopping.is_settling() && self.waiting.iter().all(|waiting| waiting.letters.is_empty()) {
             let mailboxes = &core.town.mailboxes;
             if !mailboxes[usize::from(core.index)].has_settled() {

@@ -82,6 +82,7 @@ const SMALL_MAIL: MailLimits = MailLimits {
     orders_waiting_max: 512,
     records_waiting_max: 1 << 16,
     records_waiting_bytes_max: 64 << 20,
+    standstill_ms: 5_000,
 };
 
 impl Scenario {
@@ -205,6 +206,7 @@ impl Scenario {
             orders_waiting_max: random.pick(&[0, 4, 64]),
             records_waiting_max: random.pick(&[16, 64, 1_000]),
             records_waiting_bytes_max: random.pick(&[4_000, 100_000]),
+            standstill_ms: random.pick(&[10, 100, 1_000, 5_000]),
         };
     }
 
