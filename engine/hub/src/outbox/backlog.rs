@@ -8,9 +8,10 @@
 //!
 //! So a connection that reads all the time is served through a burst, and one that does not read costs `bytes_max` at the most. One
 //! packet, or one answer of HTTP, may exceed `bytes_max`, for as long as the kernel takes some of it every `PACKET_STALL_MS`.
+//! Whoever comes to be beyond its limit, by whatever step, is watched from that moment on: [`Backlogs::standing`] is the only place that decides.
 //! A backlog that is cut keeps the rest of the frame that the peer has begun to read, so that a close frame can follow it.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use socketville_proto::ws;
 
 use super::arena::{Arena, Span};
@@ -38,8 +39,9 @@ pub(super) struct Backlogs {
     limits: BacklogLimits,
     /// Bytes beyond `bytes_max`, of all connections together.
     bursts_bytes: usize,
-    /// Slots whose progress is looked at, by the moment.
-    watched: Waves<u32>,
+    /// Slots whose progress is looked at, by the moment; each stands there once, whatever becomes of its backlog.
+    waves: Waves<u32>,
+    watched: HashSet<u32>,
     account: Account,
 }
 
@@ -48,11 +50,14 @@ struct Backlog {
     sent: usize,
     /// Where a frame begins, at or behind what was sent; `None` if these are no frames.
     boundary: Option<usize>,
-    /// When the kernel took some of it last.
+    /// When the kernel took some of it last, or it came to be beyond the limit.
     progress_ms: u64,
-    is_watched: bool,
     /// Milliseconds without progress after which it is cut, while it is beyond the limit.
     patience_ms: u64,
+    /// Whether the connection ends behind it, within a deadline of its own: then it is not watched.
+    is_last: bool,
+    /// Whether a time in which the loop did not run was counted as progress, since there was some.
+    is_forgiven: bool,
     charge: Charge,
 }
 
@@ -65,6 +70,15 @@ pub(super) enum Kept {
     Nothing,
     /// The core holds too much.
     NoMemory,
+}
+
+/// What becomes of a connection that would owe so much.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Standing {
+    Within,
+    /// It is cut when the kernel takes none of it for so many milliseconds.
+    Beyond(u64),
+    TooMuch,
 }
 
 /// What is left of a send that the kernel did not take whole.
@@ -81,7 +95,14 @@ pub(super) struct Rest<'a> {
 
 impl Backlogs {
     pub(super) fn new(limits: BacklogLimits, account: Account) -> Self {
-        Self { by_slot: HashMap::new(), limits, bursts_bytes: 0, watched: Waves::default(), account }
+        Self {
+            by_slot: HashMap::new(),
+            limits,
+            bursts_bytes: 0,
+            waves: Waves::default(),
+            watched: HashSet::new(),
+            account,
+        }
     }
 
     /// Keeps the rest of a send, if it is within the limits.
@@ -95,10 +116,11 @@ impl Backlogs {
                 let next = &rest.sent[rest.taken + at..];
                 next.is_empty() || ws::server_frame_len(next).is_some_and(|len| len >= next.len())
             });
-        let is_over = bytes > self.limits.bytes_max && !is_one_packet;
-        let may_be =
-            if rest.is_last { self.beyond(bytes) <= self.bursts_room() } else { self.has_room(0, bytes) };
-        if is_over && !may_be {
+        let standing = match rest.is_last {
+            true if self.beyond(bytes) <= self.bursts_room() => Standing::Within,
+            _ => self.standing(0, bytes, is_one_packet),
+        };
+        if standing == Standing::TooMuch {
             return Kept::Nothing;
         }
         if !self.fits(0, bytes) {
@@ -108,37 +130,65 @@ impl Backlogs {
         kept.extend_from_slice(&rest.sent[rest.taken..]);
         rest.behind.iter().for_each(|span| kept.extend_from_slice(arena.bytes(*span)));
         let charge = self.account.charge(Kind::Backlog, Owner::Conn(conn), kept.capacity());
-        let patience_ms = if is_one_packet { PACKET_STALL_MS } else { STALL_MS };
-        let is_watched = false;
-        let backlog =
-            Backlog { bytes: kept, sent: 0, boundary, progress_ms: now_ms, is_watched, patience_ms, charge };
+        let (patience_ms, is_last) = (STALL_MS, rest.is_last);
+        let backlog = Backlog {
+            bytes: kept,
+            sent: 0,
+            boundary,
+            progress_ms: now_ms,
+            patience_ms,
+            is_last,
+            is_forgiven: false,
+            charge,
+        };
         self.insert(conn.index, backlog);
-        if bytes > self.limits.bytes_max && !rest.is_last {
-            self.watch(conn.index, now_ms);
-        }
+        self.watch(conn.index, now_ms, standing);
         Kept::All
     }
 
     /// Adds bytes to a connection that is behind, if they are within the limits.
     pub(super) fn append(&mut self, slot: u32, now_ms: u64, bytes: &[u8]) -> Kept {
-        let Some(backlog) = self.by_slot.get(&slot) else { return Kept::Nothing };
-        let owed = backlog.owed();
-        let is_over = owed >= self.limits.bytes_max;
-        if is_over && !self.has_room(owed, owed + bytes.len()) {
+        let Some(before) = self.by_slot.get(&slot).map(Backlog::owed) else { return Kept::Nothing };
+        let after = before + bytes.len();
+        // One frame, or one answer of HTTP, behind what is within the limit.
+        let is_one_packet = before < self.limits.bytes_max
+            && ws::server_frame_len(bytes).is_none_or(|len| len >= bytes.len());
+        let standing = self.standing(before, after, is_one_packet);
+        if standing == Standing::TooMuch {
             return Kept::Nothing;
         }
-        if !self.fits(owed, bytes.len()) {
+        if !self.fits(before, bytes.len()) {
             return Kept::NoMemory;
         }
-        self.bursts_bytes += self.beyond(owed + bytes.len()) - self.beyond(owed);
+        self.bursts_bytes += self.beyond(after) - self.beyond(before);
         if let Some(backlog) = self.by_slot.get_mut(&slot) {
             backlog.bytes.extend_from_slice(bytes);
             backlog.charge.set(backlog.bytes.capacity());
         }
-        if is_over {
-            self.watch(slot, now_ms);
+        if before <= self.limits.bytes_max {
+            self.watch(slot, now_ms, standing);
         }
         Kept::All
+    }
+
+    /// What becomes of a connection that would owe `after` instead of `before`. The bytes that make the difference may be one packet.
+    fn standing(&self, before: usize, after: usize, is_one_packet: bool) -> Standing {
+        match after <= self.limits.bytes_max {
+            true => Standing::Within,
+            false if is_one_packet => Standing::Beyond(PACKET_STALL_MS),
+            false if self.has_room(before, after) => Standing::Beyond(STALL_MS),
+            false => Standing::TooMuch,
+        }
+    }
+
+    /// A connection has come to be beyond its limit.
+    fn watch(&mut self, slot: u32, now_ms: u64, standing: Standing) {
+        let Standing::Beyond(patience_ms) = standing else { return };
+        let Some(backlog) = self.by_slot.get_mut(&slot).filter(|backlog| !backlog.is_last) else { return };
+        (backlog.progress_ms, backlog.patience_ms) = (now_ms, patience_ms);
+        if self.watched.insert(slot) {
+            self.waves.push(now_ms + patience_ms, slot);
+        }
     }
 
     /// The kernel took so many bytes; the rest waits on.
@@ -146,7 +196,7 @@ impl Backlogs {
         let Some(backlog) = self.by_slot.get_mut(&slot) else { return };
         let before = backlog.owed();
         if taken > 0 {
-            backlog.progress_ms = now_ms;
+            (backlog.progress_ms, backlog.is_forgiven) = (now_ms, false);
         }
         backlog.take(taken);
         let after = backlog.owed();
@@ -202,9 +252,14 @@ impl Backlogs {
         self.insert(slot, backlog);
     }
 
-    /// Whether the bursts are what is owed beyond the limit.
+    /// Whether the bursts are what is owed beyond the limit, and all who are beyond it are watched.
     pub(super) fn is_sound(&self) -> bool {
-        self.bursts_bytes == self.by_slot.values().map(|backlog| self.beyond(backlog.owed())).sum()
+        let beyond = |backlog: &Backlog| self.beyond(backlog.owed());
+        let is_watched = |slot: &u32, backlog: &Backlog| {
+            beyond(backlog) == 0 || backlog.is_last || self.watched.contains(slot)
+        };
+        self.bursts_bytes == self.by_slot.values().map(beyond).sum()
+            && self.by_slot.iter().all(|(slot, backlog)| is_watched(slot, backlog))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -213,46 +268,50 @@ impl Backlogs {
 
     /// When the progress of some connection is to be looked at.
     pub(super) fn next_ms(&self) -> Option<u64> {
-        self.watched.next_ms()
+        self.waves.next_ms()
     }
 
     /// Slots of connections that owe more than their limit, and made no progress.
     pub(super) fn take_stalled(&mut self, now_ms: u64) -> Vec<u32> {
         let mut stalled = Vec::new();
-        while let Some((_, slots)) = self.watched.pop(now_ms) {
+        while let Some((_, slots)) = self.waves.pop(now_ms) {
             for &slot in &slots {
-                let Some(backlog) = self.by_slot.get_mut(&slot).filter(|backlog| backlog.is_watched) else {
-                    continue;
-                };
-                backlog.is_watched = false;
-                if backlog.owed() <= self.limits.bytes_max {
-                    continue;
-                }
-                match backlog.progress_ms + backlog.patience_ms {
-                    due_ms if due_ms > now_ms => {
-                        backlog.is_watched = true;
-                        self.watched.push(due_ms, slot);
+                match self.due_ms(slot) {
+                    Some(due_ms) if due_ms > now_ms => self.waves.push(due_ms, slot),
+                    due_ms => {
+                        self.watched.remove(&slot);
+                        stalled.extend(due_ms.map(|_| slot));
                     }
-                    _ => stalled.push(slot),
                 }
             }
-            self.watched.give_back(slots);
+            self.waves.give_back(slots);
         }
         stalled
     }
 
-    fn watch(&mut self, slot: u32, now_ms: u64) {
-        if let Some(backlog) = self.by_slot.get_mut(&slot).filter(|backlog| !backlog.is_watched) {
-            backlog.is_watched = true;
-            self.watched.push(now_ms + backlog.patience_ms, slot);
-        }
+    /// When a connection is cut unless the kernel takes some of it before; `None` if it is not beyond its limit.
+    fn due_ms(&self, slot: u32) -> Option<u64> {
+        let backlog = self.by_slot.get(&slot)?;
+        let is_beyond = backlog.owed() > self.limits.bytes_max && !backlog.is_last;
+        is_beyond.then_some(backlog.progress_ms + backlog.patience_ms)
     }
 
     fn insert_rest(&mut self, slot: u32, bytes: Vec<u8>, mut charge: Charge) {
         charge.set(bytes.capacity());
         let (boundary, patience_ms) = (Some(bytes.len()), STALL_MS);
-        let (sent, progress_ms, is_watched) = (0, 0, false);
-        self.insert(slot, Backlog { bytes, sent, boundary, progress_ms, is_watched, patience_ms, charge });
+        self.insert(
+            slot,
+            Backlog {
+                bytes,
+                sent: 0,
+                boundary,
+                progress_ms: 0,
+                patience_ms,
+                is_last: true,
+                is_forgiven: false,
+                charge,
+            },
+        );
     }
 
     fn insert(&mut self, slot: u32, backlog: Backlog) {
@@ -281,14 +340,18 @@ impl Backlogs {
         debts.into_iter().map(|(_, slot)| slot).collect()
     }
 
-    /// The loop did not run for a while: that the kernel was offered nothing meanwhile is nobody's fault.
+    /// The loop did not run for a while: that the kernel was offered nothing meanwhile is nobody's fault, once.
     pub(super) fn forgive(&mut self, now_ms: u64) {
-        self.by_slot.values_mut().for_each(|backlog| backlog.progress_ms = now_ms);
+        for backlog in self.by_slot.values_mut().filter(|backlog| !backlog.is_forgiven) {
+            (backlog.progress_ms, backlog.is_forgiven) = (now_ms, true);
+        }
     }
 
     /// Looks at a connection's progress once more, since it has something to send now.
     pub(super) fn watch_again(&mut self, slot: u32, now_ms: u64) {
-        self.watch(slot, now_ms);
+        if let Some(patience_ms) = self.by_slot.get(&slot).map(|backlog| backlog.patience_ms) {
+            self.watch(slot, now_ms, Standing::Beyond(patience_ms));
+        }
     }
 
     /// Whether a connection may owe so much instead of what it owes, as a burst.

@@ -122,7 +122,75 @@ fn what_is_no_frame_is_cut_without_a_rest() {
     }
 }
 
+/// A giant that crosses the limit in one step is watched as one that was kept, and for as long.
+#[test]
+fn a_packet_behind_others_may_exceed_the_limit_while_it_makes_progress() {
+    let mut backlogs = backlogs(BacklogLimits { burst_bytes_max: 0, ..LIMITS });
+    assert_eq!(keep(&mut backlogs, 0, &frames(&[20]), 1), Kept::All);
+    assert_eq!(backlogs.append(0, 1_000, &frames(&[5_000])), Kept::All);
+    assert_eq!(backlogs.append(0, 1_000, &frames(&[1])), Kept::Nothing, "one packet");
+    assert_eq!(backlogs.next_ms(), Some(1_000 + PACKET_STALL_MS));
+    backlogs.progress(0, 2_000, 10);
+    assert_eq!(backlogs.take_stalled(1_000 + PACKET_STALL_MS), [0; 0]);
+    assert_eq!(backlogs.take_stalled(2_000 + PACKET_STALL_MS), [0]);
+}
+
+#[test]
+fn several_packets_at_once_cross_the_limit_only_as_a_burst() {
+    let mut backlogs = backlogs(LIMITS);
+    let sent = frames(&[48; 12]);
+    assert_eq!(keep(&mut backlogs, 0, &frames(&[20]), 1), Kept::All);
+    assert_eq!(backlogs.append(0, 0, &sent), Kept::Nothing);
+    assert_eq!(backlogs.append(0, 0, &sent[..400]), Kept::All);
+    assert_eq!(backlogs.take_stalled(STALL_MS), [0]);
+}
+
+/// Churn: a slot that is emptied and filled again and again is looked at once.
+#[test]
+fn a_slot_is_watched_once_however_often_it_comes_and_goes() {
+    let mut backlogs = backlogs(LIMITS);
+    for now_ms in 0..100 {
+        let _kept = backlogs.keep(
+            conn(0),
+            now_ms,
+            &Rest { sent: &frames(&[48; 8]), taken: 0, behind: &[], is_last: false },
+            &Arena::default(),
+        );
+        backlogs.remove(0);
+    }
+    assert_eq!((backlogs.watched.len(), backlogs.take_stalled(STALL_MS).len()), (1, 0));
+    assert_eq!((backlogs.watched.len(), backlogs.next_ms()), (0, None));
+}
+
 proptest! {
+    /// By whatever steps a connection comes to owe more than its limit, it is watched, and cut in the end if nothing of it is taken.
+    #[test]
+    fn who_is_beyond_its_limit_is_watched(
+        steps in prop::collection::vec((0u32..3, 0usize..4, prop::collection::vec(0usize..150, 1..5), 0u64..500), 1..60),
+    ) {
+        let (mut backlogs, mut now_ms) = (backlogs(LIMITS), 0);
+        for (slot, deed, lengths, ms) in steps {
+            now_ms += ms;
+            let bytes = frames(&lengths);
+            let is_there = backlogs.by_slot.contains_key(&slot);
+            match deed {
+                0 if is_there => backlogs.remove(slot),
+                1 if is_there => backlogs.progress(slot, now_ms, bytes.len().min(backlogs.owed(slot))),
+                _ if is_there => _ = backlogs.append(slot, now_ms, &bytes),
+                _ => _ = keep(&mut backlogs, slot, &bytes, 0),
+            }
+            prop_assert!(backlogs.is_sound());
+            for slot in backlogs.take_stalled(now_ms) {
+                backlogs.remove(slot);
+            }
+        }
+        now_ms += 2 * PACKET_STALL_MS;
+        backlogs.take_stalled(now_ms).into_iter().for_each(|slot| backlogs.remove(slot));
+        now_ms += 2 * PACKET_STALL_MS;
+        backlogs.take_stalled(now_ms).into_iter().for_each(|slot| backlogs.remove(slot));
+        prop_assert!((0..3).all(|slot| backlogs.owed(slot) <= LIMITS.bytes_max));
+    }
+
     /// Wherever the kernel stopped, what it took and what is left after a cut are whole frames.
     #[test]
     fn a_cut_leaves_whole_frames(
