@@ -205,7 +205,8 @@ impl Bitset {
         }
     }
 
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(u32)) {
+    /// Visits all, the lowest slot first.
+    pub fn for_each(&self, mut visit: impl FnMut(u32)) {
         for (index, &word) in self.words.iter().enumerate() {
             let mut rest = word;
             while rest != 0 {

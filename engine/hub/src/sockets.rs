@@ -339,6 +339,11 @@ impl Hub {
         self.sockets.find(key).map(|socket| socket.session)
     }
 
+    /// The sockets of a session; none if it is gone.
+    pub fn sockets_of(&self, key: SessionKey) -> &[SocketKey] {
+        self.sessions.find(key).map_or(&[], |session| session.sockets.all())
+    }
+
     /// A socket's id.
     pub fn id_of(&self, key: SocketKey) -> Option<Id> {
         self.sockets.find(key).map(|socket| socket.id)

@@ -220,6 +220,12 @@ impl Core {
         Some(Socket::of(Rc::clone(shared)))
     }
 
+    /// A handle of the socket in a slot.
+    pub(crate) fn socket_in(&self, slot: u32) -> Option<Socket> {
+        let sockets = self.sockets.borrow();
+        sockets.get(slot as usize)?.as_ref().map(|shared| Socket::of(Rc::clone(shared)))
+    }
+
     /// Handles of all sockets here that a selector names.
     pub(crate) fn select(&self, nsp: NspId, selector: &Selector<'_>) -> Vec<Socket> {
         let keys = self.hub().selected(nsp, selector);

@@ -13,11 +13,12 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use serde::Serialize;
-use socketville_hub::{Bitset, Record, SocketKey};
+use socketville_hub::{Record, SocketKey};
 
 use crate::ack_ids;
 use crate::arguments::{Arguments, FromAnswer};
 use crate::core::Core;
+use crate::debts::Debts;
 use crate::error::EmitError;
 use crate::event_name::EventName;
 use crate::extract::ArgumentError;
@@ -280,7 +281,7 @@ impl Pending for Gather {
 
 /// Clients of one core that owe an answer to one broadcast. When it goes, nobody waits for them any more.
 pub(crate) struct Asked {
-    owing: RefCell<Bitset>,
+    owing: RefCell<Debts>,
     gather: Arc<Gather>,
     waker: Cell<Option<Waker>>,
 }
@@ -288,7 +289,7 @@ pub(crate) struct Asked {
 impl Asked {
     /// Nobody owes any more.
     fn settle(&self) {
-        self.owing.replace(Bitset::default());
+        self.owing.borrow_mut().settle_all();
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
@@ -297,7 +298,7 @@ impl Asked {
     /// True if it was owed.
     fn strike(&self, key: SocketKey) -> bool {
         let mut owing = self.owing.borrow_mut();
-        let was_owed = owing.remove(key.index);
+        let was_owed = owing.settle(key);
         if owing.is_empty()
             && let Some(waker) = self.waker.take()
         {
@@ -338,7 +339,7 @@ impl Core {
         if owing.is_empty() {
             return;
         }
-        let owing = RefCell::new(owing);
+        let owing = RefCell::new(Debts::new(self, owing));
         let asked = Rc::new(Asked { owing, gather: Arc::clone(gather), waker: Cell::default() });
         self.asked.borrow_mut().insert(id, Rc::clone(&asked));
         let core = Rc::clone(self);

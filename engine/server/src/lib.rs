@@ -40,6 +40,7 @@ mod core;
 mod crew;
 mod crossing;
 mod data;
+mod debts;
 mod direct;
 mod dispatch;
 mod document;

@@ -1,7 +1,7 @@
 //! A share of a core's tasks for each client: who has that many handlers waiting is not read on until some have ended.
 //!
 //! Not a refusal: nothing of a client is dropped, and its order is kept. What it has sent lies in its connection's buffer, and TCP tells it to wait. A
-//! handler that waits for its own client's answer does not count, or the answer would lie behind what is not read. A core with
+//! handler that waits for its own client's answer does not count, or the answer would lie behind what is not read ([`debts`](crate::debts)). A core with
 //! [`TASKS_MAX`](crate::limits::TASKS_MAX) waiting tasks leaves each further client one.
 //!
 //! Cost: a handler that ends without waiting costs nothing here; one that waits costs a look into a map at either end.
@@ -78,12 +78,9 @@ const fn bytes_max(is_short: bool, answers_owed: usize) -> usize {
 }
 
 impl Place {
-    /// One task more, over this. `answers_owed` are those that the client itself has to give.
-    pub(crate) fn take(core: &Rc<Core>, session: SessionKey, answers_owed: usize, over: Over) -> Self {
-        let (charge, is_short) = {
-            let hub = core.hub();
-            (hub.charge(Kind::Requests, Owner::Core, over.event()), hub.is_above_soft_mark())
-        };
+    /// One task more, over this.
+    pub(crate) fn take(core: &Rc<Core>, session: SessionKey, over: Over) -> Self {
+        let charge = core.hub().charge(Kind::Requests, Owner::Core, over.event());
         let bytes = over.bytes();
         core.shares.waiting.set(core.shares.waiting.get() + 1);
         let (waiting, held) = {
@@ -94,9 +91,8 @@ impl Place {
             share.events += charge.bytes();
             (share.waiting, share.bytes)
         };
-        let is_heavy = held >= bytes_max(is_short, answers_owed);
         let is_crowded = core.shares.waiting.get() >= TASKS_MAX;
-        if is_crowded || is_heavy || waiting >= core.town.app.tasks_per_client() + answers_owed {
+        if is_crowded || !core.has_room(session, waiting, held) {
             core.pause_client(session);
         }
         if is_crowded {
@@ -180,20 +176,28 @@ impl Core {
     /// A task over a socket that has no handle yet begins to wait.
     pub(crate) fn socket_place(self: &Rc<Self>, key: SocketKey, over: Over) -> Option<Place> {
         let session = self.hub().session_of_socket(key)?;
-        Some(Place::take(self, session, 0, over))
+        Some(Place::take(self, session, over))
     }
 
-    /// A client is about to owe an answer: what it has sent before must not keep it from being read.
-    pub(crate) fn expect_answer(&self, socket: SocketKey, answers_owed: usize) {
+    /// Whether a session may have another task that waits. What its client owes is counted only if it matters.
+    fn has_room(&self, session: SessionKey, waiting: usize, held: usize) -> bool {
+        let most = self.town.app.tasks_per_client();
+        let is_short = self.hub().is_above_soft_mark();
+        if waiting < most && held < bytes_max(is_short, 0) {
+            return true;
+        }
+        let owed = self.answers_owed(session);
+        waiting < most + owed && held < bytes_max(is_short, owed)
+    }
+
+    /// A client owes an answer: what it has sent before must not keep it from being read.
+    pub(crate) fn expect_answer(&self, socket: SocketKey) {
         if !self.shares.has_paused() {
             return;
         }
         let Some(session) = self.hub().session_of_socket(socket) else { return };
-        let most = self.town.app.tasks_per_client() + answers_owed;
-        let bytes_max = bytes_max(self.hub().is_above_soft_mark(), answers_owed);
-        let may_go_on = |share: &Share| share.waiting < most && share.bytes < bytes_max;
-        let may_go_on = self.shares.shares.borrow().get(&session).is_some_and(may_go_on);
-        if may_go_on {
+        let share = self.shares.shares.borrow().get(&session).map(|share| (share.waiting, share.bytes));
+        if share.is_some_and(|(waiting, held)| self.has_room(session, waiting, held)) {
             self.resume_client(session);
         }
     }

@@ -16,6 +16,7 @@ use crate::ack_ids;
 use crate::arguments::{Arguments, FromAnswer};
 use crate::calls::Keep;
 use crate::core::{Core, Recipients};
+use crate::debts::Debt;
 use crate::direct::Direct;
 use crate::emitter::Emitter;
 use crate::error::{EmitError, report};
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     nsp: NspId,
     is_recovered: Cell<bool>,
     revision: Revision,
+    /// Answers that its client owes: what [`debts`](crate::debts) counts.
+    owed: Cell<u16>,
     /// What its client said in CONNECT. Behind one word, for most have none.
     auth: Cell<Option<Rc<Auth>>>,
     /// Made at first need: most sockets of a broadcast only listen.
@@ -70,7 +73,8 @@ impl Shared {
     pub(crate) fn new(core: Rc<Core>, key: SocketKey, id: Id, nsp: NspId, auth: Option<Rc<Auth>>) -> Self {
         let (is_recovered, revision) = (Cell::new(false), Revision::V4);
         let auth = Cell::new(auth);
-        Self { core, key, id, nsp, is_recovered, revision, auth, kept: OnceCell::new() }
+        let (owed, kept) = (Cell::new(0), OnceCell::new());
+        Self { core, key, id, nsp, is_recovered, revision, owed, auth, kept }
     }
 
     fn kept(&self) -> &Kept {
@@ -290,7 +294,6 @@ impl Socket {
         timeout: Duration,
     ) -> Result<T, AckError> {
         let owed = self.owe_ack()?;
-        self.0.core.expect_answer(self.0.key, self.answers_owed());
         let to = Recipients::Socket(self.0.key, Manner::default());
         let answer = match self.0.core.emit(to, Some(owed.id), event, &args) {
             Ok(false) => Err(AckError::Disconnected),
@@ -304,11 +307,21 @@ impl Socket {
     /// A task of this client's begins to wait, over this.
     pub(crate) fn take_place(&self, over: Over) -> Option<Place> {
         let session = self.0.core.hub().session_of_socket(self.0.key)?;
-        Some(Place::take(&self.0.core, session, self.answers_owed(), over))
+        Some(Place::take(&self.0.core, session, over))
     }
 
-    fn answers_owed(&self) -> usize {
-        self.0.kept.get().map_or(0, |kept| kept.acks.borrow().len())
+    pub(crate) fn answers_owed(&self) -> usize {
+        usize::from(self.0.owed.get())
+    }
+
+    /// Its client owes one answer more.
+    pub(crate) fn owe(&self) {
+        self.0.owed.set(self.0.owed.get().saturating_add(1));
+    }
+
+    /// Its client owes one answer less.
+    pub(crate) fn owe_no_more(&self) {
+        self.0.owed.set(self.0.owed.get().saturating_sub(1));
     }
 
     fn owe_ack(&self) -> Result<Owed<'_>, AckError> {
@@ -325,7 +338,8 @@ impl Socket {
         };
         let slot = Rc::new(AckSlot::default());
         acks.push((id, Rc::clone(&slot)));
-        Ok(Owed { socket: self, id, slot })
+        drop(acks);
+        Ok(Owed { socket: self, id, slot, _debt: Debt::new(self) })
     }
 
     /// The client has answered; unknown ids are ignored, and an answer counts once.
@@ -410,6 +424,7 @@ struct Owed<'a> {
     socket: &'a Socket,
     id: u64,
     slot: Rc<AckSlot>,
+    _debt: Debt<'a>,
 }
 
 impl Drop for Owed<'_> {

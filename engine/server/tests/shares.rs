@@ -77,34 +77,95 @@ fn who_is_not_read_is_not_late() {
     assert!(!hand.is_open(flooder));
 }
 
-/// The answers that handlers wait for lie behind the events that are not read.
-#[test]
-fn handlers_that_wait_for_their_own_client_do_not_count() {
-    let io = Server::builder();
+/// A way to ask the client that an event came from, and to wait for its answer.
+type Asking = fn(Builder) -> Builder;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn ask_it_directly(io: Builder) -> Builder {
     io.on("ask", async |socket: Socket, number: u64, ack: Ack| {
         sleep(Duration::from_millis(1)).await;
-        let answer = socket.emit_with_ack::<u64>("q", number, Duration::from_secs(60)).await;
-        ack.send(answer.unwrap_or(0));
+        ack.send(socket.emit_with_ack::<u64>("q", number, PATIENCE).await.unwrap_or(0));
     });
-    let mut hand = Hand::new(io, 1);
-    let wire = hand.join(0);
-    let count = 3 * TASKS_PER_CLIENT_MAX;
-    let texts: Vec<String> = (0..count).map(|number| format!("42{number}[\"ask\",{number}]")).collect();
-    hand.say_all(wire, texts.iter().map(String::as_str));
-    let (mut done, mut answers) = (Vec::new(), 0);
-    for _ in 0..100 {
+    io
+}
+
+fn ask_its_namespace(io: Builder) -> Builder {
+    io.on("ask", async |socket: Socket, number: u64, ack: Ack| {
+        let answers = socket.nsp().emit_with_ack::<u64>("q", number, PATIENCE).await;
+        ack.send(answers.map_or(0, |answers| answers[0]));
+    });
+    io
+}
+
+fn ask_its_room(io: Builder) -> Builder {
+    io.on("ask", async |socket: Socket, number: u64, ack: Ack| {
+        let answers = socket.nsp().to(socket.id()).emit_with_ack::<u64>("q", number, PATIENCE).await;
+        ack.send(answers.map_or(0, |answers| answers[0]));
+    });
+    io
+}
+
+fn ask_it_from_afar(io: Builder) -> Builder {
+    io.on("ask", async |socket: Socket, number: u64, ack: Ack| {
+        let found = socket.nsp().fetch_sockets().await.expect("all cores answer");
+        ack.send(found[0].emit_with_ack::<u64>("q", number, PATIENCE).await.unwrap_or(0));
+    });
+    io
+}
+
+fn ask_it_elsewhere(io: Builder) -> Builder {
+    io.of("/other").on_connect(|_socket: Socket| {});
+    io.on("ask", async |socket: Socket, number: u64, ack: Ack| {
+        let answers = socket.emitter().of("/other").emit_with_ack::<u64>("q", number, PATIENCE).await;
+        ack.send(answers.map_or(0, |answers| answers[0]));
+    });
+    io
+}
+
+/// The answers that handlers wait for lie behind the events that are not read, whichever way they were asked for.
+#[test]
+fn handlers_that_wait_for_their_own_client_do_not_count_whoever_asks() {
+    let ways: [(&str, Asking); 5] = [
+        ("directly", ask_it_directly),
+        ("its namespace", ask_its_namespace),
+        ("its room", ask_its_room),
+        ("from afar", ask_it_from_afar),
+        ("elsewhere", ask_it_elsewhere),
+    ];
+    for (way, asking) in ways {
+        let mut hand = Hand::new(asking(Server::builder()), 1);
+        let wire = hand.join(0);
+        hand.say(wire, "40/other,");
         hand.settle();
-        hand.pass_ms(1);
-        for text in hand.texts(wire) {
-            if let Some((id, _)) = text.strip_prefix("42").and_then(|rest| rest.split_once("[\"q\"")) {
-                hand.say(wire, &format!("43{id}[7]"));
-                answers += 1;
-            } else if text.starts_with("43") {
-                done.push(text);
+        hand.texts(wire);
+        let count = 3 * TASKS_PER_CLIENT_MAX;
+        let texts: Vec<String> = (0..count).map(|number| format!("42{number}[\"ask\",{number}]")).collect();
+        hand.say_all(wire, texts.iter().map(String::as_str));
+        let (mut done, mut answers) = (Vec::new(), 0);
+        for _ in 0..100 {
+            hand.settle();
+            hand.pass_ms(1);
+            for text in hand.texts(wire) {
+                if let Some((id, _)) = text.strip_prefix("42").and_then(|rest| rest.split_once("[\"q\"")) {
+                    hand.say(wire, &answer_to(id));
+                    answers += 1;
+                } else if text.starts_with("43") && text.ends_with("[7]") {
+                    done.push(text);
+                }
             }
         }
+        let all = "all within 100 ms, not after time-outs";
+        assert_eq!((answers, done.len()), (count, count), "{way}: {all}");
     }
-    assert_eq!((answers, done.len()), (count, count), "all within 100 ms, not after time-outs");
+}
+
+/// What a client says to the question with this id, a namespace before it if there is one.
+fn answer_to(id: &str) -> String {
+    match id.rsplit_once(',') {
+        Some((namespace, id)) => format!("43{namespace},{id}[7]"),
+        None => format!("43{id}[7]"),
+    }
 }
 
 /// A payload of a POST is read share by share as well, and answered after its last packet; the next one waits.
