@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use socketville::machine::Machine;
 use socketville::{Ack, Builder, Packet, Server, Socket};
-use socketville_sys::{Counters, Driver, Outgoing, Ready, Received, Token, Unsent, Waker};
+use socketville_sys::{Counters, Driver, End, Outgoing, Ready, Received, Token, Unsent, Waker};
 
 use super::{NOW_MS, PAYLOAD_BYTES, UPGRADE};
 use crate::wire;
@@ -165,6 +165,10 @@ impl Driver for Sink {
     }
 
     fn watch_writable(&mut self, _token: Token) {}
+
+    fn end_of(&self, _token: Token) -> Option<End> {
+        None
+    }
 
     fn shutdown(&mut self, _token: Token) {}
 

@@ -8,6 +8,7 @@ use socketville_proto::http::KeepAlive;
 use socketville_proto::ws;
 
 use crate::account::{self, Charge, Kind};
+use crate::deadlines::Due;
 use crate::desk::Extra;
 use crate::pages::Pages;
 use crate::pipelined::Behind;
@@ -100,8 +101,8 @@ pub(crate) struct Conn {
     /// Bytes that wait here.
     pub(crate) held: Option<Box<Held>>,
     pub(crate) reading: Reading,
-    /// When it has taken too long over what it is in the middle of; `u64::MAX` if it may.
-    pub(crate) due_ms: u64,
+    /// When it has taken too long over what it is in the middle of.
+    pub(crate) due: Due,
     pub(crate) alarm: Alarm,
     /// How far its peer has come.
     pub(crate) course: Course,
@@ -225,14 +226,21 @@ impl Hub {
     }
 
     pub(crate) fn set_conn_deadline(&mut self, conn: ConnId, due_ms: u64) {
-        let Some(state) = find(&mut self.conns, conn) else { return };
-        state.due_ms = due_ms;
-        self.timers.watch(&mut state.alarm, due_ms, Watched::Conn(conn.index));
+        if let Some(state) = find(&mut self.conns, conn) {
+            state.due = Due::at(due_ms);
+            self.arm_conn(conn);
+        }
+    }
+
+    pub(crate) fn arm_conn(&mut self, conn: ConnId) {
+        if let Some(state) = find(&mut self.conns, conn) {
+            self.timers.watch(&mut state.alarm, state.due.ms(), Watched::Conn(conn.index));
+        }
     }
 
     /// A request has begun to come: its head has so long, however slowly its bytes drip.
     pub(crate) fn hurry_conn(&mut self, conn: ConnId, due_ms: u64) {
-        if self.conn_mut(conn).is_some_and(|state| state.due_ms > due_ms) {
+        if self.conn_mut(conn).is_some_and(|state| state.due.ms() > due_ms) {
             self.set_conn_deadline(conn, due_ms);
         }
     }
@@ -240,7 +248,7 @@ impl Hub {
     pub(crate) fn handle_conn_timer(&mut self, now_ms: u64, at_ms: u64, index: u32) {
         let Some(state) = self.conns.get_mut(index as usize) else { return };
         let conn = ConnId { index, generation: state.generation };
-        if self.timers.settle(&mut state.alarm, state.due_ms, at_ms, now_ms, Watched::Conn(index)) {
+        if self.timers.settle(&mut state.alarm, state.due.ms(), at_ms, now_ms, Watched::Conn(index)) {
             self.expire_conn(now_ms, conn);
         }
     }
@@ -276,7 +284,7 @@ impl Conn {
             phase: Phase::Vacant,
             held: None,
             reading: Reading::FREE,
-            due_ms: u64::MAX,
+            due: Due::NEVER,
             alarm: Alarm::NONE,
             course: Course::New,
             extra: None,

@@ -5,7 +5,9 @@
 //! arrived before has been read. After a gap, a time in which the loop did not run, a whole ping round comes first: what the peers have sent
 //! meanwhile lies in many buffers, and what they were owed did not leave.
 
-use crate::limits::{GAP_MS, GRACE_AFTER_GAP_MS, LOOKS_MAX};
+use hashbrown::HashMap;
+
+use crate::limits::{GAP_MS, GRACE_AFTER_GAP_MS, LOOKS_MAX, PAUSE_MS_MAX};
 use crate::reading::Pause;
 use crate::session::{Link, Session};
 use crate::timers::Watched;
@@ -22,6 +24,61 @@ pub enum Look {
     Averted,
 }
 
+/// A moment by which a peer must have done something. A gap moves it by as much as the loop stood still, so that what is left of the time is left
+/// of it; if it is over all the same, a gap grants a moment once: whoever is late again is late, however often the loop stands still.
+///
+/// Twice the milliseconds, and one if a gap has moved it, for there are several a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Due(u64);
+
+impl Due {
+    /// Nothing is expected.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
+    pub(crate) const fn at(ms: u64) -> Self {
+        if ms < u64::MAX / 2 { Self(ms << 1) } else { Self::NEVER }
+    }
+
+    /// The moment; `u64::MAX` if there is none.
+    pub(crate) const fn ms(self) -> u64 {
+        if self.0 == Self::NEVER.0 { u64::MAX } else { self.0 >> 1 }
+    }
+
+    pub(crate) const fn is_over(self, now_ms: u64) -> bool {
+        self.ms() <= now_ms
+    }
+
+    /// The loop did not run for so long.
+    fn shift(&mut self, lasted_ms: u64) {
+        if *self != Self::NEVER {
+            self.0 = Self::at(self.ms() + lasted_ms).0 | self.0 & 1;
+        }
+    }
+
+    /// A gap grants that moment; false if one has before.
+    const fn put_off(&mut self, until_ms: u64) -> bool {
+        let may_move = self.0 & 1 == 0;
+        if may_move {
+            self.0 = until_ms << 1 | 1;
+        }
+        may_move
+    }
+
+    /// It is not before that moment, for another reason than a gap.
+    fn allow(&mut self, until_ms: u64) {
+        if self.is_over(until_ms) {
+            self.0 = until_ms << 1 | self.0 & 1;
+        }
+    }
+}
+
+/// A time in which the loop did not run.
+#[derive(Clone, Copy)]
+struct Gap {
+    ended_ms: u64,
+    lasted_ms: u64,
+}
+
 /// A peer whose deadline is over.
 struct Suspect {
     at_ms: u64,
@@ -35,16 +92,16 @@ pub(crate) struct Deadlines {
     suspects: Vec<Suspect>,
     /// When the last turn began.
     turn_ms: Option<u64>,
-    /// When the first turn after the last gap began.
-    gap_ms: Option<u64>,
-    /// Sessions that are not read at the moment.
-    paused: hashbrown::HashSet<SessionKey, ahash::RandomState>,
+    /// The last one.
+    gap: Option<Gap>,
+    /// Sessions that are not read at the moment, and since when.
+    paused: HashMap<SessionKey, u64, ahash::RandomState>,
 }
 
 impl Deadlines {
     pub(crate) fn new(hasher: ahash::RandomState) -> Self {
-        let paused = hashbrown::HashSet::with_hasher(hasher);
-        Self { suspects: Vec::new(), turn_ms: None, gap_ms: None, paused }
+        let paused = HashMap::with_hasher(hasher);
+        Self { suspects: Vec::new(), turn_ms: None, gap: None, paused }
     }
 
     /// Whether somebody is to be judged as soon as all has been read.
@@ -54,12 +111,23 @@ impl Deadlines {
 
     /// Whether a gap has ended after this moment.
     pub(crate) fn had_gap_since(&self, since_ms: u64) -> bool {
-        self.gap_ms.is_some_and(|gap_ms| gap_ms > since_ms)
+        self.gap.is_some_and(|gap| gap.ended_ms > since_ms)
+    }
+
+    /// When this turn began.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.turn_ms.unwrap_or_default()
     }
 
     /// Whether a session is not read at the moment, so that nothing of it can be late.
     pub(crate) fn is_paused(&self, key: SessionKey) -> bool {
-        !self.paused.is_empty() && self.paused.contains(&key)
+        !self.paused.is_empty() && self.paused.contains_key(&key)
+    }
+
+    /// Whether a session is not read at the moment, and not for too long.
+    pub(crate) fn may_be_unheard(&self, now_ms: u64, key: SessionKey) -> bool {
+        !self.paused.is_empty()
+            && self.paused.get(&key).is_some_and(|&since_ms| now_ms < since_ms.saturating_add(PAUSE_MS_MAX))
     }
 
     pub(crate) fn forget(&mut self, key: SessionKey) {
@@ -68,14 +136,14 @@ impl Deadlines {
         }
     }
 
-    /// If nobody is cut yet, since the loop did not run a moment ago: until when.
+    /// If the loop did not run a moment ago: until when a deadline is put off, by as much as it did not run.
     pub(crate) fn grace(&self, now_ms: u64) -> Option<u64> {
         self.grace_end_ms().filter(|&until_ms| now_ms < until_ms)
     }
 
     /// Until when nobody is cut after the last gap.
     pub(crate) fn grace_end_ms(&self) -> Option<u64> {
-        self.gap_ms.map(|gap_ms| gap_ms + GRACE_AFTER_GAP_MS)
+        self.gap.map(|gap| gap.ended_ms + gap.lasted_ms.min(GRACE_AFTER_GAP_MS))
     }
 }
 
@@ -85,18 +153,37 @@ impl Hub {
         let next_ms = self.next_timer_ms();
         let before_ms = self.deadlines.turn_ms.replace(now_ms);
         let (Some(before_ms), Some(next_ms)) = (before_ms, next_ms) else { return };
-        if now_ms.saturating_sub(before_ms.max(next_ms)) > GAP_MS {
+        let late_ms = now_ms.saturating_sub(before_ms.max(next_ms));
+        if late_ms > GAP_MS {
             self.counters.gaps += 1;
-            self.deadlines.gap_ms = Some(now_ms);
+            // A sleep that was planned and a stop look the same: whichever was longer counts for both.
+            let planned_ms = next_ms.saturating_sub(before_ms);
+            let lasted_ms = if late_ms > planned_ms { now_ms - before_ms } else { late_ms };
+            self.deadlines.gap = Some(Gap { ended_ms: now_ms, lasted_ms });
+            self.shift_dues(lasted_ms);
             self.outbox.forgive_stalls(now_ms);
         }
     }
 
+    /// Looks at everybody, as no turn does but the one after a gap.
+    #[cold]
+    fn shift_dues(&mut self, lasted_ms: u64) {
+        for index in 0..self.conns.len() {
+            self.conns[index].due.shift(lasted_ms);
+        }
+        for key in self.sessions.keys().collect::<Vec<_>>() {
+            if let Some(session) = self.sessions.find_mut(key) {
+                session.dues_mut().for_each(|due| due.shift(lasted_ms));
+            }
+        }
+    }
+
     /// A session is not read from now on: its WebSocket is paused, its POSTs are its server's affair. What its client owes is not expected
-    /// meanwhile.
+    /// meanwhile, for [`PAUSE_MS_MAX`] at the most; pings go on, so that the client hears from us.
     pub fn pause_session(&mut self, key: SessionKey) {
         let Some(session) = self.sessions.find(key) else { return };
-        self.deadlines.paused.insert(key);
+        let since_ms = self.deadlines.now_ms();
+        self.deadlines.paused.entry(key).or_insert(since_ms);
         if let Link::WebSocket(conn) = session.link {
             self.pause(conn, Pause::Handlers);
         }
@@ -152,7 +239,9 @@ impl Hub {
     /// Whether what is due is the fault of a peer.
     fn is_late(&self, now_ms: u64, watched: Watched) -> bool {
         match watched {
-            Watched::Conn(index) => self.conns.get(index as usize).is_some_and(|conn| conn.due_ms <= now_ms),
+            Watched::Conn(index) => {
+                self.conns.get(index as usize).is_some_and(|conn| conn.due.is_over(now_ms))
+            }
             Watched::Session(index) => self
                 .sessions
                 .at(index)
@@ -160,10 +249,17 @@ impl Hub {
         }
     }
 
-    /// The connection's deadline is over: it ends, or a gap has moved its deadline.
+    /// The connection's deadline is over: it ends, or a gap moves its deadline.
     pub(crate) fn expire_conn(&mut self, now_ms: u64, conn: ConnId) {
-        match self.deadlines.grace(now_ms) {
-            Some(until_ms) => self.set_conn_deadline(conn, until_ms),
+        let grace_ms = self.deadlines.grace(now_ms);
+        let Some(state) = self.conn_mut(conn) else { return };
+        let is_unread = state.is_left_unread();
+        if grace_ms.is_some_and(|until_ms| state.due.put_off(until_ms)) {
+            return self.arm_conn(conn);
+        }
+        match is_unread {
+            Some(true) => self.handle_end(conn, Reason::TransportClose),
+            Some(false) => self.set_conn_deadline(conn, u64::MAX), // the end is read now
             None if self.refuse_late(now_ms, conn) => {}
             None => self.handle_end(conn, Reason::TransportError),
         }
@@ -171,41 +267,58 @@ impl Hub {
 }
 
 impl Session {
-    /// Whether something of its client's is overdue: a pong, a namespace, an upgrade, attachments.
-    fn is_late(&self, now_ms: u64) -> bool {
-        let is_probe_late = match &self.link {
-            Link::Closing(_) => return false,
-            Link::Polling(polling) => polling.probe.as_ref().is_some_and(|probe| probe.due_ms <= now_ms),
-            Link::WebSocket(_) => false,
+    /// All that its client must have done by some moment, but for a pong: a namespace, attachments, an upgrade.
+    pub(crate) fn dues(&self) -> impl Iterator<Item = Due> {
+        let probe = match &self.link {
+            Link::Polling(polling) => polling.probe.as_ref().map(|probe| probe.due),
+            Link::WebSocket(_) | Link::Closing(_) => None,
         };
-        let are_attachments_late =
-            self.incoming.as_ref().is_some_and(|incomplete| incomplete.due_ms <= now_ms);
-        self.connect_ms <= now_ms
-            || are_attachments_late
-            || (self.beat.is_end() && self.heartbeat_ms <= now_ms)
-            || is_probe_late
+        [Some(self.connect), self.incoming.as_ref().map(|incomplete| incomplete.due), probe]
+            .into_iter()
+            .flatten()
     }
 
-    /// Nothing of its client's is overdue before this moment.
+    fn dues_mut(&mut self) -> impl Iterator<Item = &mut Due> {
+        let probe = match &mut self.link {
+            Link::Polling(polling) => polling.probe.as_mut().map(|probe| &mut probe.due),
+            Link::WebSocket(_) | Link::Closing(_) => None,
+        };
+        let attachments = self.incoming.as_mut().map(|incomplete| &mut incomplete.due);
+        [Some(&mut self.connect), attachments, probe].into_iter().flatten()
+    }
+
+    /// When something of it is due next.
+    pub(crate) fn next_ms(&self) -> u64 {
+        let release_ms = match &self.link {
+            Link::Closing(farewell) => return farewell.until_ms,
+            Link::Polling(polling) => polling.probe.as_ref().map_or(u64::MAX, |probe| probe.release_ms),
+            Link::WebSocket(_) => u64::MAX,
+        };
+        self.dues().map(Due::ms).fold(self.heartbeat_ms.min(release_ms), u64::min)
+    }
+
+    /// Whether something of its client's is overdue.
+    fn is_late(&self, now_ms: u64) -> bool {
+        let is_open = !matches!(self.link, Link::Closing(_));
+        let is_silent = self.beat.is_end() && self.heartbeat_ms <= now_ms;
+        is_open && (is_silent || self.dues().any(|due| due.is_over(now_ms)))
+    }
+
+    /// Nothing of its client's is overdue before this moment: it is not read, or was not.
     pub(crate) fn expect_from(&mut self, until_ms: u64) {
         if self.beat.is_end() {
             self.heartbeat_ms = self.heartbeat_ms.max(until_ms);
         }
-        self.put_off(until_ms, until_ms);
+        self.dues_mut().for_each(|due| due.allow(until_ms));
     }
 
-    /// A gap moves what is overdue, but for a pong: a new ping asks for that.
+    /// As that, of what is overdue now, but for a pong: a new ping asks for it.
+    pub(crate) fn allow_overdue(&mut self, now_ms: u64, until_ms: u64) {
+        self.dues_mut().filter(|due| due.is_over(now_ms)).for_each(|due| due.allow(until_ms));
+    }
+
+    /// A gap moves what is overdue, once each, but for a pong: a new ping asks for it.
     pub(crate) fn put_off(&mut self, now_ms: u64, until_ms: u64) {
-        if self.connect_ms <= now_ms {
-            self.connect_ms = until_ms;
-        }
-        if let Some(incomplete) = self.incoming.as_mut().filter(|incomplete| incomplete.due_ms <= now_ms) {
-            incomplete.due_ms = until_ms;
-        }
-        if let Some(probe) = self.polling_mut().and_then(|polling| polling.probe.as_mut())
-            && probe.due_ms <= now_ms
-        {
-            probe.due_ms = until_ms;
-        }
+        self.dues_mut().filter(|due| due.is_over(now_ms)).for_each(|due| _ = due.put_off(until_ms));
     }
 }

@@ -236,10 +236,10 @@ impl Hub {
             let (taken, progress) = self.handle_head_behind(now_ms, conn, session, bytes, Some(decision));
             return (taken.min(bytes.len()), progress);
         }
-        let Some(state) = self.conn_mut(conn).filter(|state| matches!(state.phase, Phase::Answering)) else {
+        if !self.conn(conn).is_some_and(|state| matches!(state.phase, Phase::Answering)) {
             return (bytes.len(), Progress::Wait);
-        };
-        state.phase = Phase::Http(None);
+        }
+        let _asking = self.enter(now_ms, conn, Phase::Http(None));
         match parse_head(bytes) {
             Ok(Some((head, length))) => {
                 let (taken, progress) =

@@ -7,7 +7,7 @@ use socketville_proto::ws;
 
 use crate::conns::{Content, Course, Phase, Progress, find};
 use crate::desk::Decision;
-use crate::limits::{HEAD_TIMEOUT_MS, KEEP_ALIVE_MS};
+use crate::limits::HEAD_TIMEOUT_MS;
 use crate::poll_buffer::{ContentType, PollAnswer};
 use crate::session::{Link, Speech};
 use crate::uploads::Purpose;
@@ -139,7 +139,7 @@ impl Hub {
             }
             Verdict::Consider(occasion) => {
                 self.hold(conn, bytes);
-                return self.hand_out(conn, Effect::Consider(conn, occasion));
+                return self.hand_out(now_ms, conn, Effect::Consider(conn, occasion));
             }
             Verdict::Refuse(fault) => self.refuse_request(now_ms, conn, (head, raw), fault),
             Verdict::Forbid(message) => self.forbid_request(now_ms, conn, (head, raw), &message),
@@ -182,18 +182,16 @@ impl Hub {
     /// To where its request belongs, with everything read; only if nothing is under way on the connection.
     fn send_away(&mut self, now_ms: u64, conn: ConnId, effect: Effect) -> (usize, Progress) {
         if self.outbox.is_idle(conn) {
-            return self.hand_out(conn, effect);
+            return self.hand_out(now_ms, conn, effect);
         }
         self.refuse_and_close(now_ms, conn, 400, &[JSON], Fault::BadRequest.body().as_bytes());
         (ALL, Progress::Wait)
     }
 
     /// To the server, with everything read.
-    fn hand_out(&mut self, conn: ConnId, effect: Effect) -> (usize, Progress) {
+    fn hand_out(&mut self, now_ms: u64, conn: ConnId, effect: Effect) -> (usize, Progress) {
         self.effects.push_back(effect);
-        if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::Answering;
-        }
+        let _request = self.enter(now_ms, conn, Phase::Answering);
         (ALL, Progress::Wait)
     }
 
@@ -283,14 +281,14 @@ impl Hub {
         headers: &[(&str, &str)],
         body: &[u8],
     ) {
-        if let Some(state) = self.conn_mut(conn) {
+        if let Some(state) = self.conn_mut(conn).filter(|state| state.phase.awaits_answer()) {
             state.keep = KeepAlive::Close;
             self.answer(now_ms, conn, status, headers, body);
             self.linger(now_ms, conn);
         }
     }
 
-    /// An answer, with what its request's answer carries besides.
+    /// An answer, with what its request's answer carries besides; nothing on a connection that ends, or that speaks HTTP no longer.
     pub(crate) fn answer(
         &mut self,
         now_ms: u64,
@@ -299,16 +297,15 @@ impl Hub {
         headers: &[(&str, &str)],
         body: &[u8],
     ) {
-        let Some(state) = self.conn_mut(conn) else { return };
+        let Some(state) = self.conn_mut(conn).filter(|state| state.phase.awaits_answer()) else { return };
         let extra = state.extra.take();
         let lines = extra.as_ref().map_or(&[][..], |extra| &extra.lines);
-        let (keep, content) = (state.keep, state.content);
+        let (keep, content, has_held) = (state.keep, state.content, state.held.is_some());
         let polled = match state.phase {
             Phase::Parked(session, _) => Some(session),
             _ => None,
         };
-        let phase = std::mem::replace(&mut state.phase, Phase::Http(polled));
-        let has_held = state.held.is_some();
+        let phase = self.enter(now_ms, conn, Phase::Http(polled));
         self.outbox.send(conn, |arena| match content {
             Content::Sent => http::write_response(arena, status, headers, lines, body, keep),
             Content::Withheld => http::write_response_head(arena, status, headers, lines, body.len(), keep),
@@ -317,11 +314,10 @@ impl Hub {
             KeepAlive::Close if has_held => self.linger(now_ms, conn),
             KeepAlive::Close => self.close_conn(now_ms, conn),
             KeepAlive::Keep => {
-                self.set_conn_deadline(conn, now_ms + KEEP_ALIVE_MS);
                 if has_held {
                     self.effects.push_back(Effect::Resume(conn));
                 }
-                if let Phase::Parked(_, Some(behind)) = phase {
+                if let Some(Phase::Parked(_, Some(behind))) = phase {
                     self.settle_behind(now_ms, conn, *behind);
                 }
             }

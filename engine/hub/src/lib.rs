@@ -97,7 +97,7 @@ pub use outbox::{BacklogLimits, Batch, Outbox, Range, Refusal, Settled};
 pub use packets::INVALID_NAMESPACE;
 pub use pages::Pages;
 pub use parting::Parting;
-pub use reading::Pause;
+pub use reading::{Pause, PeerEnd};
 pub use record::Record;
 pub use recovery::{Recovery, Returning};
 pub use session::Greeting;

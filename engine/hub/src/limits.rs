@@ -85,6 +85,11 @@ pub const GAP_MS: u64 = 250;
 /// pong has its whole time-out, after a new ping.
 pub const GRACE_AFTER_GAP_MS: u64 = 5_000;
 
+/// Milliseconds for which a session may be not read, while as many of its handlers as may be wait; past it the session ends at its next heartbeat,
+/// with `ping timeout`. Its client cannot be heard meanwhile, and one that vanished without a word would hold its handlers, and their share of
+/// the core, for ever. Longer than what a server waits for others.
+pub const PAUSE_MS_MAX: u64 = 300_000;
+
 /// Turns that read on before a peer that is late is cut, if the kernel always has more. In so many even epoll has reported 131 000 connections
 /// that were ready before, and 2 MiB of each have been read; a core that has nothing to read judges at once.
 pub const LOOKS_MAX: u16 = 128;

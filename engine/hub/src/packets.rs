@@ -9,6 +9,7 @@ use socketville_proto::sio::{PacketLimits, Parser};
 use socketville_proto::{eio, sio};
 
 use crate::account::{Charge, Kind, Owner};
+use crate::deadlines::Due;
 use crate::limits::{BODY_TIMEOUT_MS, NAMESPACE_NAME_BYTES_MAX};
 use crate::session::{Layer, Link, Session};
 use crate::{Hub, Incoming, NspId, Payload, Peer, Reason, SessionKey, SocketKey, Text};
@@ -17,7 +18,7 @@ use crate::{Hub, Incoming, NspId, Payload, Peer, Reason, SessionKey, SocketKey, 
 pub(crate) struct Incomplete {
     pending: sio::Pending,
     /// When the session ends if they have not all come.
-    pub(crate) due_ms: u64,
+    pub(crate) due: Due,
     charge: Charge,
 }
 
@@ -135,11 +136,11 @@ impl Hub {
             }
             Ok(sio::Packet::Event { nsp, attachments, .. } | sio::Packet::Ack { nsp, attachments, .. }) => {
                 self.socket_or_reject(now_ms, key, nsp)?;
-                let due_ms = now_ms + self.attachments_timeout_ms();
+                let due = Due::at(now_ms + self.attachments_timeout_ms());
                 if let Some(session) = self.sessions.find_mut(key) {
                     let charge = self.account.charge(Kind::Attachments, Owner::Session(key), text.len());
                     let pending = sio::Pending::new(text, attachments);
-                    session.incoming = Some(Box::new(Incomplete { pending, due_ms, charge }));
+                    session.incoming = Some(Box::new(Incomplete { pending, due, charge }));
                 }
                 self.arm_session(key);
                 None

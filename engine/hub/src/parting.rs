@@ -13,7 +13,7 @@ use socketville_proto::http::KeepAlive;
 
 use crate::account::Owner;
 use crate::conns::{Conn, Course, Phase, Role};
-use crate::limits::LINGER_BYTES_MAX;
+use crate::limits::{BODY_TIMEOUT_MS, KEEP_ALIVE_MS, LINGER_BYTES_MAX};
 use crate::{ConnId, Effect, Hub, Reason};
 
 /// How a connection ends once its last bytes are with the kernel.
@@ -26,6 +26,11 @@ pub enum Parting {
 }
 
 impl Phase {
+    /// Whether a request is being read, or its answer made: one that ends, or has become a WebSocket, is not answered.
+    pub(crate) const fn awaits_answer(&self) -> bool {
+        matches!(self, Self::Http(_) | Self::Body(_) | Self::Parked(..) | Self::Answering)
+    }
+
     const fn is_lingering(&self) -> bool {
         matches!(self, Self::Lingering { .. })
     }
@@ -46,16 +51,14 @@ impl Hub {
             }
             Phase::Http(_) if !is_idle && state.held.is_some() => state.course = Course::Ended,
             Phase::Http(_) if !is_idle => self.close_conn(now_ms, conn),
-            Phase::Closing | Phase::Lingering { .. } if !is_idle => self.set_phase(conn, Phase::Closing),
+            Phase::Closing | Phase::Lingering { .. } if !is_idle => _ = self.set_phase(conn, Phase::Closing),
             _ => self.handle_end(conn, Reason::TransportClose),
         }
     }
 
     /// The peer has ended or broken the connection.
     pub fn handle_end(&mut self, conn: ConnId, reason: Reason) {
-        let Some(state) = self.conn_mut(conn) else { return };
-        let phase = std::mem::replace(&mut state.phase, Phase::Closing);
-        self.conns_lingering -= usize::from(phase.is_lingering());
+        let Some(phase) = self.set_phase(conn, Phase::Closing) else { return };
         let is_cut = matches!(reason, Reason::SlowReader | Reason::MemoryLimit);
         let of_request = if is_cut { reason } else { Reason::TransportError };
         match phase {
@@ -97,10 +100,8 @@ impl Hub {
     pub(crate) fn close_conn(&mut self, now_ms: u64, conn: ConnId) {
         if self.conn(conn).is_some() {
             self.read_to_the_end(conn);
-            self.set_phase(conn, Phase::Closing);
+            let _before = self.enter(now_ms, conn, Phase::Closing);
             self.outbox.close(conn);
-            let due_ms = self.closed_by_ms(now_ms, conn);
-            self.set_conn_deadline(conn, due_ms);
         }
     }
 
@@ -108,7 +109,7 @@ impl Hub {
     pub(crate) fn linger(&mut self, now_ms: u64, conn: ConnId) {
         self.close_conn(now_ms, conn);
         if self.conn_mut(conn).is_some_and(|state| state.course != Course::Ended) {
-            self.set_phase(conn, Phase::Lingering { ignored_bytes: 0 });
+            let _closing = self.set_phase(conn, Phase::Lingering { ignored_bytes: 0 });
         }
     }
 
@@ -124,7 +125,9 @@ impl Hub {
                     self.handle_end(conn, Reason::TransportError);
                 }
             }
-            Phase::Closing if may_linger => self.set_phase(conn, Phase::Lingering { ignored_bytes: count }),
+            Phase::Closing if may_linger => {
+                let _closing = self.set_phase(conn, Phase::Lingering { ignored_bytes: count });
+            }
             _ => {}
         }
     }
@@ -139,19 +142,35 @@ impl Hub {
         }
     }
 
-    fn set_phase(&mut self, conn: ConnId, phase: Phase) {
+    /// What a connection is in the middle of from now on, and how long that may take: nothing of it has the deadline of what was before. What was
+    /// before is returned; `None` if the connection is gone.
+    pub(crate) fn enter(&mut self, now_ms: u64, conn: ConnId, phase: Phase) -> Option<Phase> {
+        let before = self.set_phase(conn, phase)?;
+        let due_ms = match &self.conn(conn)?.phase {
+            Phase::Http(_) => now_ms + KEEP_ALIVE_MS,
+            Phase::Body(_) => now_ms + self.unfinished_ms(BODY_TIMEOUT_MS),
+            // As long as there are no packets, as the application takes, as the session lasts.
+            Phase::Vacant | Phase::Parked(..) | Phase::Answering | Phase::WebSocket { .. } => u64::MAX,
+            Phase::Closing | Phase::Lingering { .. } => self.closed_by_ms(now_ms, conn),
+        };
+        self.set_conn_deadline(conn, due_ms);
+        Some(before)
+    }
+
+    /// As [`Hub::enter`], within the time of what was before.
+    fn set_phase(&mut self, conn: ConnId, phase: Phase) -> Option<Phase> {
         let is_lingering = phase.is_lingering();
-        let Some(state) = self.conn_mut(conn) else { return };
-        let was_lingering = std::mem::replace(&mut state.phase, phase).is_lingering();
+        let before = std::mem::replace(&mut self.conn_mut(conn)?.phase, phase);
         self.conns_lingering += usize::from(is_lingering);
-        self.conns_lingering -= usize::from(was_lingering);
+        self.conns_lingering -= usize::from(before.is_lingering());
+        Some(before)
     }
 
     /// Ends a connection at once.
     pub(crate) fn cut(&mut self, conn: ConnId) {
         if let Some(state) = self.conn_mut(conn) {
             state.held = None;
-            self.set_phase(conn, Phase::Closing);
+            let _before = self.set_phase(conn, Phase::Closing);
             // What waits for others leaves in this turn's flush, which comes before the end.
             self.outbox.hurry(conn);
             self.effects.push_back(Effect::Close(conn));

@@ -183,9 +183,10 @@ impl Hub {
     ) {
         self.close_parked(now_ms, session); // then the body is the request that is read
         let Some(state) = self.conn_mut(conn) else { return };
-        match std::mem::replace(&mut state.phase, Phase::Answering) {
-            Phase::Body(upload) => self.refuse_upload(now_ms, conn, &upload, error),
-            phase => state.phase = phase,
+        if matches!(state.phase, Phase::Body(_))
+            && let Some(Phase::Body(upload)) = self.enter(now_ms, conn, Phase::Answering)
+        {
+            self.refuse_upload(now_ms, conn, &upload, error);
         }
     }
 
@@ -205,28 +206,25 @@ impl Hub {
     /// The GET was answered: so are the POSTs behind it that were handled, and the one that is under way is read as any other.
     pub(crate) fn settle_behind(&mut self, now_ms: u64, conn: ConnId, behind: Behind) {
         for owed in behind.owed {
-            self.turn_to(conn, owed, Phase::Answering);
+            self.turn_to(now_ms, conn, owed, Phase::Answering);
             self.answer_post(now_ms, conn);
             if !self.conn_mut(conn).is_some_and(|state| matches!(state.phase, Phase::Http(_))) {
                 return;
             }
         }
         match behind.current {
-            Some((owed, Reading::Body(upload))) => {
-                self.turn_to(conn, owed, Phase::Body(upload));
-                self.set_conn_deadline(conn, now_ms + BODY_TIMEOUT_MS);
-            }
+            Some((owed, Reading::Body(upload))) => self.turn_to(now_ms, conn, owed, Phase::Body(upload)),
             Some((owed, Reading::Packets | Reading::Considered)) => {
-                self.turn_to(conn, owed, Phase::Answering);
-                self.set_conn_deadline(conn, u64::MAX);
+                self.turn_to(now_ms, conn, owed, Phase::Answering);
             }
             None => {}
         }
     }
 
-    fn turn_to(&mut self, conn: ConnId, Owed { keep, extra }: Owed, phase: Phase) {
+    fn turn_to(&mut self, now_ms: u64, conn: ConnId, Owed { keep, extra }: Owed, phase: Phase) {
         if let Some(state) = self.conn_mut(conn) {
-            (state.keep, state.extra, state.phase, state.content) = (keep, extra, phase, Content::Sent);
+            (state.keep, state.extra, state.content) = (keep, extra, Content::Sent);
+            let _before = self.enter(now_ms, conn, phase);
         }
     }
 }

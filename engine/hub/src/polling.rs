@@ -61,10 +61,10 @@ impl Hub {
             Link::Polling(polling) => {
                 if polling.buffer.is_empty() {
                     polling.parked = Some(conn);
-                    self.park(conn, key);
+                    let _request = self.enter(now_ms, conn, Phase::Parked(key, None));
                 } else {
                     let answer = polling.buffer.take();
-                    self.park(conn, key); // so that it is known whose answer the connection owes
+                    let _request = self.enter(now_ms, conn, Phase::Parked(key, None)); // so that it is known whose answer the connection owes
                     self.answer_poll(now_ms, conn, answer);
                 }
             }
@@ -77,13 +77,6 @@ impl Hub {
         self.sessions.find(key).is_some_and(
             |session| matches!(&session.link, Link::Polling(polling) if polling.posting == Some(conn)),
         )
-    }
-
-    fn park(&mut self, conn: ConnId, key: SessionKey) {
-        if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::Parked(key, None);
-            self.set_conn_deadline(conn, u64::MAX);
-        }
     }
 
     /// Two polls at once: neither can be trusted to be the client's; the session ends, the first is told so.

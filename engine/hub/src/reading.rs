@@ -2,10 +2,21 @@
 //!
 //! A connection that is not read from costs nothing: its bytes stay in the kernel, whose window tells the peer to wait. Several reasons
 //! may hold at a time; the last that goes lets the bytes come that were held here, then those that wait in the kernel.
+//!
+//! Who leaves while it is not read is noticed all the same, by one rule for all reasons ([`Hub::note_end`]):
+//!
+//! ```text
+//! the kernel says       a WebSocket                                    HTTP
+//! it is broken          ends at once                                   ends at once
+//! its peer has ended    ends when it has not been read for the         answers still leave, as ever: then it is read to its end
+//!                       ping time-out, with what it said unread
+//! nothing               pings go on; ends after PAUSE_MS_MAX           pings answer its polls; as a WebSocket
+//! ```
 
 use crate::account::{Account, Charge, Kind, Owner};
+use crate::conns::{Conn, Phase};
 use crate::limits::{ANSWERS_BYTES_MAX, HELD_BYTES_MAX};
-use crate::{ConnId, Effect, Hub};
+use crate::{ConnId, Effect, Hub, Reason};
 
 /// Why a connection is not read from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,22 +43,42 @@ const UNREAD: u8 = 1 << 7;
 /// first had to put off.
 const ASKED: u8 = 1 << 6;
 
+/// Its peer has ended, behind bytes that were not read.
+const ENDED: u8 = 1 << 5;
+
+/// How a peer has ended, as the kernel says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PeerEnd {
+    /// It sends nothing more; it may still read.
+    Finished,
+    /// The connection is gone in both directions.
+    Broken,
+}
+
 impl Reading {
     /// Nothing does.
     pub(crate) const FREE: Self = Self(0);
 
     /// Whether nothing is received.
     const fn is_stopped(self) -> bool {
-        self.0 & !(UNREAD | ASKED) != 0
+        self.0 & !(UNREAD | ASKED | ENDED) != 0
     }
 
     /// Whether what was read already must wait too.
     const fn is_paused(self) -> bool {
-        self.0 & !(UNREAD | ASKED | Pause::Held as u8) != 0
+        self.0 & !(UNREAD | ASKED | ENDED | Pause::Held as u8) != 0
     }
 
-    const fn set(&mut self, why: Pause) {
+    /// Whether it is received from in one of the next turns, whatever anybody does.
+    const fn is_put_off(self) -> bool {
+        self.0 & !(UNREAD | ASKED | ENDED) == Pause::Turn as u8
+    }
+
+    /// Whether it was not set.
+    const fn set(&mut self, why: Pause) -> bool {
+        let was_clear = self.0 & why as u8 == 0;
         self.0 |= why as u8;
+        was_clear
     }
 
     /// Whether it was set.
@@ -61,8 +92,10 @@ impl Reading {
 impl Hub {
     /// The connection is not read from until [`Hub::resume`], and what has been read of it already is to be [held](Hub::hold).
     pub fn pause(&mut self, conn: ConnId, why: Pause) {
-        if let Some(state) = self.conn_mut(conn) {
-            state.reading.set(why);
+        let Some(state) = self.conn_mut(conn) else { return };
+        let is_left = state.reading.set(why) && state.reading.0 & ENDED != 0;
+        if is_left {
+            self.expect_end(conn);
         }
     }
 
@@ -109,6 +142,27 @@ impl Hub {
         self.conn(conn).is_none_or(|state| state.reading.0 & ASKED != 0)
     }
 
+    /// The kernel says that the peer has ended, perhaps behind bytes that are not read now: what is received tells it to who is read, and this to
+    /// who is not. Every reason for which a connection is not read comes here.
+    pub fn note_end(&mut self, conn: ConnId, end: PeerEnd) {
+        let Some(state) = self.conn_mut(conn).filter(|state| state.reading.is_stopped()) else { return };
+        state.reading.0 |= ENDED;
+        match end {
+            _ if state.reading.is_put_off() => {} // it is read to its end
+            PeerEnd::Broken => self.handle_end(conn, Reason::TransportClose),
+            PeerEnd::Finished => self.expect_end(conn),
+        }
+    }
+
+    /// The peer of a connection that is not read has ended. What it said before is still read, if that is soon; who speaks HTTP may still
+    /// wait for answers.
+    fn expect_end(&mut self, conn: ConnId) {
+        let until_ms = self.deadlines.now_ms() + self.config.ping_timeout.ms();
+        if self.conn(conn).is_some_and(|state| matches!(state.phase, Phase::WebSocket { .. })) {
+            self.set_conn_deadline(conn, until_ms);
+        }
+    }
+
     /// The connection was received from.
     pub fn note_received(&mut self, conn: ConnId) {
         if let Some(state) = self.conn_mut(conn) {
@@ -120,7 +174,7 @@ impl Hub {
     pub(crate) fn read_to_the_end(&mut self, conn: ConnId) {
         let Some(state) = self.conn_mut(conn) else { return };
         state.held = None;
-        state.reading.0 &= UNREAD | ASKED;
+        state.reading.0 &= UNREAD | ASKED | ENDED;
         self.read_on(conn);
     }
 
@@ -135,7 +189,7 @@ impl Hub {
         let held = state.held.get_or_insert_with(|| Box::new(Held::new(&account, conn)));
         held.extend(bytes);
         if held.bytes.len() >= HELD_BYTES_MAX {
-            state.reading.set(Pause::Held);
+            let _was_read = state.reading.set(Pause::Held);
         }
     }
 
@@ -168,6 +222,15 @@ impl Hub {
         if self.conn(conn).is_some_and(|state| state.held.is_some()) {
             self.effects.push_back(Effect::Resume(conn));
         }
+    }
+}
+
+impl Conn {
+    /// Whether its peer has ended and what it said before is not read; `None` if nobody knows of an end.
+    pub(crate) fn is_left_unread(&self) -> Option<bool> {
+        let Reading(bits) = self.reading;
+        (bits & ENDED != 0 && matches!(self.phase, Phase::WebSocket { .. }))
+            .then(|| self.reading.is_stopped())
     }
 }
 

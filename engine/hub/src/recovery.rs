@@ -63,6 +63,8 @@ pub(crate) struct Recoveries {
 struct Mark {
     pinged: u64,
     confirmed: u64,
+    /// Pings without a pong. Who is not read has several: each pong answers one, the first one first.
+    unanswered: u32,
 }
 
 struct Saved {
@@ -204,21 +206,28 @@ impl Hub {
     pub(crate) fn mark_session(&mut self, key: SessionKey) {
         let Some(recoveries) = &mut self.recoveries else { return };
         let end = recoveries.history.end();
-        *at(&mut recoveries.marks, key.index) = Mark { pinged: end, confirmed: end };
+        *at(&mut recoveries.marks, key.index) = Mark { pinged: end, confirmed: end, unanswered: 0 };
     }
 
     /// A ping follows all that was sent so far.
     pub(crate) fn mark_ping(&mut self, key: SessionKey) {
         let Some(recoveries) = &mut self.recoveries else { return };
         let end = recoveries.history.end();
-        at(&mut recoveries.marks, key.index).pinged = end;
+        let mark = at(&mut recoveries.marks, key.index);
+        if mark.unanswered == 0 {
+            mark.pinged = end;
+        }
+        mark.unanswered = mark.unanswered.saturating_add(1);
     }
 
-    /// Its pong says that all that has arrived.
+    /// A pong says that all that preceded its ping has arrived: the first pong of several that are owed answers the first ping.
     pub(crate) fn mark_pong(&mut self, key: SessionKey) {
         let Some(recoveries) = &mut self.recoveries else { return };
         let mark = at(&mut recoveries.marks, key.index);
-        mark.confirmed = mark.pinged;
+        if mark.unanswered > 0 {
+            mark.unanswered -= 1;
+            mark.confirmed = mark.pinged;
+        }
     }
 
     /// Keeps the state of a socket whose transport was lost, until it comes back or is away for too long; before [`Hub::forget_socket`].

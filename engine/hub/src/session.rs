@@ -13,6 +13,7 @@ use socketville_proto::eio::Revision;
 use socketville_proto::{eio, encode};
 
 use crate::account::Owner;
+use crate::deadlines::Due;
 use crate::heads;
 use crate::limits::{CROSSING_MS, POLL_CLOSE_MS, V3_OPEN_DELAY_MS};
 use crate::packets::{INVALID_NAMESPACE, Incomplete};
@@ -31,8 +32,8 @@ pub struct Session {
     pub(crate) heartbeat_ms: u64,
     /// What happens at that moment.
     pub(crate) beat: Beat,
-    /// When a namespace must have been joined; `u64::MAX` once one was.
-    pub(crate) connect_ms: u64,
+    /// When a namespace must have been joined; never once one was.
+    pub(crate) connect: Due,
     pub(crate) incoming: Option<Box<Incomplete>>,
     pub(crate) layer: Layer,
     pub(crate) revision: Revision,
@@ -51,12 +52,14 @@ pub(crate) enum Beat {
     End,
     /// As `End`, and another packet has moved the end: only a pong counts now.
     RenewedEnd,
+    /// As `RenewedEnd`, and a gap has moved the end: no other does.
+    LastEnd,
 }
 
 impl Beat {
     /// Whether the session waits for its client to say that it lives.
     pub(crate) const fn is_end(self) -> bool {
-        matches!(self, Self::End | Self::RenewedEnd)
+        matches!(self, Self::End | Self::RenewedEnd | Self::LastEnd)
     }
 }
 
@@ -165,7 +168,7 @@ impl Farewell {
 /// An upgrade under way.
 pub(crate) struct Probe {
     pub(crate) conn: ConnId,
-    pub(crate) due_ms: u64,
+    pub(crate) due: Due,
     /// Whether `2probe` was answered: from then on no poll waits for long.
     pub(crate) is_answered: bool,
     /// When a poll that waits is let go, so that the client can go on.
@@ -173,18 +176,6 @@ pub(crate) struct Probe {
 }
 
 impl Session {
-    fn next_ms(&self) -> u64 {
-        let link = match &self.link {
-            Link::Closing(farewell) => return farewell.until_ms,
-            Link::Polling(polling) => {
-                polling.probe.as_ref().map_or(u64::MAX, |probe| probe.due_ms.min(probe.release_ms))
-            }
-            Link::WebSocket(_) => u64::MAX,
-        };
-        let attachments_ms = self.incoming.as_ref().map_or(u64::MAX, |incomplete| incomplete.due_ms);
-        self.heartbeat_ms.min(self.connect_ms).min(link).min(attachments_ms)
-    }
-
     /// Whether its client has closed it: only a poll that was sent before is still answered.
     pub(crate) fn is_over_but_for_polls(&self) -> bool {
         matches!(&self.link, Link::Closing(farewell) if farewell.is_crossing)
@@ -246,10 +237,9 @@ impl Hub {
             alarm: Alarm::NONE,
             heartbeat_ms: now_ms + beat_ms,
             beat,
-            connect_ms: if layer == Layer::Bare {
-                u64::MAX
-            } else {
-                now_ms + self.config.connect_timeout.ms()
+            connect: match layer {
+                Layer::Bare => Due::NEVER,
+                Layer::SocketIo => Due::at(now_ms + self.config.connect_timeout.ms()),
             },
             incoming: None,
             layer,
@@ -312,16 +302,18 @@ impl Hub {
             session.put_off(now_ms, until_ms);
         }
         if self.deadlines.is_paused(key) {
-            session.expect_from(now_ms + self.config.ping_timeout.ms());
+            session.allow_overdue(now_ms, now_ms + self.config.ping_timeout.ms());
         }
         match &session.link {
             Link::Closing(_) => self.end_farewell(now_ms, key),
-            _ if session.connect_ms <= now_ms => self.close_session(now_ms, key, Reason::ForcedClose),
-            _ if session.incoming.as_ref().is_some_and(|incomplete| incomplete.due_ms <= now_ms) => {
+            _ if session.connect.is_over(now_ms) => self.close_session(now_ms, key, Reason::ForcedClose),
+            _ if session.incoming.as_ref().is_some_and(|incomplete| incomplete.due.is_over(now_ms)) => {
                 self.reject_packet(now_ms, key);
             }
             _ if session.heartbeat_ms <= now_ms => self.beat(now_ms, key),
-            Link::Polling(polling) if polling.probe.as_ref().is_some_and(|probe| probe.due_ms <= now_ms) => {
+            Link::Polling(polling)
+                if polling.probe.as_ref().is_some_and(|probe| probe.due.is_over(now_ms)) =>
+            {
                 self.abandon_probe(key);
             }
             Link::Polling(polling)
@@ -335,6 +327,7 @@ impl Hub {
 
     fn beat(&mut self, now_ms: u64, key: SessionKey) {
         let patience_ms = self.patience_ms();
+        let is_unheard = self.deadlines.may_be_unheard(now_ms, key);
         let Some(session) = self.sessions.find_mut(key) else { return };
         let wait_ms =
             if session.revision == Revision::V3 { patience_ms } else { self.config.ping_timeout.ms() };
@@ -349,17 +342,20 @@ impl Hub {
                 self.mark_ping(key);
                 self.send_packet(key, &eio::Packet::Ping(""));
             }
+            Beat::End | Beat::RenewedEnd | Beat::LastEnd if is_unheard => self.ping_anew(now_ms, key),
             Beat::End | Beat::RenewedEnd if self.deadlines.had_gap_since(heard_ms) => {
-                self.ping_anew(now_ms, key)
+                session.beat = Beat::LastEnd;
+                self.ping_anew(now_ms, key);
             }
-            Beat::End | Beat::RenewedEnd => {
+            Beat::End | Beat::RenewedEnd | Beat::LastEnd => {
                 self.counters.ping_timeouts += 1;
                 self.close_session(now_ms, key, Reason::PingTimeout);
             }
         }
     }
 
-    /// The loop did not run while a client was expected to be heard: it gets the whole time once more, and a ping if it waits for one.
+    /// The loop did not run, or did not read, while a client was expected to be heard: it gets the whole time once more, and a ping if it waits for
+    /// one.
     fn ping_anew(&mut self, now_ms: u64, key: SessionKey) {
         let patience_ms = self.patience_ms();
         let Some(session) = self.sessions.find_mut(key) else { return };
@@ -381,6 +377,7 @@ impl Hub {
     pub(crate) fn handle_ping(&mut self, now_ms: u64, key: SessionKey) {
         let patience_ms = self.patience_ms();
         if let Some(session) = self.sessions.find_mut(key).filter(|session| session.beat.is_end()) {
+            session.beat = Beat::End;
             session.heartbeat_ms = now_ms + patience_ms;
             self.send_packet(key, &eio::Packet::Pong(""));
             self.arm_session(key);
@@ -389,10 +386,10 @@ impl Hub {
 
     /// A pong: the sign of life that counts.
     pub(crate) fn handle_pong(&mut self, now_ms: u64, key: SessionKey) {
+        self.mark_pong(key);
         if let Some(session) = self.sessions.find_mut(key).filter(|session| session.beat.is_end()) {
             session.beat = Beat::Ping;
             session.heartbeat_ms = now_ms + self.config.ping_interval.ms();
-            self.mark_pong(key);
             self.arm_session(key);
         }
     }

@@ -7,6 +7,7 @@ use socketville_proto::eio::Revision;
 use socketville_proto::encode;
 
 use crate::address_shares::rooms::room_bytes;
+use crate::deadlines::Due;
 use crate::delivery::{NO_ATTACHMENTS, Route};
 use crate::limits::{MEMBER_BYTES, ROOM_NAME_BYTES_MAX, ROOMS_BYTES_MAX};
 use crate::namespaces::RoomKey;
@@ -101,7 +102,7 @@ impl Hub {
         socket.standing = Standing::In;
         let (id, nsp, session, revision) = (socket.id, socket.nsp, socket.session, socket.revision);
         if let Some(session) = self.sessions.find_mut(session) {
-            session.connect_ms = u64::MAX;
+            session.connect = Due::NEVER;
         }
         self.address_shares.settle(session.index);
         if let Some(namespace) = self.namespaces.find_mut(nsp) {

@@ -9,7 +9,6 @@ use socketville_proto::http::{self, Body, Chunked, Head};
 use crate::account::{Charge, Kind, Owner};
 use crate::conns::{Phase, Post, Progress};
 use crate::http::{ALL, JSON};
-use crate::limits::BODY_TIMEOUT_MS;
 use crate::poll_buffer::BodyForm;
 use crate::session::{Layer, Link};
 use crate::verdict::Fault;
@@ -125,10 +124,7 @@ impl Hub {
         if head.header("expect").is_some_and(|v| v.eq_ignore_ascii_case("100-continue")) {
             self.outbox.send(conn, |arena| arena.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"));
         }
-        if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::Body(upload);
-            self.set_conn_deadline(conn, now_ms + self.unfinished_ms(BODY_TIMEOUT_MS));
-        }
+        let _head = self.enter(now_ms, conn, Phase::Body(upload));
     }
 
     pub(crate) fn handle_upload(
@@ -142,7 +138,7 @@ impl Hub {
         if matches!(read, Ok((_, false))) {
             return (read.unwrap_or_default().0, Progress::Wait);
         }
-        let Phase::Body(upload) = std::mem::replace(&mut state.phase, Phase::Answering) else {
+        let Some(Phase::Body(upload)) = self.enter(now_ms, conn, Phase::Answering) else {
             return (0, Progress::Again);
         };
         match read {
@@ -155,7 +151,6 @@ impl Hub {
     }
 
     fn finish_upload(&mut self, now_ms: u64, conn: ConnId, upload: Upload) -> Progress {
-        self.set_conn_deadline(conn, u64::MAX);
         match upload.purpose {
             Purpose::Application(mut request) => {
                 request.body = upload.body;
@@ -189,7 +184,7 @@ impl Hub {
         let Some(state) = self.conn_mut(conn) else { return false };
         match &state.phase {
             Phase::Body(_) => {
-                let Phase::Body(upload) = std::mem::replace(&mut state.phase, Phase::Answering) else {
+                let Some(Phase::Body(upload)) = self.enter(now_ms, conn, Phase::Answering) else {
                     return false;
                 };
                 self.refuse_upload(now_ms, conn, &upload, UploadError::TooSlow);

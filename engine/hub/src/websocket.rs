@@ -14,6 +14,7 @@ use socketville_proto::ws::{self, Message, Opcode};
 use socketville_proto::{eio, encode};
 
 use crate::conns::{Phase, Role};
+use crate::deadlines::Due;
 use crate::forms::{Form, Forms, Framing};
 use crate::limits::PROBED_POLL_MS;
 use crate::session::{Link, Probe, Speech};
@@ -35,7 +36,7 @@ impl Hub {
         }
         let key = self.open_session(now_ms, id, Link::WebSocket(conn), speech, raw);
         self.note_client(conn, key, head);
-        self.become_websocket(conn, key, Role::Transport(speech.revision));
+        self.become_websocket(now_ms, conn, key, Role::Transport(speech.revision));
         if speech.revision == Revision::V4 {
             self.send_open(conn, &id);
         }
@@ -62,7 +63,7 @@ impl Hub {
     /// A WebSocket without Engine.IO.
     pub(crate) fn open_bare(&mut self, now_ms: u64, conn: ConnId, head: &Head<'_>) {
         if self.switch_protocols(now_ms, conn, head, self.config.websocket_deflate, Framing::V4) {
-            self.become_websocket(conn, SessionKey::NONE, Role::Bare);
+            self.become_websocket(now_ms, conn, SessionKey::NONE, Role::Bare);
         }
     }
 
@@ -111,11 +112,11 @@ impl Hub {
         if !self.switch_protocols(now_ms, conn, head, self.config.per_message_deflate, framing) {
             return;
         }
-        let due_ms = now_ms + self.config.upgrade_timeout.ms();
+        let due = Due::at(now_ms + self.config.upgrade_timeout.ms());
         if let Some(polling) = self.sessions.find_mut(key).and_then(|s| s.polling_mut()) {
-            polling.probe = Some(Probe { conn, due_ms, is_answered: false, release_ms: u64::MAX });
+            polling.probe = Some(Probe { conn, due, is_answered: false, release_ms: u64::MAX });
         }
-        self.become_websocket(conn, key, Role::Probe);
+        self.become_websocket(now_ms, conn, key, Role::Probe);
         self.arm_session(key);
     }
 
@@ -157,11 +158,8 @@ impl Hub {
         }
     }
 
-    fn become_websocket(&mut self, conn: ConnId, session: SessionKey, role: Role) {
-        if let Some(state) = self.conn_mut(conn) {
-            state.phase = Phase::WebSocket { session, partial: None, role };
-            self.set_conn_deadline(conn, u64::MAX);
-        }
+    fn become_websocket(&mut self, now_ms: u64, conn: ConnId, session: SessionKey, role: Role) {
+        let _request = self.enter(now_ms, conn, Phase::WebSocket { session, partial: None, role });
     }
 
     /// Deals with one message. What concerns the application is returned.
@@ -274,7 +272,7 @@ impl Hub {
         let Some(revision) = self.sessions.find(key).map(|session| session.revision) else { return };
         self.counters.upgrades += 1;
         self.take_over(now_ms, key, conn);
-        self.become_websocket(conn, key, Role::Transport(revision));
+        self.become_websocket(now_ms, conn, key, Role::Transport(revision));
         self.route_sockets_of(key);
         self.arm_session(key);
     }

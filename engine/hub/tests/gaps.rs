@@ -2,9 +2,9 @@
 
 mod pair;
 
-use pair::client::{post, text};
+use pair::client::{post, text, upgrade_session};
 use pair::{Client, Pair};
-use socketville_hub::{Config, Look};
+use socketville_hub::{Config, ConnId, Ending, Look};
 
 /// A ping is out, its time-out over by this much when the loop runs again.
 fn pinged(pair: &mut Pair) -> Client {
@@ -125,4 +125,96 @@ fn a_late_turn_is_no_gap() {
     pair.now_ms += 1_000_000;
     pair.turn();
     assert_eq!(pair.hub.counters.gaps, 0, "nothing was due");
+}
+
+/// Somebody who owes something, and the connection by which one sees that it was cut.
+type Owing = fn(&mut Pair) -> ConnId;
+
+fn half_a_head(pair: &mut Pair) -> ConnId {
+    let conn = pair.open();
+    pair.say(conn, "GET / HT");
+    conn
+}
+
+fn nothing_at_all(pair: &mut Pair) -> ConnId {
+    pair.open()
+}
+
+fn half_a_body(pair: &mut Pair) -> ConnId {
+    let client = pair.join_polling();
+    let whole = post(&client.sid, "42[\"hello\"]");
+    pair.say(client.post, &whole[..whole.len() - 3]);
+    client.post
+}
+
+fn a_namespace(pair: &mut Pair) -> ConnId {
+    pair.websocket("/socket.io/").0
+}
+
+fn a_pong(pair: &mut Pair) -> ConnId {
+    pair.join_websocket().conn
+}
+
+fn an_attachment(pair: &mut Pair) -> ConnId {
+    let ws = pair.join_websocket();
+    pair.tell(ws.conn, "51-[\"e\",{\"_placeholder\":true,\"num\":0}]");
+    ws.conn
+}
+
+fn an_upgrade(pair: &mut Pair) -> ConnId {
+    let client = pair.join_polling();
+    let probe = pair.open();
+    pair.ask(probe, upgrade_session(&client.sid));
+    probe
+}
+
+fn the_next_request(pair: &mut Pair) -> ConnId {
+    let client = pair.join_polling();
+    client.conn
+}
+
+fn its_end(pair: &mut Pair) -> ConnId {
+    let ws = pair.join_websocket();
+    pair.hub.disconnect_socket(pair.now_ms, ws.key, Ending::Connection);
+    pair.run_effects();
+    pair.turn();
+    ws.conn
+}
+
+const OWING: [(&str, Owing, u64); 9] = [
+    ("half a head", half_a_head, 10),
+    ("nothing at all", nothing_at_all, 10),
+    ("half a body", half_a_body, 30),
+    ("a namespace", a_namespace, 45),
+    ("a pong", a_pong, 45 + 20),
+    ("an attachment", an_attachment, 45 + 20),
+    ("an upgrade", an_upgrade, 10),
+    ("the next request", the_next_request, 65),
+    ("its end", its_end, 5),
+];
+
+/// What two deadlines in a row, a moment more for each, and a loop that may sleep for a ping interval besides, add at the most.
+const SLACK_MS: u64 = 60_000;
+
+/// A loop that stands still again and again leaves a peer the time that it has while the loop runs, and a moment more once; a pong one more ping.
+#[test]
+fn gaps_that_come_again_lift_no_deadline() {
+    for gap_ms in [300, 3_000, 6_000] {
+        for (name, owing, due_s) in OWING {
+            let mut pair = Pair::new();
+            pair.join_websocket(); // whose pings and pongs let the loop wake
+            let conn = owing(&mut pair);
+            let (start_ms, mut stood_ms) = (pair.now_ms, 0);
+            while pair.is_held(conn) && pair.now_ms < start_ms + 600_000 {
+                pair.pass_ms(3_700);
+                let next_ms = pair.hub.next_timer_ms().unwrap_or(pair.now_ms).max(pair.now_ms);
+                pair.now_ms = next_ms + gap_ms;
+                stood_ms += gap_ms;
+                pair.turn();
+            }
+            let most_ms = due_s * 1_000 + SLACK_MS;
+            let passed_ms = pair.now_ms - start_ms - stood_ms;
+            assert!(passed_ms <= most_ms, "{name}, {gap_ms} ms: cut after {passed_ms} ms of {most_ms}");
+        }
+    }
 }

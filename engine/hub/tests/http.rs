@@ -4,7 +4,7 @@ mod pair;
 
 use pair::Pair;
 use pair::client::{BAD_REQUEST, UNKNOWN, get, poll, post, upgrade, upgrade_session};
-use socketville_hub::{Config, Cors, Response, Transports};
+use socketville_hub::{Config, ConnId, Consults, Cors, Progress, Response, Transports};
 
 fn ok(body: &str) -> Response {
     Response { status: 200, headers: Vec::new(), body: body.into() }
@@ -353,4 +353,72 @@ fn the_first_offered_subprotocol_is_agreed_upon() {
         let answer = pair.ask(conn, request).expect("an answer");
         assert_eq!((answer.status, answer.header("Sec-WebSocket-Protocol")), (101, agreed), "{offered}");
     }
+}
+
+/// A request that waits for the application, and the connection that it came on.
+type Waiting = fn(&mut Pair) -> ConnId;
+
+fn for_an_answer(pair: &mut Pair) -> ConnId {
+    let conn = pair.open();
+    pair.say(conn, get("/page"));
+    conn
+}
+
+fn for_leave_to_open(pair: &mut Pair) -> ConnId {
+    pair.hub.consult(Consults { openings: true, ..Consults::default() });
+    let conn = pair.open();
+    pair.say(conn, get("/socket.io/?EIO=4&transport=polling"));
+    conn
+}
+
+fn for_leave_to_be_routed(pair: &mut Pair) -> ConnId {
+    pair.hub.guard(std::iter::once("/page".into()), std::iter::empty());
+    let conn = pair.open();
+    pair.say(conn, get("/page"));
+    conn
+}
+
+fn for_leave_to_post(pair: &mut Pair) -> ConnId {
+    let client = pair.join_polling();
+    pair.hub.consult(Consults { all: true, ..Consults::default() });
+    pair.say(client.post, post(&client.sid, "3"));
+    client.post
+}
+
+/// Whoever waits for the application waits as long as that takes: no deadline of what came before is left.
+#[test]
+fn what_waits_for_the_application_waits_as_long_as_it_takes() {
+    let ways: [(&str, Waiting); 4] = [
+        ("an answer", for_an_answer),
+        ("leave to open", for_leave_to_open),
+        ("leave to be routed", for_leave_to_be_routed),
+        ("leave to post", for_leave_to_post),
+    ];
+    for (what, waiting) in ways {
+        let mut pair = Pair::new();
+        let conn = waiting(&mut pair);
+        pair.pass_ms(600_000);
+        assert!(pair.is_held(conn), "for {what}");
+        assert!(pair.take(conn).windows(5).all(|bytes| bytes != b" 408 "), "for {what}");
+    }
+}
+
+/// A POST whose session was cut while its packets were handled is not answered as if they all had been.
+#[test]
+fn what_is_cut_is_not_answered() {
+    let mut pair = Pair::new();
+    let client = pair.join_polling();
+    let conn = pair.open();
+    let session = pair.hub.session_of_socket(client.key).expect("a session");
+    let request = post(&client.sid, "42[\"e\"]");
+    let (taken, _) = pair.hub.handle_http(pair.now_ms, conn, request.as_bytes());
+    let (_, progress) = pair.hub.handle_http(pair.now_ms, conn, &request.as_bytes()[taken..]);
+    assert!(matches!(progress, Progress::Payload(..)), "{progress:?}");
+    pair.hub.begin_anew();
+    pair.run_effects();
+    pair.hub.finish_post(pair.now_ms, conn, session);
+    pair.turn();
+    assert_eq!(pair.take(conn), b"");
+    assert!(!pair.is_held(conn));
+    assert_eq!(pair.hub.gauges().connections_lingering, 0);
 }

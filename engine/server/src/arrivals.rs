@@ -6,7 +6,8 @@
 
 use std::collections::VecDeque;
 
-use socketville_sys::Token;
+use socketville_hub::PeerEnd;
+use socketville_sys::{End, Token};
 
 use crate::limits::NEWCOMERS_PER_TURN;
 
@@ -29,6 +30,14 @@ pub(crate) enum Speaker {
     Established,
     /// Somebody whose first request this is, or whose end.
     Passing,
+}
+
+/// The driver's word for an end in the hub's.
+pub(crate) const fn peer_end(end: End) -> PeerEnd {
+    match end {
+        End::Finished => PeerEnd::Finished,
+        End::Broken => PeerEnd::Broken,
+    }
 }
 
 impl Arrivals {

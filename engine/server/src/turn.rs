@@ -26,7 +26,7 @@ use socketville_hub::{
 };
 use socketville_sys::{Driver, Outcome, Outgoing, Ready, Token, Unsent};
 
-use crate::arrivals::{Arrivals, Speaker};
+use crate::arrivals::{Arrivals, Speaker, peer_end};
 use crate::core::Core;
 use crate::crossing::Crossing;
 use crate::limits::{LETTERS_PER_TURN_MAX, SENDS_PER_BATCH, SENDS_PER_TURN_MAX, TASKS_PER_TURN_MAX};
@@ -223,12 +223,18 @@ impl<D: Driver> Turn<D> {
         }
         let core = &self.core;
         let mut turn = self.arrivals.take(|token| match core.hub().is_new(conn_of(token)) {
-            false if !self.driver.has_ended(token) => Speaker::Established,
+            false if self.driver.end_of(token).is_none() => Speaker::Established,
             _ => Speaker::Passing,
         });
         {
             let mut hub = core.hub_mut();
-            turn.retain(|token| hub.may_read(conn_of(*token)));
+            turn.retain(|&token| {
+                let is_read = hub.may_read(conn_of(token));
+                if !is_read && let Some(end) = self.driver.end_of(token) {
+                    hub.note_end(conn_of(token), peer_end(end));
+                }
+                is_read
+            });
         }
         let has_read_all = self.receive(now_ms, &turn);
         self.arrivals.give_back(turn);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use socketville_sys::{Counters, Driver, Outcome, Outgoing, Ready, Received, Token, Unsent, Waker};
+use socketville_sys::{Counters, Driver, End, Outcome, Outgoing, Ready, Received, Token, Unsent, Waker};
 
 use crate::wire::{Arrival, Home, WireId};
 use crate::world::World;
@@ -157,6 +157,12 @@ impl Driver for Kernel {
         self.world.borrow_mut().close_listener(self.core);
     }
 
+    fn end_of(&self, token: Token) -> Option<End> {
+        let mut world = self.world.borrow_mut();
+        let wire = world.find(self.core, token)?;
+        world.wires[wire].told_end
+    }
+
     fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -185,8 +191,10 @@ impl World {
         let state = &mut self.wires[wire];
         let Home::Core(_, token) = state.home else { return };
         let is_readable = state.has_arrivals() && self.random.percent(punctual);
-        if !state.is_reported && (is_readable || self.random.once_in(200)) {
+        let is_news = state.end() != state.told_end && !state.end_was_given;
+        if (is_readable && is_news) || (!state.is_reported && (is_readable || self.random.once_in(200))) {
             state.is_reported = true;
+            state.told_end = state.end();
             ready.push(Ready::Readable(token));
         }
         if state.is_watched && state.room() > 0 && self.random.percent(punctual) {

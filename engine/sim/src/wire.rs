@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use socketville_sys::Token;
+use socketville_sys::{End, Token};
 
 use crate::frames;
 use crate::random::Random;
@@ -81,6 +81,8 @@ pub struct Wire {
     pub is_forsaken: bool,
     /// Reported readable, and not received from since.
     pub is_reported: bool,
+    /// The end that was reported with it.
+    pub told_end: Option<End>,
     /// Writability is to be reported.
     pub is_watched: bool,
     /// The server knows of the end.
@@ -106,6 +108,7 @@ impl Wire {
             was_refused: false,
             is_forsaken: false,
             is_reported: false,
+            told_end: None,
             is_watched: false,
             end_was_given: false,
         }
@@ -132,6 +135,15 @@ impl Wire {
             Home::Core(..) => {
                 !self.has_arrivals() && (self.is_forsaken || (self.to_client.is_empty() && !self.is_watched))
             }
+        }
+    }
+
+    /// How the client has ended.
+    pub const fn end(&self) -> Option<End> {
+        match self.client {
+            Side::Open => None,
+            Side::Finished | Side::Closed => Some(End::Finished),
+            Side::Reset => Some(End::Broken),
         }
     }
 

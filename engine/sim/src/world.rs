@@ -194,6 +194,7 @@ impl World {
         let state = &mut self.wires[wire];
         state.home = Home::Core(core, token);
         state.is_reported = false;
+        state.told_end = None;
         state.is_watched = false;
         token
     }

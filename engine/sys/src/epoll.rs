@@ -16,7 +16,9 @@ use crate::limits::{ACCEPTS_PER_WAIT, EVENTS_PER_WAIT, RECEIVE_BUFFERS, RECEIVE_
 use crate::slots::{Slot, Slots};
 use crate::socket::{self, borrowed, check};
 use crate::spare::{self, LastPlaces, Spare, is_exhaustion};
-use crate::{Counters, Driver, Listener, Outcome, Outgoing, Passed, Ready, Received, Token, Unsent, Waker};
+use crate::{
+    Counters, Driver, End, Listener, Outcome, Outgoing, Passed, Ready, Received, Token, Unsent, Waker,
+};
 
 /// The driver over epoll.
 #[derive(Debug)]
@@ -126,6 +128,7 @@ impl Epoll {
         let is_broken = events & (libc::EPOLLERR | libc::EPOLLHUP) != 0;
         if is_broken || events & libc::EPOLLRDHUP != 0 {
             slot.flags.is_hung_up = true;
+            slot.flags.is_broken |= is_broken;
         }
         let is_writable = is_broken || events & libc::EPOLLOUT != 0;
         if is_writable {
@@ -407,8 +410,8 @@ impl Driver for Epoll {
         self.last.with(token.index.into())
     }
 
-    fn has_ended(&self, token: Token) -> bool {
-        self.slots.find(token).is_some_and(|slot| slot.flags.is_hung_up)
+    fn end_of(&self, token: Token) -> Option<End> {
+        self.slots.end_of(token)
     }
 
     fn counters(&self) -> &Counters {

@@ -54,7 +54,8 @@ pub use waker::Waker;
 pub enum Ready {
     /// The listener has a new connection, already part of this driver.
     Accepted(Token),
-    /// [`Driver::receive`] has something to say: bytes, the end or an error. Reported once until `receive` is called.
+    /// [`Driver::receive`] has something to say: bytes, the end or an error. Reported once until `receive` is called, and once more for the
+    /// peer's end, and once more if the connection breaks: [`Driver::end_of`] then knows, though bytes from before are not received.
     Readable(Token),
     /// The socket takes bytes again. Only after [`Driver::watch_writable`], once for each watch.
     Writable(Token),
@@ -73,6 +74,15 @@ pub enum Received<'a> {
     Eof,
     /// The connection is broken; the `errno` says how.
     Failed(i32),
+}
+
+/// How a peer has ended, though bytes from before may not be received yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// It sends nothing more; it may still read.
+    Finished,
+    /// The connection is gone in both directions: a reset, or a peer whose kernel no longer answers.
+    Broken,
 }
 
 /// One entry of a batch: these bytes to this connection.
@@ -185,10 +195,9 @@ pub trait Driver {
         None
     }
 
-    /// Whether the peer has ended or broken the connection, as far as the kernel has told; bytes from before may still be there.
-    fn has_ended(&self, _token: Token) -> bool {
-        false
-    }
+    /// How the peer has ended, as far as the kernel has told; bytes from before may still be there. Known for who is not received from as well,
+    /// so that nobody who leaves is kept for want of being read. `None` for a stale token.
+    fn end_of(&self, token: Token) -> Option<End>;
 
     /// What has happened so far.
     fn counters(&self) -> &Counters;

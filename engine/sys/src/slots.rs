@@ -9,10 +9,10 @@
 
 use std::os::fd::OwnedFd;
 
-use crate::Ready;
 use crate::cores::descriptor_limit;
 use crate::limits::{GENERATION_MASK, SLOTS_RESERVED_MAX};
 use crate::token::Token;
+use crate::{End, Ready};
 
 /// The table and the queue of the next report.
 #[derive(Debug, Default)]
@@ -38,6 +38,8 @@ pub(crate) struct Flags {
     is_queued: bool,
     /// The peer has finished or the connection is broken: after any bytes there is still an end to receive.
     pub(crate) is_hung_up: bool,
+    /// The connection is gone in both directions.
+    pub(crate) is_broken: bool,
     /// The kernel has a request to tell us about readability.
     pub(crate) is_polled: bool,
     /// The kernel has a request to tell us about writability, or the core wants to know of it.
@@ -83,6 +85,16 @@ impl Slots {
     /// The same, to change it.
     pub(crate) fn find_mut(&mut self, token: Token) -> Option<&mut Slot> {
         self.slots.get_mut(token.index as usize).filter(|slot| slot.is(token))
+    }
+
+    /// How the peer has ended, as far as it is known.
+    pub(crate) fn end_of(&self, token: Token) -> Option<End> {
+        let Flags { is_hung_up, is_broken, .. } = self.find(token)?.flags;
+        match (is_broken, is_hung_up) {
+            (true, _) => Some(End::Broken),
+            (false, true) => Some(End::Finished),
+            (false, false) => None,
+        }
     }
 
     /// Whether the connection is still there.

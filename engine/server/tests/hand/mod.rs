@@ -12,7 +12,7 @@ use std::time::Duration;
 use socketville::machine::Machine;
 use socketville::{Builder, Emitter};
 use socketville_proto::ws;
-use socketville_sys::{Counters, Driver, Outgoing, Ready, Received, Token, Unsent, Waker};
+use socketville_sys::{Counters, Driver, End, Outgoing, Ready, Received, Token, Unsent, Waker};
 
 /// Cores that are turned by hand, and their clients.
 pub(crate) struct Hand {
@@ -41,9 +41,13 @@ struct State {
 struct Pipe {
     to_server: VecDeque<Vec<u8>>,
     has_finished: bool,
+    is_broken: bool,
     from_server: Vec<u8>,
     is_closed: bool,
     is_reported: bool,
+    told_end: Option<End>,
+    /// It was received, as an end is once.
+    end_was_given: bool,
 }
 
 /// The driver of one core.
@@ -167,6 +171,11 @@ impl Hand {
         self.pipe(wire, |pipe| pipe.has_finished = true);
     }
 
+    /// The client is gone without an end: a reset.
+    pub(crate) fn break_off(&mut self, wire: Wire) {
+        self.pipe(wire, |pipe| pipe.is_broken = true);
+    }
+
     /// The bytes that have come since the last call.
     pub(crate) fn bytes(&self, wire: Wire) -> Vec<u8> {
         self.pipe(wire, |pipe| std::mem::take(&mut pipe.from_server))
@@ -204,14 +213,32 @@ impl State {
 }
 
 impl Pipe {
-    /// Whether there is something to report, which is done once until it is received.
+    /// Whether there is something to report, which is done once until it is received, and once more for an end.
     fn has_news(&self) -> bool {
-        !self.is_closed && !self.is_reported && (!self.to_server.is_empty() || self.has_finished)
+        let is_readable = !self.is_reported && (!self.to_server.is_empty() || self.end().is_some());
+        !self.is_closed && !self.end_was_given && (is_readable || self.end() != self.told_end)
+    }
+
+    fn end(&self) -> Option<End> {
+        match self.is_broken {
+            true => Some(End::Broken),
+            false => self.has_finished.then_some(End::Finished),
+        }
     }
 }
 
 fn token(index: usize) -> Token {
     Token { index: index as u32, generation: 1 }
+}
+
+/// The kernel's word for a peer that has reset.
+const ECONNRESET: i32 = 104;
+
+const fn received_end<'a>(end: End) -> Received<'a> {
+    match end {
+        End::Finished => Received::Eof,
+        End::Broken => Received::Failed(ECONNRESET),
+    }
 }
 
 impl Driver for Queues {
@@ -224,6 +251,7 @@ impl Driver for Queues {
         ready.extend(fresh.map(|index| Ready::Accepted(token(index))));
         for (index, pipe) in state.wires.iter_mut().enumerate().filter(|(_, pipe)| pipe.has_news()) {
             pipe.is_reported = true;
+            pipe.told_end = pipe.end();
             ready.push(Ready::Readable(token(index)));
         }
         Ok(())
@@ -231,15 +259,15 @@ impl Driver for Queues {
 
     fn receive(&mut self, tokens: &[Token], sink: &mut dyn FnMut(Token, Received<'_>)) {
         for &token in tokens {
-            let (segment, has_finished) = {
+            let (segment, end) = {
                 let pipe = &mut self.state.borrow_mut().wires[token.index as usize];
                 pipe.is_reported = false;
-                (if pipe.is_closed { None } else { pipe.to_server.pop_front() }, pipe.has_finished)
+                pipe.end_was_given |= pipe.to_server.is_empty() && pipe.end().is_some();
+                (if pipe.is_closed { None } else { pipe.to_server.pop_front() }, pipe.end())
             };
             match segment {
                 Some(mut bytes) => sink(token, Received::Bytes(&mut bytes)),
-                None if has_finished => sink(token, Received::Eof),
-                None => sink(token, Received::Empty),
+                None => sink(token, end.map_or(Received::Empty, received_end)),
             }
         }
     }
@@ -252,6 +280,10 @@ impl Driver for Queues {
     }
 
     fn watch_writable(&mut self, _token: Token) {}
+
+    fn end_of(&self, token: Token) -> Option<End> {
+        self.state.borrow().wires[token.index as usize].told_end
+    }
 
     fn shutdown(&mut self, _token: Token) {}
 

@@ -93,6 +93,7 @@ impl Ring {
         let ends = i32::from(libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR);
         if result >= 0 && result & ends != 0 {
             slot.flags.is_hung_up = true;
+            slot.flags.is_broken |= result & i32::from(libc::POLLHUP | libc::POLLERR) != 0;
         }
         slot.flags.is_polled = !is_last;
         // After the end there is nothing left to poll for: what is still to be received keeps itself reported.

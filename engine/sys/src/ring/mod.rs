@@ -46,7 +46,7 @@ use crate::cores::descriptor_limit;
 use crate::limits::{CQ_ENTRIES, FILES_MAX, RECEIVE_BUFFERS, RECEIVE_BYTES, SQ_ENTRIES};
 use crate::slots::Slots;
 use crate::spare::{LastPlaces, Spare};
-use crate::{Counters, Driver, Listener, Outgoing, Passed, Ready, Received, Token, Unsent, Waker};
+use crate::{Counters, Driver, End, Listener, Outgoing, Passed, Ready, Received, Token, Unsent, Waker};
 
 /// The driver over io_uring. Made on the thread that uses it, and never leaves it.
 pub struct Ring {
@@ -289,8 +289,8 @@ impl Driver for Ring {
         }
     }
 
-    fn has_ended(&self, token: Token) -> bool {
-        self.slots.find(token).is_some_and(|slot| slot.flags.is_hung_up)
+    fn end_of(&self, token: Token) -> Option<End> {
+        self.slots.end_of(token)
     }
 
     fn counters(&self) -> &Counters {

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use socketville_sys::{Driver, Ready, Token};
+use socketville_sys::{Driver, End, Ready, Token};
 
 use crate::harness::{
     Guard, Kept, Kind, Pairs, Server, connect, expect_bytes, expect_echo, expect_end, expect_no_workers,
@@ -142,6 +142,27 @@ pub(crate) fn a_reset_by_the_peer_is_a_failure<K: Kind>() {
     assert_eq!(receive_one(&mut driver, token), Kept::Failed(libc::ECONNRESET));
     driver.close(token);
     last_look(&mut driver);
+}
+
+/// A core that does not read somebody still learns that it has left.
+pub(crate) fn the_end_is_known_though_bytes_are_not_received<K: Kind>() {
+    let (mut driver, pairs) = (K::make(None), Pairs::new());
+    for (leaves_by_reset, end) in [(false, End::Finished), (true, End::Broken)] {
+        let (passed, mut client) = pairs.pair();
+        let token = driver.adopt(passed).expect("a place");
+        client.write_all(b"unread").expect("connected");
+        wait_until(&mut driver, Ready::Readable(token));
+        assert_eq!(driver.end_of(token), None);
+        match leaves_by_reset {
+            true => slam(client),
+            false => client.shutdown(Shutdown::Write).expect("connected"),
+        }
+        wait_until(&mut driver, Ready::Readable(token));
+        assert_eq!(driver.end_of(token), Some(end));
+        driver.close(token);
+        assert_eq!(driver.end_of(token), None, "stale");
+        last_look(&mut driver);
+    }
 }
 
 pub(crate) fn a_reset_by_us_reaches_the_peer<K: Kind>() {

@@ -26,6 +26,7 @@ on_every_driver! {
     closing::unread_bytes_do_not_turn_the_end_into_a_reset,
     closing::a_reset_by_the_peer_is_a_failure,
     closing::a_reset_by_us_reaches_the_peer,
+    closing::the_end_is_known_though_bytes_are_not_received,
     closing::a_shutdown_ends_one_direction_after_the_last_bytes,
     closing::bytes_on_their_way_at_our_end_do_not_reset_it,
     closing::a_close_right_after_a_shutdown_delivers_everything,
