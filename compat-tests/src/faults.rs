@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socketville::{Ack, Arguments, Binary, Builder, Socket, sleep};
 
-/// How long the middleware thinks: longer than a client takes to receive what is sent too early.
+/// How long the middleware takes to decide: longer than a packet that is sent before CONNECT is answered takes to reach the client.
 const MIDDLEWARE_DELAY: Duration = Duration::from_millis(300);
 /// How long clients may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);

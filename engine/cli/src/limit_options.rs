@@ -99,13 +99,13 @@ pub(crate) struct LimitOptions {
     #[arg(long, env = "SOCKETVILLE_CONNECTIONS_PER_ADDRESS_MAX", hide_env_values = true, value_name = "N")]
     pub(crate) connections_per_address_max: Option<u32>,
 
-    /// Those among them that have made no request, or are in no namespace yet; 0 is no limit [default: half of them]
+    /// Connections and sessions of one address that have made no request, or are in no namespace yet; 0 is no limit [default: half of them]
     #[arg(long, env = "SOCKETVILLE_HALF_OPEN_PER_ADDRESS_MAX", hide_env_values = true, value_name = "N")]
     pub(crate) half_open_per_address_max: Option<u32>,
 
     /// Mebibytes that clients of one address may hold, over all cores, when memory is short; 0 is no limit [default: a quarter of all]
     ///
-    /// Looked at above three quarters of what is held at most: then the largest clients of an address that holds more are cut.
+    /// The server compares addresses only while it holds more than three quarters of its memory limit: then it cuts the largest clients of an address that holds more than this.
     #[arg(long, env = "SOCKETVILLE_MEMORY_PER_ADDRESS_MAX_MIB", hide_env_values = true, value_name = "MIB")]
     pub(crate) memory_per_address_max_mib: Option<u32>,
 

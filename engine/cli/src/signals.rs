@@ -1,7 +1,7 @@
 //! SIGINT and SIGTERM: the first ends the server in order, a later one at once. SIGHUP does nothing, for there is nothing to reload.
 //!
-//! Whoever stops a program often says it twice: `timeout` signals the process and then its group, a supervisor and a terminal may both do it. So what
-//! comes within a second of the first is the same wish.
+//! One stop is often two signals: `timeout` signals the process and then its group, a supervisor and a terminal may both do it. So a signal that
+//! comes within a second of the first changes nothing.
 //!
 //! Not the end itself: clients are told and connections closed by the engine.
 
@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output::Output;
 
-/// How long after the first signal another one is the same wish: longer than any program takes to say it twice, shorter than a person waits.
+/// How long after the first signal another one changes nothing: longer than any program takes to send it twice, shorter than a person waits.
 const SAME_WISH: Duration = Duration::from_secs(1);
 
 /// Listens from now on, on the runtime's own thread. To be called inside its context, as `on_start` is.
@@ -70,7 +70,7 @@ pub(crate) fn stop_on_signal(emitter: Emitter, output: Output, drain_window: Dur
     Ok(())
 }
 
-/// What whoever sends signals wants.
+/// What the signals so far have asked for.
 #[derive(Clone, Copy, Debug)]
 enum Wish {
     None,

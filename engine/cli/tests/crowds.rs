@@ -1,5 +1,5 @@
 //! Crowds at the real program's door: all descriptors in use, and more clients of an address than may be.
-//! Not loads: what is asked is who is told what, and that the operator is answered.
+//! No load is measured here: the tests look at what each refused connection is answered, and that the operator's routes are answered.
 
 mod program;
 
@@ -105,7 +105,7 @@ fn an_address_has_so_many_connections() {
     });
 }
 
-/// Whoever allows too few is told before anybody can connect, and how to allow more; what starts serves some clients, and ends in order.
+/// A limit that is too low is an error before any client can connect, and the error says how to raise it; a server that starts serves some clients, and ends in order.
 #[test]
 fn too_few_descriptors_are_an_error_of_the_start() {
     for driver in ["epoll", "io_uring"] {

@@ -1,4 +1,4 @@
-//! The account, checked: what is held is walked and compared with what is charged, kind by kind, and the debts with those who owe them.
+//! The account, checked: what is held is walked and compared with what is charged, kind by kind, and the debts with their owners.
 //!
 //! For simulations and tests. A holder that changes its bytes without its charge is found after the turn in which it did.
 
@@ -14,7 +14,7 @@ type Found = [usize; Kind::ALL.len()];
 
 impl Hub {
     /// Whether the account says what is held: bytes of each kind are exactly those that can be found here and, as the server says of its own
-    /// kinds, there; and all debts have a debtor who is here. Between two turns, when nothing is lent.
+    /// kinds, there; and each debt has an owner that is there. To be called between two turns, when nothing is lent.
     ///
     /// # Errors
     /// What differs, as a sentence.

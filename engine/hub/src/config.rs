@@ -79,7 +79,7 @@ pub struct Config {
     pub connections_max: usize,
     /// What one address may have of the core. No such option in the reference; default no limit.
     pub address_limits: AddressLimits,
-    /// Proxies that have no share themselves, and whose word for whom they forward is taken. Default: none.
+    /// Proxies that have no share themselves, and whose forwarding headers are believed. Default: none.
     pub trusted_proxies: Vec<Network>,
 }
 

@@ -115,18 +115,18 @@ pub(crate) struct Conn {
 pub(crate) enum Course {
     /// It has made no request yet.
     New,
-    /// It has made one, for this owner.
+    /// It has made one, as this kind of peer.
     Known(PeerKind),
     /// It has sent its end while an answer was being made.
     Ended,
 }
 
-/// Whose a connection is: at the end of the server a session's client has the whole window to take what is its own, a stranger has not.
+/// What kind of peer a connection has: at the end of the server a session's client has the whole window to take what is due to it, a stranger has not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum PeerKind {
-    /// Nobody's that has a session: a browser, a backend, the operator.
+    /// One without a session: a browser, a backend, the operator.
     Stranger,
-    /// A session's client, or a bare WebSocket's.
+    /// The client of a session, or of a bare WebSocket.
     Client,
 }
 

@@ -55,7 +55,7 @@ pub struct Counters {
     pub slow_cut: u64,
     /// Connections cut since their core held too much, and they most of it.
     pub shed: u64,
-    /// Those among them whose address held more than its share.
+    /// Clients among them whose address held more than its share.
     pub shed_of_address: u64,
     /// Clients that were lost, and dropped since their core held too much.
     pub saved_shed: u64,

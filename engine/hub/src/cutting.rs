@@ -5,9 +5,9 @@
 //!
 //! Where the core needs memory, each kind of the account is given back by somebody:
 //!
-//! | kind | who gives it back |
+//! | kind | what gives it back |
 //! |---|---|
-//! | saved | lost clients, the oldest first, before anybody is cut who is there: they are new when they come back |
+//! | saved | lost clients, the oldest first, before any connected client is cut: they are new when they come back |
 //! | handshakes, rooms | the session whose client holds them; of a line or a room that many share each holds its part |
 //! | requests | nobody, for a handler outlives its client: above the soft mark clients with little of it are not read on |
 //! | letters, crossings | nobody: cores empty them |
@@ -45,7 +45,7 @@ struct Debt {
     debtor: Debtor,
 }
 
-/// Who can be cut, by its place.
+/// A connection or session that can be cut, by its place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Debtor {
     Conn(u32),
@@ -127,7 +127,7 @@ impl Hub {
     }
 
     /// What all debtors may hold: what the core may hold but for what is nobody's debt, and a quarter at least, so that clients which cost
-    /// little each do not take the room of all others. Nobody is cut for what handlers have, or what those have left behind who are gone: it keeps
+    /// little each do not take the room of all others. No client is cut for what handlers hold, or for what clients that are gone have left behind: it keeps
     /// newcomers out and handlers from becoming more.
     fn debts_bytes_max(&self) -> usize {
         let hard = self.config.budget.hard_bytes;
@@ -183,7 +183,7 @@ impl Hub {
         has_cut
     }
 
-    /// How many clients notice: none if it was closing already.
+    /// Cuts a debtor, and returns how many clients notice: none if it was closing already.
     fn cut_debtor(&mut self, now_ms: u64, debtor: Debtor) -> u64 {
         let shed = match debtor {
             Debtor::Conn(index) => {
@@ -205,7 +205,7 @@ impl Hub {
         shed
     }
 
-    /// All who hold something: what owners owe, and their parts of what sessions share.
+    /// All debts: what owners owe, and their parts of what sessions share.
     fn debts(&self) -> Vec<Debt> {
         let mut debts = self.debts_of_owners();
         for key in self.sessions.keys() {
@@ -218,7 +218,7 @@ impl Hub {
         debts.into_iter().map(debt).collect()
     }
 
-    /// What cutting whom gives back of what has an owner: all that is owed.
+    /// What cutting each connection or session gives back of what has an owner: together all that is owed.
     pub(crate) fn debts_of_owners(&self) -> HashMap<Debtor, usize> {
         let mut debts = HashMap::new();
         for (owner, bytes) in self.account.debts() {
@@ -229,7 +229,7 @@ impl Hub {
         debts
     }
 
-    /// Who is cut for what an owner owes: a session over WebSocket goes with its connection.
+    /// The connection or session to cut for what an owner owes: a session over WebSocket goes with its connection.
     fn debtor(&self, owner: Owner) -> Option<Debtor> {
         match owner {
             Owner::Core => None,
@@ -245,7 +245,7 @@ impl Hub {
         ConnId { index, generation: self.conns[index as usize].generation }
     }
 
-    /// Whose bytes a debtor's are: those of the client whose session a connection carries, be it a proxy's.
+    /// The address that a debtor's bytes count for: that of the client whose session a connection carries, also behind a proxy.
     fn address_of(&self, debtor: Debtor) -> Address {
         let index = match debtor {
             Debtor::Session(index) => return self.address_shares.of_session(index),
@@ -277,7 +277,7 @@ impl Hub {
         rooms.map(part).sum()
     }
 
-    /// One that closes already is told nothing more: what it has not taken is what it owes.
+    /// Ends a connection. A connection that closes already is sent nothing more: what it has not taken is what it owes.
     fn end_for_memory(&mut self, now_ms: u64, conn: ConnId) {
         if let Some(overflow) = self.outbox.give_up(conn) {
             return self.end_overflowed(now_ms, overflow, Reason::MemoryLimit);

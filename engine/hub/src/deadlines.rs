@@ -25,7 +25,7 @@ pub enum Look {
 }
 
 /// A moment by which a peer must have done something. A gap moves it by as much as the loop stood still, so that what is left of the time is left
-/// of it; if it is over all the same, a gap grants a moment once: whoever is late again is late, however often the loop stands still.
+/// of it; if it is over all the same, a gap grants a moment once: a peer that is late again is late, however often the loop stands still.
 ///
 /// Twice the milliseconds, and one if a gap has moved it, for there are several a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -312,7 +312,7 @@ impl Session {
         self.dues_mut().for_each(|due| due.allow(until_ms));
     }
 
-    /// As that, of what is overdue now, but for a pong: a new ping asks for it.
+    /// As [`Session::expect_from`], of what is overdue now, but for a pong: a new ping asks for it.
     pub(crate) fn allow_overdue(&mut self, now_ms: u64, until_ms: u64) {
         self.dues_mut().filter(|due| due.is_over(now_ms)).for_each(|due| due.allow(until_ms));
     }

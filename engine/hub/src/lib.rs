@@ -350,7 +350,7 @@ impl Hub {
         self.account.charge(kind, if is_there { owner } else { Owner::Core }, bytes)
     }
 
-    /// Whose a socket's bytes are.
+    /// The owner that a socket's bytes are charged to.
     pub fn owner_of_socket(&self, key: SocketKey) -> Owner {
         self.session_of_socket(key).map_or(Owner::Core, Owner::Session)
     }

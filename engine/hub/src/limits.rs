@@ -59,8 +59,8 @@ pub const EARLY_BYTES_MAX: usize = 64 * 1024;
 /// Milliseconds that a connection may have one of the last descriptors without a request. An operator's probe sends its request at once.
 pub const LAST_PLACES_MS: u64 = 2_000;
 
-/// Closing connections of a core whose peers are heard out beyond which a connection that is too much for its address is closed without a word: so many
-/// answers at a time are enough to tell an honest client, and descriptors are for others.
+/// Lingering connections of a core; past it a connection beyond its address's share is closed without an answer. So many answers at a time are
+/// enough to tell an honest client, and descriptors are for others.
 pub const REFUSALS_LINGERING_MAX: usize = 1024;
 
 /// Milliseconds between two looks over all connections of a core that holds too much, if the first found nobody to cut, and between two sums by address:
@@ -133,7 +133,7 @@ pub const V3_OPEN_DELAY_MS: u64 = 5;
 pub const SMALL_ROOM_MAX: usize = 32;
 
 /// Bytes that a client may owe though its core is above its hard mark, so that it is not cut for what others hold: with 20 000 clients 80 MiB at the
-/// worst, until the next turn has cut the largest debtors. Cutting who owes less would bring nothing.
+/// worst, until the next turn has cut the largest debtors. Cutting a client that owes less would bring nothing.
 pub const DEBT_BYTES_MIN: usize = 4 * 1024;
 
 /// Lost sockets that one core keeps for their return; past it one that is lost begins anew. Each is its rooms' names.

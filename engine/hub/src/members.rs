@@ -1,4 +1,4 @@
-//! Who is in a room: slots of this core's sockets, a vector for the few or the widely spread, and a bitset for the many. Neither is larger than the
+//! The members of a room: slots of this core's sockets, a vector for the few or the widely spread, and a bitset for the many. Neither is larger than the
 //! [`MEMBER_BYTES`](crate::limits::MEMBER_BYTES) that each member is charged.
 //!
 //! Not a registry of names. Iterating costs a word per 64 slots plus a few cycles per member; all of it is under a thousandth

@@ -1,4 +1,4 @@
-//! Networks of addresses: which proxies an operator trusts, and whom they speak for.
+//! Networks of addresses: which proxies an operator trusts, and which client a proxy forwards.
 //!
 //! Not names: an address is written as one, and nothing is looked up.
 
@@ -85,7 +85,7 @@ fn bits_of(address: IpAddr) -> u128 {
     }
 }
 
-/// For whom a trusted proxy sends a request, if it says so: the last address of `X-Forwarded-For` that is no trusted proxy's itself, for only what
+/// The client that a trusted proxy forwards a request for, if the request says so: the last address of `X-Forwarded-For` that is no trusted proxy's itself, for only what
 /// those have appended is known; without that header, of `Forwarded` (RFC 7239 section 4).
 pub(crate) fn forwarded_for(head: &Head<'_>, proxies: &[Network]) -> Option<IpAddr> {
     let lines = |name: &'static str| {

@@ -1,7 +1,7 @@
-//! Connections that begin: who is taken, who is told to come later, and who has one of the last places.
+//! Connections that begin: which are taken, which are refused, and which have one of the last places.
 //!
 //! Not accepting, which is the driver's. A core that has nearly no descriptors left keeps the last ones for the operator: connections that get
-//! them may ask the application's own routes (health, metrics, publishing), one request each; whoever wants a session is answered 503 at once. So that
+//! them may ask the application's own routes (health, metrics, publishing), one request each; a request for a session is answered 503 at once. So that
 //! peers which say nothing cannot hold those places, the oldest makes room for the newest when half of them are taken.
 
 use std::collections::VecDeque;
@@ -18,9 +18,9 @@ use crate::{ConnId, Effect, Hub, Reason, SessionKey};
 /// What is known of a connection when it begins.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Newcomer {
-    /// Whose it is.
+    /// The address of its peer.
     pub address: Option<IpAddr>,
-    /// What is left beside it.
+    /// Which place it has found.
     pub place: Place,
 }
 

@@ -1,4 +1,4 @@
-//! Compressed answers to polls: once for all who get the same bytes, and within a budget a turn.
+//! Compressed answers to polls: the same bytes are compressed once, and within a budget a turn.
 //!
 //! Not a limit of answers: what the budget does not cover goes as it is, which every client takes. A broadcast fills the buffers of sessions that poll
 //! with the same bytes, and a flush answers them one after the other; so the last few bodies are looked at before one is compressed. To

@@ -1,6 +1,6 @@
 //! POSTs whose packets take more than one step: kept here between two steps, so that they end with their session.
 //!
-//! Not the packets, which the server has the hub handle. Bodies are bytes of a client's, and whatever a client's bytes are kept for ends here.
+//! Not the packets, which the server has the hub handle. A body is bytes of a client's, so it is dropped here with the client's session.
 
 use hashbrown::HashMap;
 

@@ -3,7 +3,7 @@
 //! A connection that is not read from costs nothing: its bytes stay in the kernel, whose window tells the peer to wait. Several reasons
 //! may hold at a time; the last that goes lets the bytes come that were held here, then those that wait in the kernel.
 //!
-//! Who leaves while it is not read is noticed all the same, by one rule for all reasons ([`Hub::note_end`]):
+//! A peer that leaves while its connection is not read is noticed all the same, by one rule for all reasons ([`Hub::note_end`]):
 //!
 //! ```text
 //! the kernel says       a WebSocket                                    HTTP
@@ -142,8 +142,8 @@ impl Hub {
         self.conn(conn).is_none_or(|state| state.reading.0 & ASKED != 0)
     }
 
-    /// The kernel says that the peer has ended, perhaps behind bytes that are not read now: what is received tells it to who is read, and this to
-    /// who is not. Every reason for which a connection is not read comes here.
+    /// The kernel says that the peer has ended, perhaps behind bytes that are not read now. A connection that is read learns it by receiving, a connection that is
+    /// not read by this. Every reason for which a connection is not read comes here.
     pub fn note_end(&mut self, conn: ConnId, end: PeerEnd) {
         let Some(state) = self.conn_mut(conn).filter(|state| state.reading.is_stopped()) else { return };
         state.reading.0 |= ENDED;
@@ -154,7 +154,7 @@ impl Hub {
         }
     }
 
-    /// The peer of a connection that is not read has ended. What it said before is still read, if that is soon; who speaks HTTP may still
+    /// The peer of a connection that is not read has ended. What it sent before is still read, if that is soon; a peer that speaks HTTP may still
     /// wait for answers.
     fn expect_end(&mut self, conn: ConnId) {
         let until_ms = self.deadlines.now_ms() + self.config.ping_timeout.ms();

@@ -63,7 +63,7 @@ pub(crate) struct Recoveries {
 struct Mark {
     pinged: u64,
     confirmed: u64,
-    /// Pings without a pong. Who is not read has several: each pong answers one, the first one first.
+    /// Pings without a pong. A session that is not read has several: each pong answers one, the first one first.
     unanswered: u32,
 }
 

@@ -49,7 +49,7 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// Whose the connection is from now on.
+    /// The kind of peer that its connection has from now on.
     pub(crate) const fn owner(&self) -> PeerKind {
         match self {
             Self::OpenPolling(..)

@@ -1,4 +1,4 @@
-//! What one address may have of a core: connections, half-open ones, bytes; and the last places, which are for the operator. Who has more is told
+//! What one address may have of a core: connections, half-open ones, bytes; and the last places, which are for the operator. A client beyond that is told
 //! so, and nobody else notices.
 
 mod pair;
@@ -113,7 +113,7 @@ fn loopback_and_the_unknown_have_no_limit() {
     }
 }
 
-/// Above the soft mark who has more than its share is cut, the largest first; who has less is not, though its connections are larger.
+/// Above the soft mark clients of an address beyond its share are cut, the largest first; an address within it loses none, though its connections are larger.
 #[test]
 fn an_address_that_holds_more_than_its_share_gives_it_back() {
     let address_limits = AddressLimits { bytes_max: 2 << 20, ..AddressLimits::default() };
@@ -163,7 +163,7 @@ fn last() -> Newcomer {
 const LAST_PLACES: usize = 40;
 const HALF: usize = LAST_PLACES / 2;
 
-/// RFC 9110 section 15.6.4: who wants a session is told to come later, and the place is free again at once.
+/// RFC 9110 section 15.6.4: a request for a session is told to come later, and the place is free again at once.
 #[test]
 fn the_last_places_are_for_the_operator() {
     let mut pair = Pair::new();

@@ -319,7 +319,7 @@ fn a_small_core_takes_newcomers_after_a_busy_turn() {
     assert_eq!(answer.status, 200);
 }
 
-/// Who owes little is not cut at its next event for what others hold, on either transport: that is the largest debtors' to give back.
+/// A client that owes little is not cut at its next event for what others hold, on either transport: the largest debtors give it back.
 #[test]
 fn a_small_debt_fits_though_the_core_is_full() {
     let mut pair = pair();
@@ -344,7 +344,7 @@ fn begin(pair: &mut Pair, name: usize, bytes: usize) -> bool {
     pair.ask(conn, request).is_some_and(|answer| answer.status == 200)
 }
 
-/// Heads, `auth`, rooms: whoever holds most of them is cut as who holds most of anything, and of what many share each holds its part.
+/// Heads, `auth`, rooms: the client that holds most of them is cut as for anything else, and of what many share each holds its part.
 #[test]
 fn whatever_a_client_holds_it_gives_back_above_the_hard_mark() {
     let mut pair = Pair::with(Config { budget: Budget { hard_bytes: 1 << 20 }, ..Config::default() });
@@ -375,7 +375,7 @@ fn whatever_a_client_holds_it_gives_back_above_the_hard_mark() {
     pair.hub.audit(&[]).expect("the account is right");
 }
 
-/// Who is not there any more gives way first, and who was lost first before others; nobody who is there is cut for it.
+/// Lost clients are forgotten first, in the order in which they were lost; no connected client is cut for it.
 #[test]
 fn lost_clients_are_forgotten_before_anybody_is_cut() {
     const CLIENTS: usize = 60;

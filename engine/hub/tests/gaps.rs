@@ -127,7 +127,7 @@ fn a_late_turn_is_no_gap() {
     assert_eq!(pair.hub.counters.gaps, 0, "nothing was due");
 }
 
-/// Somebody who owes something, and the connection by which one sees that it was cut.
+/// A client that owes something, and the connection that shows whether it was cut.
 type Owing = fn(&mut Pair) -> ConnId;
 
 fn half_a_head(pair: &mut Pair) -> ConnId {

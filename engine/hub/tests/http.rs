@@ -385,7 +385,7 @@ fn for_leave_to_post(pair: &mut Pair) -> ConnId {
     client.post
 }
 
-/// Whoever waits for the application waits as long as that takes: no deadline of what came before is left.
+/// A connection that waits for the application waits as long as that takes: no deadline of its earlier phases is left.
 #[test]
 fn what_waits_for_the_application_waits_as_long_as_it_takes() {
     let ways: [(&str, Waiting); 4] = [

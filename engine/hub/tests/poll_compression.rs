@@ -44,7 +44,7 @@ fn a_broadcast_is_compressed_once_for_all_who_poll() {
     }
 }
 
-/// Whoever says much to many sessions, each something else, has 512 KiB of it compressed in a turn.
+/// Of different bodies for many sessions a turn compresses 512 KiB.
 #[test]
 fn what_a_turn_compresses_is_bounded_and_the_rest_goes_as_it_is() {
     const BYTES: usize = 100_000;

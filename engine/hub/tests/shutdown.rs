@@ -143,7 +143,7 @@ fn last_answer(pair: &mut Pair, conn: ConnId) -> u16 {
     answer.status
 }
 
-/// What strangers send does not prolong the end: each has the answer to the request under way, which closes, and no other. Who asks for the first
+/// What strangers send does not prolong the end: each has the answer to the request under way, which closes, and no other. A peer that asks for the first
 /// time is told that it is too late.
 #[test]
 fn a_flood_of_requests_is_over_with_one_answer_each() {

@@ -153,7 +153,7 @@ fn a_pause_of_the_process_is_no_stall_of_its_readers() {
     assert_eq!(frames.iter().filter(|frame| frame.starts_with("42")).count(), 200);
 }
 
-/// Who can be written to again is written to before it is judged.
+/// A connection that can be written to again is written to before it is judged.
 #[test]
 fn a_reader_that_reads_on_in_the_last_moment_is_served() {
     let (mut pair, steady, _stopped) = burst();
@@ -164,7 +164,7 @@ fn a_reader_that_reads_on_in_the_last_moment_is_served() {
     assert_eq!(pair.frames(steady.conn).len(), 200);
 }
 
-/// `sim --scenario drain --seed 12902`: who is told the end behind a burst has the end's own time to take it.
+/// `sim --scenario drain --seed 12902`: a client that is told the end behind a burst has the end's own time to take it.
 #[test]
 fn a_reader_that_is_told_the_end_is_not_cut_for_its_burst() {
     let (mut pair, steady, _stopped) = burst();

@@ -2,7 +2,7 @@
 //!
 //! Not a queue of bytes: what nobody receives stays in the kernel. When thousands come back at once, or are gone at once, a turn that dealt with all of them
 //! would make everybody else wait for it; so beyond a handful they wait, in the order of their arrival, and each turn takes a budget of them.
-//! Established connections wait in a line of their own, once the turn's work is done; those whose received bytes wait stand in it too.
+//! Established connections wait in a line of their own, once the turn's work is done; connections with received bytes that wait stand in it too.
 
 use std::collections::VecDeque;
 
@@ -19,7 +19,7 @@ pub(crate) struct Arrivals {
     waiting: VecDeque<Token>,
     /// Established connections that were not received from for want of work, and those put off, in turn.
     due: VecDeque<Token>,
-    /// Those of them that the round has left: when it began all of these had something.
+    /// Connections of the line that the round has not come to: they waited when it began.
     round: usize,
 }
 
@@ -49,7 +49,7 @@ impl Arrivals {
         self.ready.is_empty() && self.waiting.is_empty() && self.due.is_empty()
     }
 
-    /// Those who are established. Who speaks is asked only when there are many; else all are taken for that.
+    /// The ready connections that are established. `who` is called only when there are many; else all count as established.
     pub(crate) fn take(&mut self, mut who: impl FnMut(Token) -> Speaker) -> Vec<Token> {
         let mut turn = std::mem::take(&mut self.ready);
         if turn.len() <= NEWCOMERS_PER_TURN && self.waiting.is_empty() && self.due.is_empty() {
@@ -70,29 +70,29 @@ impl Arrivals {
         self.waiting.drain(..self.waiting.len().min(NEWCOMERS_PER_TURN)).collect()
     }
 
-    /// Newcomers for whom there was no time; they come before the others.
+    /// Puts back newcomers that the turn had no time for; they come before the others.
     pub(crate) fn put_back(&mut self, newcomers: Vec<Token>) {
         newcomers.into_iter().rev().for_each(|token| self.waiting.push_front(token));
     }
 
-    /// Those who wait for their turn, behind the others who do.
+    /// Lines connections up, behind those that wait already.
     pub(crate) fn line_up(&mut self, tokens: impl Iterator<Item = Token>) {
         self.due.extend(tokens);
     }
 
-    /// How many wait for their turn.
+    /// How many connections wait for their turn.
     pub(crate) fn due(&self) -> usize {
         self.due.len()
     }
 
-    /// The first of those who wait.
+    /// Takes the first connections that wait, at most so many.
     pub(crate) fn step(&mut self, most: usize) -> Vec<Token> {
         let most = most.min(self.due.len());
         self.round = self.round.saturating_sub(most);
         self.due.drain(..most).collect()
     }
 
-    /// Whether all have had their turn who waited when the last round ended; then another begins.
+    /// Whether every connection that waited when the last round ended has had its turn; then another round begins.
     pub(crate) fn end_round(&mut self) -> bool {
         let is_over = self.round == 0;
         if is_over {

@@ -113,7 +113,7 @@ pub struct Attachments {
 }
 
 impl Attachments {
-    /// Those of a packet that came by this parser.
+    /// The attachments of a packet that came by this parser.
     pub(crate) fn new(attachments: Vec<Vec<u8>>, parser: Parser) -> Self {
         let list = (!attachments.is_empty()).then(|| Arc::new(attachments));
         Self { list, has_marks: parser == Parser::MsgPack }

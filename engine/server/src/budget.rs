@@ -1,7 +1,7 @@
 //! What one turn reads of its clients: a budget of work, and a slice of it for each of them.
 //!
-//! Not time: work is counted in units of about 0.2 us (see [`READ_WORK_PER_TURN`]), so that a run can be replayed. Whoever has more to say than
-//! fits is put off, and goes on in a later turn behind all who wait already; nothing is dropped, and nobody's order changes.
+//! Not time: work is counted in units of about 0.2 us (see [`READ_WORK_PER_TURN`]), so that a run can be replayed. A connection with more than
+//! fits is put off, and goes on in a later turn behind those that wait already; nothing is dropped, and no connection's order changes.
 //!
 //! Cost: what came alone in its receive is not looked at here. Behind it each message costs a sum of four counters.
 
@@ -19,15 +19,15 @@ use crate::limits::{
 /// What is left of a turn's budget.
 #[derive(Default)]
 pub(crate) struct Budget {
-    /// The sum of all work at which nobody is read on.
+    /// The sum of all work at which no connection is read on.
     until: Cell<u64>,
     /// Work of one connection at a time.
     slice: Cell<u64>,
     /// Connections with bytes that were received and wait, in turn.
     put_off: RefCell<Vec<ConnId>>,
-    /// Whether another core has so many records that who makes more of them waits.
+    /// Whether another core has so many records that a client whose events make more of them waits.
     is_behind: Cell<bool>,
-    /// Whether so many of them wait here that nobody is read.
+    /// Whether so many of them wait here that no client is read.
     is_over: Cell<bool>,
     /// Letters to other cores when the connection that is read began to be.
     letters: Cell<usize>,
@@ -40,7 +40,7 @@ pub(crate) struct Budget {
 pub(crate) struct Slice(Option<u64>);
 
 impl Budget {
-    /// Whether nobody is put off.
+    /// Whether no connection is put off.
     pub(crate) fn is_idle(&self) -> bool {
         self.put_off.borrow().is_empty()
     }
@@ -70,7 +70,7 @@ impl Core {
         self.budget.until.set(self.work() + budget);
     }
 
-    /// Those who come next have a part of their own, whatever is spent.
+    /// The connections that are read next have a budget of their own, whatever is spent.
     pub(crate) fn grant(&self, work: u64) {
         self.budget.until.set(self.work() + work);
     }
@@ -111,7 +111,7 @@ impl Core {
         self.budget.is_behind.get() && self.outgoing.borrow().len() > self.budget.letters.get()
     }
 
-    /// Whether another core is behind, or so far that nobody is read; those who waited for it are read again when it is not.
+    /// Notes whether another core is behind, or so far that no client is read; clients that waited for it are read again when it is not.
     pub(crate) fn note_behind(self: &Rc<Self>, is_behind: bool, is_over: bool) {
         self.budget.is_over.set(is_over);
         self.budget.is_behind.set(is_behind);
@@ -136,7 +136,7 @@ impl Core {
         !self.budget.stalled.borrow().is_empty()
     }
 
-    /// Those who were put off since the last call.
+    /// The connections that were put off since the last call.
     pub(crate) fn take_put_off(&self) -> Vec<ConnId> {
         self.budget.put_off.take()
     }

@@ -1,4 +1,4 @@
-//! The ends of a server's threads, for the one that waits for all of them: who has ended, and since when they should.
+//! The ends of a server's threads, for the thread that waits for all of them: how many have ended, and since when they should.
 //!
 //! Not the ends themselves: a thread cannot be ended from outside, so a handler that blocks its core is waited for, and named.
 

@@ -1,5 +1,5 @@
 //! What a client says in CONNECT, and requests that the application has: charged from the moment at which something may wait over
-//! them, whoever holds them then.
+//! them, whichever part of the server holds them.
 //!
 //! Not what it means: that is the application's. It is shared, not copied, between its handshake, its middlewares and the way to a namespace.
 

@@ -50,13 +50,13 @@ impl Builder {
     /// company or a carrier stays below that where the limit is usual (524 288 and more): one address has 64 512 ports. The reference has no such
     /// limit.
     ///
-    /// Loopback has no limit, for whoever speaks from there runs on this machine; nor have [trusted proxies](Builder::trusted_proxies), whose clients are
+    /// Loopback has no limit, for a peer there runs on this machine; nor have [trusted proxies](Builder::trusted_proxies), whose clients are
     /// limited instead: there a session counts as a connection.
     pub fn connections_per_address_max(&self, connections: usize) -> &Self {
         self.with_app(|app| app.address.connections = Some(connections))
     }
 
-    /// Those among them, on each core, that are half open: connections on which no whole request has come, and sessions that are in no namespace yet. More
+    /// Half-open ones among the connections of one address, on each core: connections on which no whole request has come, and sessions that are in no namespace yet. More
     /// are answered 429. 0 is no limit. Default: half of [`Builder::connections_per_address_max`], so that a whole company may come back at once. The
     /// reference has no such limit.
     pub fn half_open_per_address_max(&self, half_open: usize) -> &Self {

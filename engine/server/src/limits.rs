@@ -61,7 +61,7 @@ pub const DESCRIPTORS_PER_CORE: usize = 5;
 /// Descriptors that a server needs beside its cores: the runtime of handlers with its signals, and a file that is read for a moment.
 pub const DESCRIPTORS_PER_SERVER: usize = 8;
 
-/// Clients for which there must be descriptors at the start. A server for fewer is a slip of whoever set the limit.
+/// Clients for which there must be descriptors at the start. A limit for fewer is a mistake.
 pub const CLIENTS_MIN: usize = 8;
 
 /// Milliseconds between two lines of the log from one cause; those in between are counted in the next. A person reads no faster.
@@ -84,8 +84,8 @@ pub const SENDS_PER_TURN_MAX: usize = 2048;
 /// Sends handed to the kernel at once: a submission queue full; 64 to 256 cost the same within noise, and the slices (6 KiB) fit a stack frame.
 pub const SENDS_PER_BATCH: usize = 256;
 
-/// Work of one turn for what established connections have sent: about 10 ms of a core. The rest waits, its bytes here or in the kernel, and who has
-/// waited longest is read first. A unit is about 0.2 us: a frame that becomes due to a socket, or a kibibyte; others are so many units. In it are 10 000 clients
+/// Work of one turn for what established connections have sent: about 10 ms of a core. The rest waits, its bytes here or in the kernel, and the connection
+/// that has waited longest is read first. A unit is about 0.2 us: a frame that becomes due to a socket, or a kibibyte; others are so many units. In it are 10 000 clients
 /// with a small packet each and an answer, or 12 000 requests that are refused. While [`LETTERS_PER_TURN_MAX`] letters of other cores wait it is as many times smaller as there are more
 /// of them.
 pub const READ_WORK_PER_TURN: u64 = 48 << 10;

@@ -84,7 +84,7 @@ impl Default for MailLimits {
 }
 
 impl MailLimits {
-    /// Those of a core which may hold so many bytes of everything.
+    /// The limits for a core which may hold so many bytes of everything.
     pub(crate) fn within(self, budget_bytes: usize) -> Self {
         Self { letters_bytes_max: self.letters_bytes_max.min(budget_bytes / 4), ..self }
     }
@@ -100,7 +100,7 @@ pub(crate) struct Mailbox {
     bytes: AtomicUsize,
     /// Letters that its core has taken.
     taken: AtomicU64,
-    /// As that was when the first of the orders that wait came.
+    /// The value of `taken` when the first of the orders that wait came.
     taken_before: AtomicU64,
     /// Orders that found no place: nobody is there to be told. While there is one, letters of others find no place either.
     late: Mutex<VecDeque<Letter>>,
@@ -370,7 +370,7 @@ impl Mailbox {
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// Whether it holds so much that clients who make more of it wait: an eighth of what it may.
+    /// Whether it holds so much that clients whose events make more letters for it wait: an eighth of what it may.
     pub(crate) fn is_behind(&self) -> bool {
         self.len() > self.limits.letters_max / 8
             || self.bytes.load(Ordering::Relaxed) > self.limits.letters_bytes_max / 8

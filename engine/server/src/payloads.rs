@@ -54,7 +54,7 @@ impl Core {
 
     /// Goes on with POSTs that have more packets, each in its turn.
     pub(crate) fn read_payloads(self: &Rc<Self>) {
-        // Who is behind is waited for; the first packet of a POST that makes records has been its last for now.
+        // POSTs wait while another core is behind: a POST stops at the first packet that makes records for it.
         if self.payloads.borrow().is_empty() || self.is_behind() {
             return;
         }

@@ -213,7 +213,7 @@ fn muster(wanted: Preference, cores: usize, pins: &Pins) -> Result<(Crew, Choice
 
 /// What each core may hold: its part of what was asked for, or of half of what the machine allows. The other half is for what the kernel
 /// holds for the same connections, for the allocator, and for the application. A machine that is too small for its cores has as little as
-/// a core can do with; who asks for less is told.
+/// a core can do with; an option that asks for less is an error.
 fn budget(asked: Option<usize>, limit: Option<u64>, cores: usize) -> Result<Budget> {
     let half = limit.map(|bytes| usize::try_from(bytes / 2).unwrap_or(usize::MAX));
     match (asked, half) {

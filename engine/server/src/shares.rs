@@ -33,7 +33,7 @@ struct Share {
     waiting: usize,
     /// Bytes that its waiting tasks may hold.
     bytes: usize,
-    /// Those of events among them, which are charged here.
+    /// The part of them that events take, which is charged here.
     events: usize,
     is_paused: bool,
 }

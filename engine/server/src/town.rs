@@ -23,7 +23,7 @@ pub(crate) struct Town {
     /// Clients, and bytes for them, that the window of the stop cut off.
     pub(crate) cut_clients: AtomicU64,
     pub(crate) cut_bytes: AtomicU64,
-    /// Who has ended.
+    /// Which threads have ended.
     pub(crate) endings: Endings,
     /// Broadcasts that wanted answers.
     pub(crate) gathers: AtomicU64,

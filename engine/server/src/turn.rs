@@ -190,7 +190,7 @@ impl<D: Driver> Turn<D> {
         let mailboxes = &core.town.mailboxes;
         let own = &mailboxes[usize::from(core.index)];
         if !own.has_finished() {
-            // Also without a cut: who was about to go on over a WebSocket polls no more, and what waits for that is lost.
+            // Also without a cut: a client in the middle of an upgrade polls no more, and what waits for its poll is lost.
             core.town.cut_off(core.hub().owed());
             own.finish();
             mailboxes.iter().for_each(|mailbox| mailbox.bell().ring());
@@ -238,7 +238,7 @@ impl<D: Driver> Turn<D> {
         }
         let has_read_all = self.receive(now_ms, &turn);
         self.arrivals.give_back(turn);
-        // Who is late is judged when all that had arrived before has been read.
+        // Late peers are judged when all that had arrived before has been read.
         if has_read_all && !self.core.has_stalled() { look } else { Look::Averted }
     }
 

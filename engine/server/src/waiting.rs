@@ -34,7 +34,7 @@ impl Waiting {
         }
     }
 
-    /// Whether clients who make more records for that core wait.
+    /// Whether clients whose events make more records for that core wait.
     pub(crate) fn is_behind(&self, mailbox: &Mailbox) -> bool {
         !self.letters.is_empty() || mailbox.is_behind()
     }

@@ -17,7 +17,7 @@ fn town() -> Builder {
     io
 }
 
-/// Two cores; one who says much and one who is quiet at the first, one who listens at the second.
+/// Two cores; a client that sends much and a quiet one at the first, one that listens at the second.
 fn two() -> (Hand, [Wire; 3]) {
     let mut hand = Hand::new(town(), 2);
     let wires = [hand.join(0), hand.join(0), hand.join(1)];

@@ -1,4 +1,4 @@
-//! Who leaves is forgotten: in whatever way, over whatever transport, and for whatever reason it is not read at that moment.
+//! A client that leaves is forgotten: in whatever way, over whatever transport, and for whatever reason its connection is not read at that moment.
 
 mod hand;
 
@@ -66,7 +66,7 @@ fn paused_websocket(hand: &mut Hand) -> Vec<Wire> {
     vec![wire]
 }
 
-/// As that, and everything it said is with us.
+/// As that, and everything that the peer sent has arrived.
 fn paused_websocket_without_more(hand: &mut Hand) -> Vec<Wire> {
     let wire = hand.join(0);
     let all = vec!["42[\"watch\"]"; TASKS_PER_CLIENT_MAX + 5];
@@ -104,7 +104,7 @@ fn paused_poster(hand: &mut Hand) -> Vec<Wire> {
     vec![wire]
 }
 
-/// As that, and a GET waits besides.
+/// As that, and a GET of the same session waits besides.
 fn paused_poller(hand: &mut Hand) -> Vec<Wire> {
     let (get, post) = (hand.connect(0), hand.connect(0));
     let target = polling(hand, get);

@@ -1,4 +1,4 @@
-//! What errors and public types offer to whoever logs them: a source below, and `Debug`.
+//! What errors and public types offer to a log: a source below, and `Debug`.
 
 use std::error::Error as _;
 use std::fmt::Debug;

@@ -1,4 +1,4 @@
-//! What the application's side holds for clients counts as theirs where memory is short: who holds most is cut, and hears why.
+//! What the application's side holds for clients counts as theirs where memory is short: the client that holds most is cut, and hears why.
 //! Not what the hub holds, which its own tests weigh.
 
 mod hand;
@@ -15,7 +15,7 @@ fn clients(hand: &mut Hand) -> Vec<Wire> {
     (0..4).map(|_| hand.open(0)).collect()
 }
 
-/// Of four, who is not there any more, and what it heard last.
+/// Of four clients, those that are gone, and what each heard last.
 fn cut(hand: &Hand, wires: &[Wire]) -> Vec<usize> {
     let last = |wire: &Wire| hand.texts(*wire).pop();
     let is_cut = |wire: &Wire| last(wire).as_deref() == Some("close");
@@ -39,7 +39,7 @@ fn who_keeps_the_largest_auth_is_cut_where_memory_is_short() {
     assert_eq!(hand.machine.report(0).hub.shed, 1);
 }
 
-/// A handler outlives its client: cutting who waits would give nothing back, so it is not read on.
+/// A handler outlives its client: cutting a client whose handlers wait would give nothing back, so it is not read on.
 #[test]
 fn whose_handlers_wait_is_not_read_on_where_memory_is_short() {
     let io = Server::builder();

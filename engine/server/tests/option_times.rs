@@ -105,7 +105,7 @@ fn the_longest_times_are_long() {
     assert!(hand.is_open(wire) && hand.texts(wire).is_empty(), "no ping yet");
 }
 
-/// Whoever adds an option adds it to the list.
+/// The list has every option that is a time.
 #[test]
 fn every_option_that_is_a_time_is_in_the_list() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

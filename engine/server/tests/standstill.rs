@@ -99,7 +99,7 @@ fn after<F: Future>(hand: &mut Hand, future: F, moving: usize, ms: u64) -> F::Ou
 
 const QUERY_MS: u64 = QUERY_TIMEOUT.as_millis() as u64;
 
-/// Whoever asks, with a history or without, and whichever core it is that moves.
+/// A query ends for every caller, with a history or without, and whichever core it is that moves.
 #[test]
 fn a_query_ends_without_the_core_that_stands_still() {
     for (has_history, moving) in [(false, 0), (false, 1), (true, 0), (true, 1)] {

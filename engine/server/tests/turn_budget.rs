@@ -72,7 +72,7 @@ fn a_turn_reads_its_budget_and_the_rest_later_in_order() {
     assert!(hand.machine.report(0).turns.reads_put_off > 0);
 }
 
-/// Who sends without end waits in line, and who comes while it does has its turn all the same.
+/// A client that sends without end waits in line, and a client that comes meanwhile has its turn all the same.
 #[test]
 fn who_is_quiet_is_answered_while_others_send_without_end() {
     let mut hand = server();

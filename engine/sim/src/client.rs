@@ -264,7 +264,7 @@ impl Client {
                     }
                 }
                 Heard::Frame(Frame::Binary(bytes)) => self.script.hear_binary(&bytes),
-                // Who is cut is told so as well, and has not all that it must have.
+                // A client that is cut is told so as well, and has not all that it must have.
                 Heard::Frame(Frame::Close(code)) => {
                     let cuts = [CloseCode::Policy, CloseCode::TryAgainLater].map(|code| Some(code.code()));
                     self.was_told = !cuts.contains(&code);

@@ -8,7 +8,7 @@ use socketville_hub::limits::{GAP_MS, STALL_MS};
 /// An end without a reason of the client's own.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cut {
-    /// Whose.
+    /// The client that was cut.
     pub client: u64,
     /// What the application was told.
     pub reason: String,

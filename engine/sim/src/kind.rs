@@ -1,6 +1,6 @@
 //! What a run is about: the ordinary, or one of the situations that ordinary traffic does not reach.
 //!
-//! Not the numbers of it, which are the [`Scenario`](crate::scenario::Scenario)'s. A seed decides, or whoever names one.
+//! Not the numbers of it, which are the [`Scenario`](crate::scenario::Scenario)'s. A seed decides, or the option that names one.
 
 use crate::random::Random;
 

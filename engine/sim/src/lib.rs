@@ -7,7 +7,7 @@
 //! scenario  what the seed decides beforehand
 //! world     connections, places, the clock, chance     kernel  one core's driver over it
 //! client    script + websocket | polling               app     handlers, written as a user would
-//! oracle    the record: who was meant, who got what, in which order, and why anyone was cut
+//! oracle    the record: which clients were meant, which got what, in which order, and why each was cut
 //! cuts      whether an end that a client gave no reason for is one that is documented
 //! run       rounds of traffic, calm, jumps of the clock; at the end nothing may be left
 //! ```

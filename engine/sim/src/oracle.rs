@@ -140,13 +140,13 @@ impl OracleRecord {
         self.subjects.values().filter(|subject| subject.is_online()).count()
     }
 
-    /// Whoever is not in yet may be cut: the application is not told of them.
+    /// A client that is not in yet may be cut: the application is not told of it.
     pub fn excuse_newcomers(&mut self, excuse: Excuse) {
         let newcomers = self.subjects.values_mut().filter(|subject| !subject.was_online());
         newcomers.for_each(|subject| _ = subject.excuses.insert(excuse));
     }
 
-    /// Whether somebody is in the namespace who will never be heard of again.
+    /// Whether a client is in the namespace that will never be heard of again.
     pub fn has_vanished(&self) -> bool {
         self.subjects
             .values()

@@ -207,7 +207,7 @@ impl Run {
         Ok(())
     }
 
-    /// Whoever was cut in the turn that a core has had must have been so for a reason that is documented.
+    /// A client that was cut in a core's turn must have been so for a reason that is documented.
     fn judge_cuts(&mut self, core: usize, now_ms: u64) {
         let mut book = self.book.open();
         let world = self.world.borrow();
@@ -362,7 +362,7 @@ impl Run {
         let sum = |count: fn(&CoreReport) -> u64| reports.iter().map(count).sum::<u64>();
         let (emits, encodes) = (sum(|report| report.hub.emits), sum(|report| report.hub.encodes));
         let expected = self.book.open().encodes;
-        // Who has left meanwhile is emitted to without an encode.
+        // An emit to a client that has left meanwhile makes no encode.
         let is_known = self.world.borrow().scenario.kind != Kind::Acts;
         if is_known && (emits, encodes) != (expected, expected) {
             return Err(format!("{emits} emits and {encodes} encodes for {expected} calls"));

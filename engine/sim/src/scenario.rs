@@ -16,7 +16,7 @@ pub struct Scenario {
     pub cores: usize,
     /// Clients that are there at once.
     pub clients: usize,
-    /// Clients in all; who leaves is replaced until these are used up.
+    /// Clients in all; a client that leaves is replaced until these are used up.
     pub clients_in_all: usize,
     /// Rooms that are spoken of.
     pub rooms: u8,
@@ -210,7 +210,7 @@ impl Scenario {
         };
     }
 
-    /// Who does not read in a pause, or for long after it, is late by its own fault.
+    /// A client that does not read in a pause, or for long after it, is late by its own fault.
     fn pause(&mut self, random: &mut Random) {
         self.crowd(random.between(3, 20), 10);
         self.room_bytes = random.pick(&[(8_000, 60_000), (20_000, 60_000)]);

@@ -43,7 +43,7 @@ impl Run {
         (0..after).for_each(|_| self.step_clients(true));
     }
 
-    /// Whoever comes when a core is no longer full is let in.
+    /// A client that comes when a core is no longer full is let in.
     pub(crate) fn check_that_it_takes_clients(&mut self) -> Result<(), String> {
         self.clients.retain(|client| !client.is_gone());
         if self.book.open().has_vanished() {
@@ -64,7 +64,7 @@ impl Run {
         }
     }
 
-    /// The server is stopped. Who was there and reads has all that was due to it, or the stop's own count says that somebody has not.
+    /// The server is stopped. A client that was there and reads has all that was due to it, or the stop's own count says that one has not.
     pub(crate) fn drain(&mut self) -> Result<(), String> {
         self.book.open().is_stopping = true;
         let staying: Vec<_> = self.clients.iter().filter_map(|client| client.is_settled()).collect();

@@ -124,7 +124,7 @@ impl Wire {
         matches!((&self.home, self.client), (Home::Gone, Side::Closed | Side::Reset))
     }
 
-    /// Whether no byte and no end is under way to anyone who would do something with it.
+    /// Whether no byte and no end is under way to a client that would do something with it.
     pub fn is_quiet(&self) -> bool {
         match self.home {
             Home::Backlog | Home::Crossing(_) => false,

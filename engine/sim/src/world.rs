@@ -79,7 +79,7 @@ impl World {
         wire
     }
 
-    /// A core accepts nobody any more; who waits to be is refused.
+    /// A core accepts no connection any more; connections that wait to be are refused.
     pub(crate) fn close_listener(&mut self, core: u16) {
         let table = &mut self.tables[usize::from(core)];
         table.is_listener_closed = true;
@@ -144,7 +144,7 @@ impl World {
         &self.wires[wire]
     }
 
-    /// Whether no byte and no end is under way to anyone who would do something with it.
+    /// Whether no byte and no end is under way to a client that would do something with it.
     pub fn is_quiet(&self) -> bool {
         self.wires[self.over..].iter().all(Wire::is_quiet)
     }

@@ -195,8 +195,8 @@ pub trait Driver {
         None
     }
 
-    /// How the peer has ended, as far as the kernel has told; bytes from before may still be there. Known for who is not received from as well,
-    /// so that nobody who leaves is kept for want of being read. `None` for a stale token.
+    /// How the peer has ended, as far as the kernel has told; bytes from before may still be there. Known also of a connection that is not received from,
+    /// so that a peer that leaves is not kept for want of being read. `None` for a stale token.
     fn end_of(&self, token: Token) -> Option<End>;
 
     /// What has happened so far.

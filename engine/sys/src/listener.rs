@@ -70,7 +70,7 @@ impl Listener {
     }
 
     /// From now on connections that are closed as soon as they are accepted, for want of a descriptor to keep them by, hear this first. A peer that goes
-    /// on sending may miss it: nobody is there to hear it out.
+    /// on sending may miss it, for its bytes are not read to their end.
     #[must_use]
     pub fn refusing_with(self, refusal: &'static [u8]) -> Listener {
         Listener { refusal, ..self }

@@ -10,7 +10,7 @@ use crate::listener::Listener;
 use crate::socket::check;
 
 /// Written while a spare descriptor is free for an accept that refuses. Without it another core's accept takes the descriptor and keeps it;
-/// the first core then has no spare any more, and whoever connects to it waits.
+/// the first core then has no spare any more, and connections to it wait.
 static FREED: RwLock<()> = RwLock::new(());
 
 /// To be held during an accept that keeps its descriptor.

@@ -1,6 +1,6 @@
 //! What each connection and session owes: the charges that it owns, summed up.
 //!
-//! Owners with nothing charged have no entry, so an idle client costs nothing here, and a look for those who owe most walks nobody else.
+//! Owners with nothing charged have no entry, so an idle client costs nothing here, and a search for the largest debts walks no idle client.
 
 use std::cell::{Cell, RefCell};
 
@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use crate::{ConnId, SessionKey};
 
-/// Who gives charged bytes back when it is cut.
+/// The connection or session that gives charged bytes back when it is cut.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Owner {
     /// Nobody: no cut of one client gives them back.

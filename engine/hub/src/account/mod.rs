@@ -5,7 +5,7 @@
 //! core. So the account cannot forget anything.
 //!
 //! What a connection or a session owns is its *debt*: it is given back when the owner is cut. The account keeps a sum for each owner, and the sum of
-//! those sums, which is all that cutting can give back: no kind can count as a debt without somebody who owes it. What an owner leaves behind
+//! those sums, which is all that cutting can give back: no kind can count as a debt without an owner that owes it. What an owner leaves behind
 //! when it ends (an `auth` that a handler still has) is nobody's debt, and nobody is cut for it.
 //!
 //! | kind | what | owner | whose limit is looked at |
@@ -29,7 +29,7 @@
 //! which is bounded by 1 MiB.
 //!
 //! The arena and the history belong to no peer alone: the account adds them when it is looked at. What they have in common is the
-//! [`Budget`]: above its soft mark no session is opened, above its hard mark those are cut that hold most. Who gives back which kind is in `cutting`.
+//! [`Budget`]: above its soft mark no session is opened, above its hard mark the clients that hold most are cut. `cutting` says for each kind what gives it back.
 
 mod budget;
 mod debts;

@@ -10,9 +10,9 @@
 //! | rooms | bytes of rooms beyond the free ones, see [`rooms`] | at a join |
 //! | bytes | what connections and sessions hold, see `cutting` | above the soft mark: it is summed up then, and costs nothing before |
 //!
-//! Who has no share: *loopback*, for whoever speaks from there runs on this machine, be it a load generator with 20 000 connections or a proxy that brings
-//! everybody's; its rooms and those of peers whose address is not known are one share. And *trusted proxies*: whom they forward is charged, and nobody
-//! if they do not say.
+//! Two kinds of peers have no share. *Loopback*, for a peer there runs on this machine, be it a load generator with 20 000 connections or a proxy that brings
+//! all clients; its rooms and those of peers with an unknown address are one share. And *trusted proxies*: the client that they forward is charged, and
+//! no client if they name none.
 //!
 //! Cost: a look into a map where a connection or a session begins and ends. A packet knows nothing of it.
 
@@ -43,7 +43,7 @@ pub(crate) struct AddressShares {
     pub(crate) rooms: RoomShares,
 }
 
-/// Who counts as one.
+/// An address as shares count it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Address(u64);
 
@@ -61,7 +61,7 @@ struct Newcomer {
     is_half_open: bool,
 }
 
-/// Whose a session is.
+/// The client of a session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
     pub(crate) address: Address,
@@ -122,7 +122,7 @@ impl AddressShares {
         }
     }
 
-    /// Whether anybody wants to know whose connections are before they say something.
+    /// Whether shares or proxies need a connection's address before its first request.
     pub(crate) fn asks(&self) -> bool {
         self.limits != AddressLimits::default() || !self.proxies.is_empty()
     }
@@ -180,7 +180,7 @@ impl AddressShares {
         }
     }
 
-    /// Whose session a request on a connection would open, and the whole address if that is known.
+    /// The client whose session a request on a connection would open, and its whole address if that is known.
     pub(crate) fn client(&self, conn: u32, head: &Head<'_>) -> (Client, Option<IpAddr>) {
         let address = self.of_conn(conn);
         let full = self.newcomers.get(&conn).map(|newcomer| newcomer.address);
@@ -207,7 +207,7 @@ impl AddressShares {
         !is_full && (entry.half_open as usize) < self.limits.half_open_max
     }
 
-    /// A client's session begins on this connection, whose whole address nobody needs any more.
+    /// A client's session begins on this connection; the connection's whole address is not needed any more.
     pub(crate) fn open(&mut self, conn: u32, session: u32, client: Client) {
         self.know(conn);
         self.newcomers.remove(&conn);
@@ -298,7 +298,7 @@ mod tests {
         AddressShares::new(&Account::default(), &config, &hasher)
     }
 
-    /// Whose session a request would open that says whom it is forwarded for.
+    /// The client whose session a request would open that names the client it is forwarded for.
     fn client(shares: &AddressShares, index: u32, forwarded: &str) -> Client {
         let bytes = format!("GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: {forwarded}\r\n\r\n");
         let (head, _) = parse_head(bytes.as_bytes()).expect("valid").expect("whole");

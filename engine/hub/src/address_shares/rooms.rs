@@ -1,6 +1,6 @@
 //! A share of a core's rooms for each client and address, by bytes.
 //!
-//! Not the rooms: what they cost, and who may make another. The first [`ROOMS_FREE`] rooms of a socket are its own, whoever else fills the core;
+//! Not the rooms: what they cost, and which socket may join another. The first [`ROOMS_FREE`] rooms of a socket are its own, however full the core is;
 //! they are bounded by the connections. What a socket joins beyond them comes out of its address's share, which is a quarter of all.
 
 use hashbrown::HashMap;
@@ -11,11 +11,11 @@ use crate::limits::{MEMBER_BYTES, ROOM_BYTES, ROOMS_BYTES_MAX, ROOMS_FREE};
 use crate::sockets::JoinError;
 use crate::{Hub, SocketKey};
 
-/// What rooms cost, and whom.
+/// What rooms cost, and which address each is charged to.
 pub(crate) struct RoomShares {
     charge: Charge,
     bytes_max: usize,
-    /// Whose share the sockets with more than free rooms use, and how many bytes of it.
+    /// The address whose share a socket with more than its free rooms uses, and how many bytes of it.
     by_socket: HashMap<SocketKey, (Address, usize), ahash::RandomState>,
 }
 
@@ -70,8 +70,8 @@ impl AddressShares {
     }
 }
 
-/// What each room beyond the free ones takes of its address's share, whoever made the room: it has to be given back by whoever leaves, and
-/// nobody remembers who made a room.
+/// What each room beyond the free ones takes of its address's share, whichever socket made the room: the socket that leaves last gives it
+/// back, and no record says which socket made it.
 const SHARE_BYTES: usize = ROOM_BYTES + MEMBER_BYTES;
 
 /// Bytes of a room with a name of so many.

@@ -8,7 +8,7 @@
 //!
 //! So a connection that reads all the time is served through a burst, and one that does not read costs `bytes_max` at the most. One
 //! packet, or one answer of HTTP, may exceed `bytes_max`, for as long as the kernel takes some of it every `PACKET_STALL_MS`.
-//! Whoever comes to be beyond its limit, by whatever step, is watched from that moment on: [`Backlogs::standing`] is the only place that decides.
+//! A connection that comes to owe more than its limit, by whatever step, is watched from that moment on: [`Backlogs::standing`] is the only place that decides.
 //! A backlog that is cut keeps the rest of the frame that the peer has begun to read, so that a close frame can follow it.
 
 use hashbrown::{HashMap, HashSet};
@@ -252,7 +252,7 @@ impl Backlogs {
         self.insert(slot, backlog);
     }
 
-    /// Whether the bursts are what is owed beyond the limit, and all who are beyond it are watched.
+    /// Whether the bursts are what is owed beyond the limit, and every connection beyond it is watched.
     pub(super) fn is_sound(&self) -> bool {
         let beyond = |backlog: &Backlog| self.beyond(backlog.owed());
         let is_watched = |slot: &u32, backlog: &Backlog| {
@@ -320,7 +320,7 @@ impl Backlogs {
         debug_assert!(former.is_none(), "a connection has one backlog");
     }
 
-    /// Whether the core may hold so much more for a connection that owes so much: who owes next to nothing is no debtor, however full the
+    /// Whether the core may hold so much more for a connection that owes so much: one that owes next to nothing is no debtor, however full the
     /// core is.
     fn fits(&self, owed: usize, bytes: usize) -> bool {
         owed + bytes <= DEBT_BYTES_MIN

@@ -83,7 +83,7 @@ fn all_bursts_together_have_a_limit_too() {
     assert_eq!((backlogs.bursts_bytes, backlogs.owed(1)), (0, 0));
 }
 
-/// `sim --scenario hard-mark --seed 8`: who owes next to nothing is no debtor, however full the core is.
+/// `sim --scenario hard-mark --seed 8`: a connection that owes next to nothing is no debtor, however full the core is.
 #[test]
 fn a_full_core_keeps_what_is_next_to_nothing() {
     let mut backlogs = backlogs(BacklogLimits { bytes_max: 100_000, held_bytes_max: 10_000, ..LIMITS });

@@ -130,7 +130,7 @@ impl Outbox {
         let taken = taken.min(len);
         let mut kept = self.try_to_keep(batch, entry, taken, &behind);
         let bytes = len - taken + behind.iter().map(|span| span.len()).sum::<usize>();
-        // Those that can be written to are about to be, perhaps by this very flush.
+        // Connections that can be written to are about to be, perhaps by this very flush.
         if kept == Kept::NoMemory && self.relieve(bytes, bytes, &[State::Blocked]) {
             kept = self.try_to_keep(batch, entry, taken, &behind);
         }

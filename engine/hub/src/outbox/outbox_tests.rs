@@ -110,7 +110,7 @@ fn a_full_backlog_cuts_its_connection_and_no_other() {
     assert_eq!((got[0].len(), got[1].len()), (0, 200));
 }
 
-/// Where the core has no memory, the largest debtor goes first, and not whoever is due something at the moment.
+/// Where the core has no memory, the largest debtor goes first, and not the connection that is due something at the moment.
 #[test]
 fn the_largest_debtor_makes_room_for_the_others() {
     let limits =

@@ -1,6 +1,6 @@
-//! Receiving within a turn's budget: first from those who wait, then from newcomers.
+//! Receiving within a turn's budget: first from connections that wait, then from newcomers.
 //!
-//! Not reading, which is `dispatch`. A handful is received from at once; beyond it there is a look at the budget after each step, and who is not received from
+//! Not reading, which is `dispatch`. A handful is received from at once; beyond it there is a look at the budget after each step; what is not received
 //! waits in the kernel.
 
 use std::rc::Rc;
@@ -12,8 +12,8 @@ use super::{Turn, conn_of, token_of};
 use crate::limits::{READ_WORK_PER_PART, RECEIVES_PER_STEP};
 
 impl<D: Driver> Turn<D> {
-    /// Receives from these and from who waits, as far as the budget goes; whether all have been read who had something when the last call that gave
-    /// true began.
+    /// Receives from these connections and from those that wait, as far as the budget goes. Returns whether every connection has been read that had
+    /// something when the last call began that returned true.
     pub(super) fn receive(&mut self, now_ms: u64, established: &[Token]) -> bool {
         let core = Rc::clone(&self.core);
         self.arrivals.line_up(core.take_put_off().into_iter().map(token_of));
@@ -32,7 +32,7 @@ impl<D: Driver> Turn<D> {
 
     fn receive_in_turn(&mut self, now_ms: u64) {
         let core = Rc::clone(&self.core);
-        // Who is put off meanwhile has had its turn.
+        // A connection that is put off meanwhile has had its turn.
         let mut left = self.arrivals.due();
         while left > 0 {
             let mut step = self.arrivals.step(left.min(RECEIVES_PER_STEP));
@@ -47,7 +47,7 @@ impl<D: Driver> Turn<D> {
         }
     }
 
-    /// Those whose first request this is, or whose end, have a part of their own.
+    /// Receives from connections with a first request or an end, within a budget of their own.
     fn receive_newcomers(&mut self, now_ms: u64) {
         let core = Rc::clone(&self.core);
         let mut newcomers = self.arrivals.take_newcomers();

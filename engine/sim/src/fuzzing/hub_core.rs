@@ -1,6 +1,6 @@
 //! One hub with the WebSockets of its clients: what the server's dispatch and flush do, on queues of bytes.
 //!
-//! Time stands still and the kernel takes everything: what may go wrong here is who gets what.
+//! Time stands still and the kernel takes everything: what may go wrong here is which client gets what.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl HubCore {
         conn
     }
 
-    /// A client sends a message; whoever wants to join a namespace is in `asking` then.
+    /// A client sends a message; a client that wants to join a namespace is in `asking` then.
     pub(super) fn say(&mut self, conn: ConnId, text: &str) {
         let Intake::WebSocket(reader) = self.hub.intake(conn) else { panic!("{conn:?} is no WebSocket") };
         match self.hub.handle_message(NOW_MS, conn, ws::Message::Text(text)) {

@@ -1,6 +1,6 @@
 //! The application that strangers find: events, acknowledgements, rooms, namespaces with middlewares, HTTP routes, bare WebSockets.
 //!
-//! What it does for a client is in proportion to what the client sent, but for `flood`, which only its sender gets: so whoever is harmed
+//! What it does for a client is in proportion to what the client sent, but for `flood`, which only its sender gets: so a client that is harmed
 //! otherwise was harmed by the engine.
 
 use std::collections::BTreeMap;

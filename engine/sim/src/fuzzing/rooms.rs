@@ -163,7 +163,7 @@ impl Run {
         self.admit(client, standing);
     }
 
-    /// The answer to whoever asks.
+    /// The application's answer to the clients that ask to be let in.
     fn admit(&mut self, client: usize, standing: Standing) {
         let core = self.clients[client].core;
         while let Some((session, nsp)) = self.cores[core].asking.pop_front() {

@@ -1,6 +1,6 @@
 //! Accepting: a few one-shot requests that are made again once per wait.
 //!
-//! A multishot request would accept all who wait in one go, 4096 of them in 40 ms, and everybody else of the core would wait for that. One wait accepts
+//! A multishot request would accept all connections that wait in one go, 4096 of them in 40 ms, and all others of the core would wait for that. One wait accepts
 //! as many as there are requests; the next follow after those have been served.
 
 use std::time::Instant;
