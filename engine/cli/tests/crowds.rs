@@ -10,20 +10,8 @@ use program::{Program, Reply};
 
 /// The program with each driver that this machine allows, on one core.
 fn with_each_driver(descriptors: usize, options: &[&str], check: impl Fn(&Program)) {
-    for driver in ["epoll", "io_uring"] {
-        let start =
-            ["serve", "--listen", "127.0.0.1:0", "--cores", "1", "--api-key", "a-key", "--driver", driver];
-        match Program::start_within(descriptors, &[&start, options].concat()) {
-            Ok(program) => {
-                check(&program);
-                assert_eq!(program.end(), Some(0), "SIGTERM ends it in order ({driver})");
-            }
-            Err(said) if driver == "io_uring" && said.contains("io_uring was asked for") => {
-                eprintln!("not tested: {said}");
-            }
-            Err(said) => panic!("the program did not start: {said}"),
-        }
-    }
+    let start = |options: &[&str]| Program::start_within(descriptors, options);
+    program::with_each_driver(start, &[&["--cores", "1", "--api-key", "a-key"], options].concat(), check);
 }
 
 const UPGRADE: &str = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\

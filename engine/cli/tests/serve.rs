@@ -10,19 +10,7 @@ use serde_json::{Value, json};
 
 /// With each driver that this machine allows.
 fn with_each_driver(options: &[&str], check: impl Fn(&Program)) {
-    for driver in ["epoll", "io_uring"] {
-        let start = ["serve", "--listen", "127.0.0.1:0", "--cores", "2", "--driver", driver];
-        match Program::start(&[&start, options].concat()) {
-            Ok(program) => {
-                check(&program);
-                assert_eq!(program.end(), Some(0), "SIGTERM ends it in order ({driver})");
-            }
-            Err(said) if driver == "io_uring" && said.contains("io_uring was asked for") => {
-                eprintln!("not tested: {said}");
-            }
-            Err(said) => panic!("the program did not start: {said}"),
-        }
-    }
+    program::with_each_driver(Program::start, &[&["--cores", "2"], options].concat(), check);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use socketville_proto::eio::{PayloadForm, PayloadItems, Revision};
 use socketville_proto::http::KeepAlive;
 use socketville_proto::ws;
 
-use crate::account::{self, Charge, Kind};
+use crate::account::{Charge, Kind, Owner};
 use crate::deadlines::Due;
 use crate::desk::Extra;
 use crate::pages::Pages;
@@ -205,9 +205,8 @@ impl Hub {
 
     fn keep_partial(&mut self, conn: ConnId, mut lent: FrameReader) {
         let bytes = lent.decoder.buffered();
-        let charge = lent
-            .charge
-            .get_or_insert_with(|| self.account.charge(Kind::Frames, account::Owner::Conn(conn), 0));
+        let charge =
+            lent.charge.get_or_insert_with(|| self.account.charge(Kind::Frames, Owner::Conn(conn), 0));
         charge.set(bytes);
         if let Some(Phase::WebSocket { partial, .. }) = self.conn_mut(conn).map(|c| &mut c.phase) {
             *partial = Some(Box::new(lent));

@@ -122,8 +122,8 @@ impl Hub {
         let ends = self.ends_ms.is_some();
         if let Some(state) = self.conn_mut(conn) {
             state.extra = extra;
-            if let Course::Known(owner) = &mut state.course {
-                *owner = verdict.owner();
+            if let Course::Known(peer) = &mut state.course {
+                *peer = verdict.peer();
             }
             let is_last = ends && !state.is_client();
             if is_last || has_body && !is_read {

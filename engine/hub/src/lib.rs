@@ -90,7 +90,7 @@ pub use ids::{ID_LEN, Id};
 pub use members::Bitset;
 pub use namespaces::NspId;
 pub use network::{Network, NetworkError};
-pub use newcomers::{Newcomer, Place};
+pub use newcomers::{CROWDED, Newcomer, Place};
 pub use option_time::OptionTime;
 pub use origin::{Origin, OriginError};
 pub use outbox::{BacklogLimits, Batch, Outbox, Range, Refusal, Settled};

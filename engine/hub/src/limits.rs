@@ -197,13 +197,6 @@ pub const FLUSH_INTERVAL_MS_MAX: u8 = 250;
 /// counted. The arena cannot start anew before; and at 4 MiB of small frames a send carries dozens of them anyway.
 pub const ARENA_WAITING_BYTES_MAX: usize = 4 << 20;
 
-const _: () = assert!(FLUSH_INTERVAL_MS_MAX < u8::MAX);
-const _: () = assert!(ARENA_WAITING_BYTES_MAX < ARENA_SOFT_BYTES_MAX);
-const _: () = assert!(ARENA_SOFT_BYTES_MAX < ARENA_HARD_BYTES_MAX);
-const _: () = assert!(ARENA_HARD_BYTES_MAX < u32::MAX as usize / 2);
-const _: () = assert!(KEEP_ALIVE_MS > HEAD_TIMEOUT_MS);
-const _: () = assert!(ROOM_NAME_BYTES_MAX >= crate::ids::ID_LEN);
-
 /// Milliseconds that a connection without a session has at the end of the server, for the rest of a head or of a body, and then for taking its answer;
 /// past it the connection is told 408, or cut. What is on its way arrives in that time; the window is for clients.
 pub const UNFINISHED_MS: u64 = 2_000;
@@ -211,4 +204,11 @@ pub const UNFINISHED_MS: u64 = 2_000;
 /// Milliseconds of the longest time that an option sets: 12 days. A client waits for the ping interval and the time-out together by one timer of its
 /// own, and those of browsers end at once when they are set to 2^31 ms (24.8 days) or more.
 pub const OPTION_TIME_MS_MAX: u32 = 12 * 86_400_000;
+
+const _: () = assert!(FLUSH_INTERVAL_MS_MAX < u8::MAX);
+const _: () = assert!(ARENA_WAITING_BYTES_MAX < ARENA_SOFT_BYTES_MAX);
+const _: () = assert!(ARENA_SOFT_BYTES_MAX < ARENA_HARD_BYTES_MAX);
+const _: () = assert!(ARENA_HARD_BYTES_MAX < u32::MAX as usize / 2);
+const _: () = assert!(KEEP_ALIVE_MS > HEAD_TIMEOUT_MS);
+const _: () = assert!(ROOM_NAME_BYTES_MAX >= crate::ids::ID_LEN);
 const _: () = assert!(2 * (OPTION_TIME_MS_MAX as u64) < 1 << 31);

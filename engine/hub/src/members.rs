@@ -51,9 +51,7 @@ impl Members {
         // Half of what a bitset may have, so that a room at the border does not change its form with each visitor.
         if is_dense(few.len(), words * 2) {
             let mut bits = Bitset::default();
-            few.iter().for_each(|&slot| {
-                bits.insert(slot);
-            });
+            bits.union(self);
             *self = Self::Many(bits);
         }
     }

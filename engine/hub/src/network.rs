@@ -85,6 +85,11 @@ fn bits_of(address: IpAddr) -> u128 {
     }
 }
 
+/// Whether one of these networks has an address.
+pub(crate) fn is_one_of(networks: &[Network], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(address))
+}
+
 /// The client that a trusted proxy forwards a request for, if the request says so: the last address of `X-Forwarded-For` that is no trusted proxy's itself, for only what
 /// those have appended is known; without that header, of `Forwarded` (RFC 7239 section 4).
 pub(crate) fn forwarded_for(head: &Head<'_>, proxies: &[Network]) -> Option<IpAddr> {
@@ -102,7 +107,7 @@ pub(crate) fn forwarded_for(head: &Head<'_>, proxies: &[Network]) -> Option<IpAd
     for text in named.into_iter().rev() {
         let Some(address) = node(text) else { break };
         first = Some(address);
-        if !proxies.iter().any(|proxy| proxy.contains(address)) {
+        if !is_one_of(proxies, address) {
             break;
         }
     }

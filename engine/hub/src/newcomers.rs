@@ -209,4 +209,5 @@ impl Hub {
 /// Its number and body: in the manner of Engine.IO, whose own numbers end with 5.
 const TOO_MANY_CODE: usize = 6;
 const TOO_MANY: &str = r#"{"code":6,"message":"Too many requests"}"#;
-const CROWDED: &str = r#"{"code":7,"message":"Too many connections"}"#;
+/// The body of the answer to a connection for which there is no descriptor.
+pub const CROWDED: &str = r#"{"code":7,"message":"Too many connections"}"#;

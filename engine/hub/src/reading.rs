@@ -46,6 +46,9 @@ const ASKED: u8 = 1 << 6;
 /// Its peer has ended, behind bytes that were not read.
 const ENDED: u8 = 1 << 5;
 
+/// The bits that are no [`Pause`].
+const NOTES: u8 = UNREAD | ASKED | ENDED;
+
 /// How a peer has ended, as the kernel says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PeerEnd {
@@ -61,17 +64,17 @@ impl Reading {
 
     /// Whether nothing is received.
     const fn is_stopped(self) -> bool {
-        self.0 & !(UNREAD | ASKED | ENDED) != 0
+        self.0 & !NOTES != 0
     }
 
     /// Whether what was read already must wait too.
     const fn is_paused(self) -> bool {
-        self.0 & !(UNREAD | ASKED | ENDED | Pause::Held as u8) != 0
+        self.0 & !(NOTES | Pause::Held as u8) != 0
     }
 
     /// Whether it is received from in one of the next turns, whatever anybody does.
     const fn is_put_off(self) -> bool {
-        self.0 & !(UNREAD | ASKED | ENDED) == Pause::Turn as u8
+        self.0 & !NOTES == Pause::Turn as u8
     }
 
     /// Whether it was not set.
@@ -174,7 +177,7 @@ impl Hub {
     pub(crate) fn read_to_the_end(&mut self, conn: ConnId) {
         let Some(state) = self.conn_mut(conn) else { return };
         state.held = None;
-        state.reading.0 &= UNREAD | ASKED | ENDED;
+        state.reading.0 &= NOTES;
         self.read_on(conn);
     }
 

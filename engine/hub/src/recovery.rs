@@ -117,12 +117,16 @@ impl Recoveries {
     fn forget_old(&mut self, now_ms: u64, mut lapse: impl FnMut(Id)) {
         while let Some(&(until_ms, id)) = self.deadlines.front().filter(|(until_ms, _)| *until_ms <= now_ms) {
             self.deadlines.pop_front();
-            // The same socket may have been saved again since, with a later deadline.
-            if self.saved.get(&id).is_some_and(|saved| saved.until_ms == until_ms) {
-                self.saved.remove(&id);
+            if self.forget(until_ms, &id) {
                 lapse(id);
             }
         }
+    }
+
+    /// Forgets the lost client that has this deadline; false if it is back, or was saved again since, with a later one.
+    fn forget(&mut self, until_ms: u64, id: &Id) -> bool {
+        let is_it = self.saved.get(id).is_some_and(|saved| saved.until_ms == until_ms);
+        is_it && self.saved.remove(id).is_some()
     }
 }
 
@@ -180,9 +184,7 @@ impl Hub {
     pub(crate) fn drop_oldest_saved(&mut self) -> bool {
         let Some(recoveries) = &mut self.recoveries else { return false };
         while let Some((until_ms, id)) = recoveries.deadlines.pop_front() {
-            // The same socket may have been saved again since, with a later deadline.
-            if recoveries.saved.get(&id).is_some_and(|saved| saved.until_ms == until_ms) {
-                recoveries.saved.remove(&id);
+            if recoveries.forget(until_ms, &id) {
                 self.effects.push_back(Effect::Lapsed(id));
                 return true;
             }

@@ -50,7 +50,7 @@ pub(crate) enum Verdict {
 
 impl Verdict {
     /// The kind of peer that its connection has from now on.
-    pub(crate) const fn owner(&self) -> PeerKind {
+    pub(crate) const fn peer(&self) -> PeerKind {
         match self {
             Self::OpenPolling(..)
             | Self::OpenWebSocket(..)

@@ -141,7 +141,7 @@ impl Core {
             admitting.end();
             core.run_effects();
         };
-        let over = Over::Charged(socket.auth().map_or(0, |auth| auth.bytes()));
+        let over = Over::auth(socket.auth().as_deref());
         self.start(socket, Box::pin(task), over);
     }
 

@@ -53,7 +53,7 @@ pub(crate) struct App {
 impl App {
     /// How long clients have to take what is due when the server stops.
     pub(crate) fn drain_window(&self) -> OptionTime {
-        self.drain_window.unwrap_or(OptionTime::from_ms(DRAIN_WINDOW.as_millis() as u64))
+        self.drain_window.unwrap_or_else(|| DRAIN_WINDOW.into())
     }
 }
 

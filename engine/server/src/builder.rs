@@ -232,14 +232,12 @@ impl Builder {
     /// Cores to run on, one pinned thread each; default: all that this process may use, and no more than a quota of its control group
     /// (cgroup v1 or v2) leaves whole.
     pub fn cores(&self, cores: usize) -> &Self {
-        self.start.borrow_mut().cores = Some(cores);
-        self
+        self.with_start(|start| start.cores = Some(cores))
     }
 
     /// io_uring, epoll, or whichever the kernel allows (the default).
     pub fn driver(&self, driver: Preference) -> &Self {
-        self.start.borrow_mut().driver = driver;
-        self
+        self.with_start(|start| start.driver = driver)
     }
 
     /// How long clients have to take what is due to them, and lies in backlogs, when the server is stopped ([`Emitter::stop`]); default 10 s.
@@ -249,22 +247,19 @@ impl Builder {
     /// A handler that blocks its core holds the end up for as long as it does, since a thread cannot be ended: a second after the window a line of
     /// the log says which cores are waited for. A program that must end by then ends itself, as `socketville serve` does.
     pub fn drain_window(&self, window: Duration) -> &Self {
-        self.app().drain_window = Some(window.into());
-        self
+        self.with_app(|app| app.drain_window = Some(window.into()))
     }
 
     /// To which cores of the machine the threads are pinned; default: [`Pinning::Auto`].
     pub fn pinning(&self, pinning: Pinning) -> &Self {
-        self.start.borrow_mut().pinning = pinning;
-        self
+        self.with_start(|start| start.pinning = pinning)
     }
 
     /// Whether the address may be shared with other servers of the same user (`SO_REUSEPORT`); default no: then one that is in use is an
     /// error. The kernel deals connections out among all of them, and a session is known to one: it is for servers behind which clients find
     /// theirs, and for those that follow each other. All who share must say so.
     pub fn reuse_port(&self, reuse: bool) -> &Self {
-        self.start.borrow_mut().port_use = if reuse { PortUse::Shared } else { PortUse::Alone };
-        self
+        self.with_start(|start| start.port_use = if reuse { PortUse::Shared } else { PortUse::Alone })
     }
 
     /// Binds the address on every core, and makes a server of what was put together. Port 0 is any free one: see [`Server::local_addr`].

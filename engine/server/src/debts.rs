@@ -21,7 +21,6 @@ pub(crate) struct Debt<'a> {
 impl<'a> Debt<'a> {
     pub(crate) fn new(socket: &'a Socket) -> Self {
         socket.owe();
-        socket.core_rc().expect_answer(socket.key());
         Self { socket }
     }
 }
@@ -44,7 +43,6 @@ impl Debts {
         slots.for_each(|slot| {
             if let Some(socket) = core.socket_in(slot) {
                 socket.owe();
-                core.expect_answer(socket.key());
             }
         });
         Self { core: Rc::clone(core), slots }

@@ -145,8 +145,7 @@ impl Core {
         let mut asking = Asking { core: Rc::clone(self), session, name: name.clone(), error: BUSY };
         let task = async move {
             asking.error = INTERNAL_ERROR;
-            let over = Over::Charged(auth.as_ref().map_or(0, |auth| auth.bytes()));
-            let _place = Place::take(&core, session, over);
+            let _place = Place::take(&core, session, Over::auth(auth.as_deref()));
             let parent = core.parent_of(&name, auth.as_deref().map(Auth::as_str)).await;
             let made = parent.map(|parent| core.make_child(&name, parent));
             asking.end();

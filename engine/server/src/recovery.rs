@@ -126,7 +126,7 @@ impl Core {
         let mut admitting = Admitting::new(self, key);
         let task = async move {
             admitting.begin();
-            let _place = core.socket_place(key, Over::Charged(auth.as_ref().map_or(0, |auth| auth.bytes())));
+            let _place = core.socket_place(key, Over::auth(auth.as_deref()));
             let look = move |core: &Rc<Self>| core.take_lost(nsp, &claim);
             // A core that stands still may have had it: then its client is certainly new.
             let found = survey(&core.town, look).await.all.into_iter().flatten().next();

@@ -11,11 +11,7 @@ use crate::rarely::rarely;
 
 /// What has been told.
 #[derive(Default)]
-pub(crate) struct Told {
-    /// The sum of all counts: for most turns one look is enough.
-    sum: Cell<u64>,
-    counts: Cell<Counts>,
-}
+pub(crate) struct Told(Cell<Counts>);
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Counts {
@@ -41,20 +37,15 @@ impl Core {
             shed: counters.shed,
             saved_shed: counters.saved_shed,
         };
-        let sum = counts.connections_of_address
-            + counts.sessions_of_address
-            + counts.sessions
-            + counts.descriptors
-            + counts.shed
-            + counts.saved_shed;
-        if self.refusals_told.sum.replace(sum) != sum {
-            self.tell_refusals(counts);
+        let before = self.refusals_told.0.replace(counts);
+        if before != counts {
+            self.tell_refusals(before, counts);
         }
     }
 
     #[cold]
-    fn tell_refusals(&self, counts: Counts) {
-        let (core, before) = (self.index, self.refusals_told.counts.replace(counts));
+    fn tell_refusals(&self, before: Counts, counts: Counts) {
+        let core = self.index;
         let of_address = counts.connections_of_address + counts.sessions_of_address;
         if of_address > before.connections_of_address + before.sessions_of_address {
             let refused = of_address;

@@ -304,6 +304,7 @@ mod tests {
     fn who_finds_no_place_is_answered_whole() {
         let text = std::str::from_utf8(NO_PLACE).expect("text");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+        assert_eq!(body, socketville_hub::CROWDED, "as where the hub answers");
         assert!(head.contains(&format!("Content-Length: {}", body.len())), "{}", body.len());
     }
 

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use socketville_hub::{Charge, Kind, Owner, SessionKey, SocketKey};
 
 use crate::core::Core;
+use crate::held::Auth;
 use crate::limits::{TASKS_MAX, WAITING_BYTES_MAX, WAITING_BYTES_OWING, WAITING_BYTES_SHORT};
 
 /// What the clients of a core have waiting.
@@ -56,6 +57,11 @@ pub(crate) enum Over {
 }
 
 impl Over {
+    /// What a client said in CONNECT, if anything.
+    pub(crate) fn auth(auth: Option<&Auth>) -> Self {
+        Self::Charged(auth.map_or(0, Auth::bytes))
+    }
+
     const fn bytes(self) -> usize {
         match self {
             Self::Event(bytes) | Self::Charged(bytes) => bytes,

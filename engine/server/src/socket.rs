@@ -314,9 +314,10 @@ impl Socket {
         usize::from(self.0.owed.get())
     }
 
-    /// Its client owes one answer more.
+    /// Its client owes one answer more, and is read on for it.
     pub(crate) fn owe(&self) {
         self.0.owed.set(self.0.owed.get().saturating_add(1));
+        self.0.core.expect_answer(self.0.key);
     }
 
     /// Its client owes one answer less.

@@ -3,7 +3,7 @@
 //! Not the record of what a client did, which is the oracle's. A cut is judged after the turn in which it happened, when it is known what that
 //! turn did: whether its core had stood still, how much it held, and what the kernel took of the client's bytes last.
 
-use socketville_hub::limits::{GAP_MS, STALL_MS};
+use socketville_hub::limits::{DEBT_BYTES_MIN, GAP_MS, STALL_MS};
 
 /// An end without a reason of the client's own.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,9 +46,6 @@ pub struct Context {
 
 /// What a client may owe beyond its messages when it is cut: acknowledgements, pings, headers.
 const SLACK_BYTES: usize = 4_096;
-
-/// Bytes that a client owes at least if the engine takes it for a debtor.
-const DEBT_BYTES_MIN: usize = 4_096;
 
 impl Cut {
     /// Whether the engine may do this; if not, why.

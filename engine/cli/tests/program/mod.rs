@@ -43,6 +43,27 @@ pub(crate) struct Client<'a> {
     heard: Vec<String>,
 }
 
+/// Checks the program with each driver that this machine allows, on a free port.
+pub(crate) fn with_each_driver(
+    start: impl Fn(&[&str]) -> Result<Program, String>,
+    options: &[&str],
+    check: impl Fn(&Program),
+) {
+    for driver in ["epoll", "io_uring"] {
+        let first = ["serve", "--listen", "127.0.0.1:0", "--driver", driver];
+        match start(&[&first, options].concat()) {
+            Ok(program) => {
+                check(&program);
+                assert_eq!(program.end(), Some(0), "SIGTERM ends it in order ({driver})");
+            }
+            Err(said) if driver == "io_uring" && said.contains("io_uring was asked for") => {
+                eprintln!("not tested: {said}");
+            }
+            Err(said) => panic!("the program did not start: {said}"),
+        }
+    }
+}
+
 impl Program {
     /// Starts it and waits until it has told where to look; else what it said instead.
     pub(crate) fn start(options: &[&str]) -> Result<Self, String> {

@@ -26,7 +26,7 @@ use socketville_proto::http::Head;
 use self::rooms::RoomShares;
 use crate::account::Account;
 use crate::config::{AddressLimits, Config};
-use crate::network::{Network, forwarded_for};
+use crate::network::{Network, forwarded_for, is_one_of};
 use crate::pages::Pages;
 
 /// What each address has of a core.
@@ -134,8 +134,7 @@ impl AddressShares {
             *stale = Address::UNKNOWN;
         }
         let Some(full) = address else { return true };
-        let is_proxy = self.proxies.iter().any(|proxy| proxy.contains(full));
-        let address = if is_proxy { Address::PROXY } else { Address::of(Some(full)) };
+        let address = if is_one_of(&self.proxies, full) { Address::PROXY } else { Address::of(Some(full)) };
         let is_counted = address.is_counted();
         if is_counted && !self.has_room(address) {
             return false;
@@ -155,7 +154,7 @@ impl AddressShares {
 
     /// Whether an address may have one connection more.
     fn has_room(&self, address: Address) -> bool {
-        let entry = self.entries.get(&address).copied().unwrap_or_default();
+        let entry = self.entry(address);
         (entry.connections as usize) < self.limits.connections_max
             && (entry.half_open as usize) < self.limits.half_open_max
     }
@@ -202,7 +201,7 @@ impl AddressShares {
         if !client.address.is_counted() {
             return true;
         }
-        let entry = self.entries.get(&client.address).copied().unwrap_or_default();
+        let entry = self.entry(client.address);
         let is_full = client.is_forwarded && entry.connections as usize >= self.limits.connections_max;
         !is_full && (entry.half_open as usize) < self.limits.half_open_max
     }
@@ -231,7 +230,7 @@ impl AddressShares {
 
     /// It is only now that a session's address is known: its rooms count, and what it holds.
     pub(crate) fn learn(&mut self, index: u32, address: IpAddr) {
-        let is_proxy = self.proxies.iter().any(|proxy| proxy.contains(address));
+        let is_proxy = is_one_of(&self.proxies, address);
         let address = Address::of(Some(address));
         if !is_proxy && address.is_counted() && self.of_session(index) == Address::UNKNOWN {
             self.enter(index, Client { address, ..Client::default() });
@@ -268,6 +267,11 @@ impl AddressShares {
     /// Bytes that an address may hold of a core that holds more than its soft mark.
     pub(crate) const fn bytes_max(&self) -> usize {
         self.limits.bytes_max
+    }
+
+    /// What an address has.
+    fn entry(&self, address: Address) -> Entry {
+        self.entries.get(&address).copied().unwrap_or_default()
     }
 
     fn change(&mut self, address: Address, change: impl FnOnce(&mut Entry)) {

@@ -39,8 +39,9 @@ impl AddressShares {
         if self.rooms.charge.bytes() + bytes > self.rooms.bytes_max {
             return Err(JoinError::TooManyRooms);
         }
-        let of_address = self.entries.get(&address).map_or(0, |entry| entry.room_bytes);
-        if address != Address::PROXY && of_address + SHARE_BYTES > self.rooms.bytes_max / 4 {
+        if address != Address::PROXY
+            && self.entry(address).room_bytes + SHARE_BYTES > self.rooms.bytes_max / 4
+        {
             return Err(JoinError::TooManyRoomsOfAddress);
         }
         Ok(())

@@ -126,10 +126,8 @@ impl Outbox {
         if kept == Kept::NoMemory && self.relieve(owed, span.len(), &[State::Blocked, State::Draining]) {
             kept = self.backlogs.append(index, self.now_ms, self.arena.bytes(span));
         }
-        match kept {
-            Kept::All => {}
-            Kept::Nothing => self.overflow(index, Reason::SlowReader),
-            Kept::NoMemory => self.overflow(index, Reason::MemoryLimit),
+        if let Some(reason) = kept.refusal() {
+            self.overflow(index, reason);
         }
     }
 
@@ -187,11 +185,7 @@ impl Outbox {
             if kept == Kept::NoMemory && self.relieve(bytes, bytes, &[State::Blocked, State::Draining]) {
                 kept = self.backlogs.keep(conn, self.now_ms, &rest, &self.arena);
             }
-            let reason = match kept {
-                Kept::All => continue,
-                Kept::Nothing => Reason::SlowReader,
-                Kept::NoMemory => Reason::MemoryLimit,
-            };
+            let Some(reason) = kept.refusal() else { continue };
             let is_at_frame = self.backlogs.keep_frame(conn, &[], 0);
             self.end_overflowed(index, is_at_frame, reason);
         }

@@ -15,10 +15,10 @@ use hashbrown::{HashMap, HashSet};
 use socketville_proto::ws;
 
 use super::arena::{Arena, Span};
-use crate::ConnId;
 use crate::account::{Account, Charge, Kind, Owner};
 use crate::limits::{DEBT_BYTES_MIN, PACKET_STALL_MS, STALL_MS};
 use crate::waves::Waves;
+use crate::{ConnId, Reason};
 
 /// What connections may owe; see the text of the module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,6 +70,17 @@ pub(super) enum Kept {
     Nothing,
     /// The core holds too much.
     NoMemory,
+}
+
+impl Kept {
+    /// Why the connection is cut, if it is.
+    pub(super) const fn refusal(self) -> Option<Reason> {
+        match self {
+            Self::All => None,
+            Self::Nothing => Some(Reason::SlowReader),
+            Self::NoMemory => Some(Reason::MemoryLimit),
+        }
+    }
 }
 
 /// What becomes of a connection that would owe so much.
@@ -130,18 +141,8 @@ impl Backlogs {
         kept.extend_from_slice(&rest.sent[rest.taken..]);
         rest.behind.iter().for_each(|span| kept.extend_from_slice(arena.bytes(*span)));
         let charge = self.account.charge(Kind::Backlog, Owner::Conn(conn), kept.capacity());
-        let (patience_ms, is_last) = (STALL_MS, rest.is_last);
-        let backlog = Backlog {
-            bytes: kept,
-            sent: 0,
-            boundary,
-            progress_ms: now_ms,
-            patience_ms,
-            is_last,
-            is_forgiven: false,
-            charge,
-        };
-        self.insert(conn.index, backlog);
+        let backlog = Backlog::new(kept, boundary, charge);
+        self.insert(conn.index, Backlog { progress_ms: now_ms, is_last: rest.is_last, ..backlog });
         self.watch(conn.index, now_ms, standing);
         Kept::All
     }
@@ -298,20 +299,8 @@ impl Backlogs {
 
     fn insert_rest(&mut self, slot: u32, bytes: Vec<u8>, mut charge: Charge) {
         charge.set(bytes.capacity());
-        let (boundary, patience_ms) = (Some(bytes.len()), STALL_MS);
-        self.insert(
-            slot,
-            Backlog {
-                bytes,
-                sent: 0,
-                boundary,
-                progress_ms: 0,
-                patience_ms,
-                is_last: true,
-                is_forgiven: false,
-                charge,
-            },
-        );
+        let boundary = Some(bytes.len());
+        self.insert(slot, Backlog { is_last: true, ..Backlog::new(bytes, boundary, charge) });
     }
 
     fn insert(&mut self, slot: u32, backlog: Backlog) {
@@ -371,6 +360,12 @@ impl Backlogs {
 }
 
 impl Backlog {
+    /// Bytes of which none is sent.
+    const fn new(bytes: Vec<u8>, boundary: Option<usize>, charge: Charge) -> Self {
+        let (sent, progress_ms, patience_ms) = (0, 0, STALL_MS);
+        Self { bytes, sent, boundary, progress_ms, patience_ms, is_last: false, is_forgiven: false, charge }
+    }
+
     const fn owed(&self) -> usize {
         self.bytes.len() - self.sent
     }

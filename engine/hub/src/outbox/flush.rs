@@ -5,8 +5,8 @@ use super::arena::{Arena, Span};
 use super::backlog::{Kept, Rest};
 use super::batch::{Batch, Entry, Refusal, Settled, Source};
 use super::lane::{Lane, NONE, Node, State, Then};
+use crate::ConnId;
 use crate::limits::GATHER_BYTES_MAX;
-use crate::{ConnId, Reason};
 
 impl Outbox {
     /// Takes up to `entries_max` connections in the order in which bytes became due, but for those who go ahead; fewer if what has to be
@@ -134,11 +134,7 @@ impl Outbox {
         if kept == Kept::NoMemory && self.relieve(bytes, bytes, &[State::Blocked]) {
             kept = self.try_to_keep(batch, entry, taken, &behind);
         }
-        let reason = match kept {
-            Kept::All => return,
-            Kept::Nothing => Reason::SlowReader,
-            Kept::NoMemory => Reason::MemoryLimit,
-        };
+        let Some(reason) = kept.refusal() else { return };
         let sent = written(&self.arena, batch, entry);
         let is_at_frame = self.backlogs.keep_frame(entry.conn, sent, taken);
         self.end_overflowed(index, is_at_frame, reason);

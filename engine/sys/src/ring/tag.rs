@@ -5,7 +5,7 @@
 //! 63      56 55               32 31                                0
 //! operation   sequence            index
 //! polls       generation          index of the connection
-//! accept      number of the pause  0
+//! accept      number of pauses    0
 //! alarm       number of the arm   0
 //! transfers   number of the call  position in the batch
 //! questions   number of the call  0
