@@ -260,6 +260,7 @@ impl Hub {
 
     fn try_join(&mut self, key: SocketKey, name: &str) -> Result<(), JoinError> {
         let socket = self.sockets.find_mut(key).ok_or(JoinError::Gone)?;
+        self.sessions.find(socket.session).ok_or(JoinError::Gone)?; // it is on its way out
         let namespace = self.namespaces.find_mut(socket.nsp).ok_or(JoinError::Gone)?;
         if name.len() > ROOM_NAME_BYTES_MAX {
             return Err(JoinError::NameTooLong);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use pair::{Pair, names};
 use socketville_hub::limits::{ROOM_NAME_BYTES_MAX, ROOMS_PER_SOCKET_MAX};
-use socketville_hub::{Ending, JoinError, Selector};
+use socketville_hub::{Budget, Config, Ending, JoinError, Kind, Selector};
 
 /// Rooms of `/` with their sizes.
 fn rooms(pair: &Pair) -> BTreeMap<String, usize> {
@@ -193,4 +193,21 @@ fn big_rooms_are_rooms() {
     }
     assert_eq!(pair.broadcast(&["r"], "[2]"), 5);
     assert_eq!(rooms(&pair), BTreeMap::from([("r".into(), 5), ("s".into(), 5), ("odd".into(), 3)]));
+}
+
+/// A handler that has disconnected its client goes on, and joins: nothing of it is held for the address afterwards.
+#[test]
+fn joins_after_the_session_is_gone_take_no_share() {
+    let config = Config { budget: Budget { hard_bytes: 1 << 20 }, ..Config::default() };
+    let mut pair = Pair::with(config);
+    for _ in 0..400 {
+        let client = pair.join_websocket();
+        (0..18).for_each(|n| pair.hub.join(client.key, &n.to_string()).expect("joined"));
+        pair.hub.disconnect_socket(pair.now_ms, client.key, Ending::Connection);
+        (18..20).for_each(|n| assert_eq!(pair.hub.join(client.key, &n.to_string()), Err(JoinError::Gone)));
+        pair.run_effects();
+        pair.turn();
+        pair.end(client.conn);
+    }
+    assert_eq!(pair.hub.account().held_of(Kind::Rooms), 0);
 }

@@ -47,11 +47,17 @@ impl AddressShares {
         Ok(())
     }
 
+    /// Whose share a socket's rooms come out of: once it has used some, that is remembered, and given back there, whatever becomes of its session.
+    fn payer(&self, key: SocketKey, session: u32) -> Address {
+        self.rooms.by_socket.get(&key).map_or_else(|| self.of_session(session), |&(address, _)| address)
+    }
+
     fn join_room(&mut self, key: SocketKey, address: Address, rooms: usize, bytes: usize) {
         self.rooms.charge.add(bytes);
         if rooms >= ROOMS_FREE {
-            self.entries.entry(address).or_default().room_bytes += SHARE_BYTES;
-            self.rooms.by_socket.entry(key).or_insert((address, 0)).1 += SHARE_BYTES;
+            let (address, used) = self.rooms.by_socket.entry(key).or_insert((address, 0));
+            *used += SHARE_BYTES;
+            self.entries.entry(*address).or_default().room_bytes += SHARE_BYTES;
         }
     }
 
@@ -90,7 +96,7 @@ impl Hub {
     ) -> Result<(), JoinError> {
         let bytes = MEMBER_BYTES + new_name_bytes.map_or(0, room_bytes);
         let session = self.sockets.find(key).map_or(u32::MAX, |socket| socket.session.index);
-        let address = self.address_shares.of_session(session);
+        let address = self.address_shares.payer(key, session);
         self.address_shares.admits_room(address, rooms, bytes)?;
         self.address_shares.join_room(key, address, rooms, bytes);
         Ok(())
@@ -136,6 +142,19 @@ mod tests {
         }
         let left = (account.held_of(Kind::Rooms), shares.entries.len(), shares.rooms.by_socket.len());
         assert_eq!(left, (0, 0, 0));
+    }
+
+    #[test]
+    fn a_share_is_given_back_where_it_was_taken() {
+        let (_, mut shares) = shares(40 * SHARE_BYTES);
+        let key = SocketKey::new(1, 0);
+        shares.join_room(key, Address(1), ROOMS_FREE, 100);
+        // Meanwhile its session is another's, or nobody's.
+        shares.join_room(key, Address(2), ROOMS_FREE + 1, 100);
+        assert_eq!(shares.payer(key, u32::MAX), Address(1));
+        shares.leave_room(key, ROOMS_FREE + 1, 100);
+        shares.leave_room(key, ROOMS_FREE, 100);
+        assert_eq!((shares.entries.len(), shares.rooms.by_socket.len()), (0, 0));
     }
 
     #[test]

@@ -208,6 +208,7 @@ impl Run {
         let joined = self.cores[twin.core].hub.join(twin.key, name);
         let expected = match twin.standing {
             Standing::Gone => Err(JoinError::Gone),
+            _ if !self.clients[twin.client].is_open => Err(JoinError::Gone), // it is on its way out
             _ if twin.name == name || twin.rooms.contains(name) => Ok(()),
             _ if twin.rooms.len() >= ROOMS_MAX => Err(JoinError::TooManyRoomsOfSocket),
             _ => {
