@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use crate::limits::{GAP_MS, GRACE_AFTER_GAP_MS, LOOKS_MAX, PAUSE_MS_MAX};
 use crate::reading::Pause;
-use crate::session::{Link, Session};
+use crate::session::{Beat, Link, Session};
 use crate::timers::Watched;
 use crate::{ConnId, Hub, Reason, SessionKey};
 
@@ -161,7 +161,7 @@ impl Hub {
             let lasted_ms = if late_ms > planned_ms { now_ms - before_ms } else { late_ms };
             self.deadlines.gap = Some(Gap { ended_ms: now_ms, lasted_ms });
             self.shift_dues(lasted_ms);
-            self.outbox.forgive_stalls(now_ms);
+            self.outbox.forgive_stalls(now_ms, lasted_ms);
         }
     }
 
@@ -173,7 +173,7 @@ impl Hub {
         }
         for key in self.sessions.keys().collect::<Vec<_>>() {
             if let Some(session) = self.sessions.find_mut(key) {
-                session.dues_mut().for_each(|due| due.shift(lasted_ms));
+                session.shift_dues(lasted_ms);
             }
         }
     }
@@ -276,6 +276,14 @@ impl Session {
         [Some(self.connect), self.incoming.as_ref().map(|incomplete| incomplete.due), probe]
             .into_iter()
             .flatten()
+    }
+
+    /// A pong that a gap has put off is not put off again by another ping, so what is left of its time is left of it too.
+    fn shift_dues(&mut self, lasted_ms: u64) {
+        self.dues_mut().for_each(|due| due.shift(lasted_ms));
+        if matches!(self.beat, Beat::LastEnd(_)) {
+            self.heartbeat_ms = self.heartbeat_ms.saturating_add(lasted_ms);
+        }
     }
 
     fn dues_mut(&mut self) -> impl Iterator<Item = &mut Due> {

@@ -85,6 +85,13 @@ pub const GAP_MS: u64 = 250;
 /// pong has its whole time-out, after a new ping.
 pub const GRACE_AFTER_GAP_MS: u64 = 5_000;
 
+/// Milliseconds after another gap in which the answer to the ping that followed the first one may still arrive: what was under way is delivered in
+/// much less.
+pub const MOMENT_MS: u64 = 1_000;
+
+/// Gaps that grant such a moment, until a pong comes; a loop that always stands still must cut who is silent, too.
+pub const MOMENTS_MAX: u8 = 8;
+
 /// Milliseconds for which a session may be not read, while as many of its handlers as may be wait; past it the session ends at its next heartbeat,
 /// with `ping timeout`. Its client cannot be heard meanwhile, and one that vanished without a word would hold its handlers, and their share of
 /// the core, for ever. Longer than what a server waits for others.

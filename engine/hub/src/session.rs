@@ -15,7 +15,7 @@ use socketville_proto::{eio, encode};
 use crate::account::Owner;
 use crate::deadlines::Due;
 use crate::heads;
-use crate::limits::{CROSSING_MS, POLL_CLOSE_MS, V3_OPEN_DELAY_MS};
+use crate::limits::{CROSSING_MS, MOMENT_MS, MOMENTS_MAX, POLL_CLOSE_MS, V3_OPEN_DELAY_MS};
 use crate::packets::{INVALID_NAMESPACE, Incomplete};
 use crate::poll_buffer::{PollBuffer, PollForm};
 use crate::seats::Seats;
@@ -52,14 +52,14 @@ pub(crate) enum Beat {
     End,
     /// As `End`, and another packet has moved the end: only a pong counts now.
     RenewedEnd,
-    /// As `RenewedEnd`, and a gap has moved the end: no other does.
-    LastEnd,
+    /// As `RenewedEnd`, and a gap has moved the end. So many more may do so, by a moment: an answer to the new ping may still be on its way.
+    LastEnd(u8),
 }
 
 impl Beat {
     /// Whether the session waits for its client to say that it lives.
     pub(crate) const fn is_end(self) -> bool {
-        matches!(self, Self::End | Self::RenewedEnd | Self::LastEnd)
+        matches!(self, Self::End | Self::RenewedEnd | Self::LastEnd(_))
     }
 }
 
@@ -342,12 +342,16 @@ impl Hub {
                 self.mark_ping(key);
                 self.send_packet(key, &eio::Packet::Ping(""));
             }
-            Beat::End | Beat::RenewedEnd | Beat::LastEnd if is_unheard => self.ping_anew(now_ms, key),
+            Beat::End | Beat::RenewedEnd | Beat::LastEnd(_) if is_unheard => self.ping_anew(now_ms, key),
             Beat::End | Beat::RenewedEnd if self.deadlines.had_gap_since(heard_ms) => {
-                session.beat = Beat::LastEnd;
+                session.beat = Beat::LastEnd(MOMENTS_MAX);
                 self.ping_anew(now_ms, key);
             }
-            Beat::End | Beat::RenewedEnd | Beat::LastEnd => {
+            Beat::LastEnd(left @ 1..) if self.deadlines.had_gap_since(now_ms.saturating_sub(MOMENT_MS)) => {
+                session.beat = Beat::LastEnd(left - 1);
+                session.heartbeat_ms = now_ms + MOMENT_MS;
+            }
+            Beat::End | Beat::RenewedEnd | Beat::LastEnd(_) => {
                 self.counters.ping_timeouts += 1;
                 self.close_session(now_ms, key, Reason::PingTimeout);
             }

@@ -127,6 +127,22 @@ fn a_late_turn_is_no_gap() {
     assert_eq!(pair.hub.counters.gaps, 0, "nothing was due");
 }
 
+/// `sim --scenario pauses --seed 90158`: pauses that follow each other at once leave a client its time to answer the one ping more.
+#[test]
+fn pauses_in_a_row_leave_the_time_of_the_ping_after_the_first() {
+    let mut pair = Pair::new();
+    let ws = pinged(&mut pair);
+    for _ in 0..3 {
+        pair.now_ms += 46_000;
+        pair.turn();
+        pair.pass_ms(20);
+    }
+    assert!(pair.is_open(ws.conn) && pair.heard.is_empty());
+    assert_eq!(pair.frames(ws.conn), ["2"]);
+    pair.pass_ms(20_000);
+    assert!(!pair.is_open(ws.conn));
+}
+
 /// A client that owes something, and the connection that shows whether it was cut.
 type Owing = fn(&mut Pair) -> ConnId;
 

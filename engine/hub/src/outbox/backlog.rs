@@ -329,10 +329,20 @@ impl Backlogs {
         debts.into_iter().map(|(_, slot)| slot).collect()
     }
 
-    /// The loop did not run for a while: that the kernel was offered nothing meanwhile is nobody's fault, once.
-    pub(super) fn forgive(&mut self, now_ms: u64) {
-        for backlog in self.by_slot.values_mut().filter(|backlog| !backlog.is_forgiven) {
-            (backlog.progress_ms, backlog.is_forgiven) = (now_ms, true);
+    /// The loop did not run for so long: that the kernel was offered nothing meanwhile is nobody's fault. The first such time counts as progress, later
+    /// ones do not count at all.
+    pub(super) fn forgive(&mut self, now_ms: u64, lasted_ms: u64) {
+        for backlog in self.by_slot.values_mut() {
+            let shifted_ms = backlog.progress_ms.saturating_add(lasted_ms).min(now_ms);
+            backlog.progress_ms = if backlog.is_forgiven { shifted_ms } else { now_ms };
+            backlog.is_forgiven = true;
+        }
+    }
+
+    /// The connection ends behind what it owes, within a deadline of its own.
+    pub(super) fn watch_no_more(&mut self, slot: u32) {
+        if let Some(backlog) = self.by_slot.get_mut(&slot) {
+            backlog.is_last = true;
         }
     }
 

@@ -145,6 +145,27 @@ fn several_packets_at_once_cross_the_limit_only_as_a_burst() {
     assert_eq!(backlogs.take_stalled(STALL_MS), [0]);
 }
 
+/// `sim --scenario pauses --seed 91133`: of pauses in a row the first is progress, and the others are no time.
+#[test]
+fn pauses_are_no_stall_however_many_and_lift_none() {
+    let mut backlogs = backlogs(LIMITS);
+    assert_eq!(keep(&mut backlogs, 0, &frames(&[48; 8]), 0), Kept::All);
+    let mut now_ms = 0;
+    for _ in 0..3 {
+        now_ms += 46_000;
+        backlogs.forgive(now_ms, 46_000);
+        assert_eq!(backlogs.take_stalled(now_ms), [0; 0]);
+        now_ms += 10;
+    }
+    let mut stalled = Vec::new();
+    while stalled.is_empty() && now_ms < 200_000 {
+        now_ms += 400; // it runs for 100 ms of each
+        backlogs.forgive(now_ms, 300);
+        stalled = backlogs.take_stalled(now_ms);
+    }
+    assert_eq!(stalled, [0]);
+}
+
 /// Churn: a slot that is emptied and filled again and again is looked at once.
 #[test]
 fn a_slot_is_watched_once_however_often_it_comes_and_goes() {

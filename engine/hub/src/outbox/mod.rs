@@ -266,7 +266,7 @@ impl Outbox {
         for slot in self.backlogs.take_stalled(now_ms) {
             let lane = &self.lanes[slot as usize];
             match lane.state {
-                _ if lane.is_closing() => {}
+                _ if lane.is_closing() => self.backlogs.watch_no_more(slot),
                 State::Draining => self.backlogs.watch_again(slot, now_ms),
                 _ => self.overflow(slot, Reason::SlowReader),
             }
@@ -274,8 +274,8 @@ impl Outbox {
     }
 
     /// The loop did not run for a while: nobody has stalled meanwhile.
-    pub(crate) fn forgive_stalls(&mut self, now_ms: u64) {
-        self.backlogs.forgive(now_ms);
+    pub(crate) fn forgive_stalls(&mut self, now_ms: u64, lasted_ms: u64) {
+        self.backlogs.forgive(now_ms, lasted_ms);
     }
 
     fn lane(&self, conn: ConnId) -> Option<&Lane> {
