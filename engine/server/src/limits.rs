@@ -86,7 +86,7 @@ pub const SENDS_PER_BATCH: usize = 256;
 
 /// Work of one turn for what established connections have sent: about 10 ms of a core. The rest waits, its bytes here or in the kernel, and the connection
 /// that has waited longest is read first. A unit is about 0.2 us: a frame that becomes due to a socket, or a kibibyte; others are so many units. In it are 10 000 clients
-/// with a small packet each and an answer, or 12 000 requests that are refused. While [`LETTERS_PER_TURN_MAX`] letters of other cores wait it is as many times smaller as there are more
+/// with a small packet each and an answer, or 6000 requests that are refused, their sends not counted. While [`LETTERS_PER_TURN_MAX`] letters of other cores wait it is as many times smaller as there are more
 /// of them.
 pub const READ_WORK_PER_TURN: u64 = 48 << 10;
 
@@ -100,8 +100,8 @@ pub const READ_WORK_PER_SLICE: u64 = 512;
 /// Work of a packet, its handler included.
 pub const WORK_PER_PACKET: u64 = 3;
 
-/// Work of a request, its answer included.
-pub const WORK_PER_REQUEST: u64 = 4;
+/// Work of a request, its answer included: 404 for pipelined ones took 2 us each, with their sends.
+pub const WORK_PER_REQUEST: u64 = 8;
 
 /// Work of a session that begins.
 pub const WORK_PER_SESSION: u64 = 64;
