@@ -1,7 +1,7 @@
 //! SIGINT and SIGTERM: the first ends the server in order, a later one at once. SIGHUP does nothing, for there is nothing to reload.
 //!
 //! One stop is often two signals: `timeout` signals the process and then its group, a supervisor and a terminal may both do it. So a signal that
-//! comes within a second of the first changes nothing.
+//! comes within 100 ms of the first changes nothing.
 //!
 //! Not the end itself: clients are told and connections closed by the engine.
 
@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::output::Output;
 
 /// How long after the first signal another one changes nothing: longer than any program takes to send it twice, shorter than a person waits.
-const SAME_WISH: Duration = Duration::from_secs(1);
+const SAME_WISH: Duration = Duration::from_millis(100);
 
 /// Listens from now on, on the runtime's own thread. To be called inside its context, as `on_start` is.
 ///
@@ -45,14 +45,14 @@ pub(crate) fn stop_on_signal(emitter: Emitter, output: Output, drain_window: Dur
             };
             match wish.hear(Instant::now()) {
                 Answer::Stop => {
-                    tracing::info!(
-                        signal = name,
-                        "stopping; another signal, a second later or more, ends it at once"
-                    );
+                    tracing::info!(signal = name, "stopping; another signal ends it at once");
                     emitter.stop();
                 }
                 Answer::Nothing => {
-                    tracing::info!(signal = name, "stopping already: within a second it is the same wish")
+                    tracing::info!(
+                        signal = name,
+                        "stopping already: so soon after the first it changes nothing"
+                    )
                 }
                 Answer::StopAtOnce(since) => {
                     let after_ms = since.as_millis();
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn within_a_second_of_the_first_it_is_the_same_wish() {
+    fn a_signal_right_after_the_first_changes_nothing() {
         let begun = Instant::now();
         let at = |ms| begun + Duration::from_millis(ms);
         let mut wish = Wish::None;
@@ -139,9 +139,9 @@ mod tests {
         assert_eq!(wish.deadline(window), None);
         assert_eq!(wish.hear(begun), Answer::Stop);
         assert_eq!(wish.deadline(window), Some(at(15_000)));
-        for ms in [0, 2, 600, 999] {
+        for ms in [0, 2, 60, 99] {
             assert_eq!(wish.hear(at(ms)), Answer::Nothing, "{ms} ms later");
         }
-        assert_eq!(wish.hear(at(1000)), Answer::StopAtOnce(SAME_WISH), "said again, it does not begin anew");
+        assert_eq!(wish.hear(at(100)), Answer::StopAtOnce(SAME_WISH), "said again, it does not begin anew");
     }
 }

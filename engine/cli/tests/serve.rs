@@ -205,8 +205,7 @@ fn a_stop_that_is_said_twice_is_one_stop() {
         );
         connection.get_mut().write_all(head.as_bytes()).expect("it listens");
         assert_eq!(Reply::read(&mut connection).status, 100, "the body is awaited");
-        program.signal("TERM");
-        program.signal("TERM");
+        program.signal_times("TERM", 2);
         connection.get_mut().write_all(body.as_bytes()).expect("it reads");
         let reply = Reply::read(&mut connection);
         assert_ne!(reply.status, 408, "{}", reply.head);

@@ -103,7 +103,12 @@ impl Program {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
+        self.signal_times(name, 1);
+    }
+
+    /// Sends a signal so many times, at once: one process sends them all.
+    pub(crate) fn signal_times(&self, name: &str, times: usize) {
+        let kill = format!("kill -{name}{}", format!(" {}", self.child.id()).repeat(times));
         let sent = Command::new("sh").arg("-c").arg(kill).status();
         assert!(sent.is_ok_and(|status| status.success()), "the signal was sent");
     }
