@@ -1,4 +1,4 @@
-// Memory that anybody can make the server hold, without a key: bodies, `auth`, attachments, and answers that nobody reads.
+// Memory that anybody can make the server hold, without a key: bodies, `auth`, attachments, and answers and events that nobody reads.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -137,6 +137,22 @@ async function unpolledEvents(t) {
   t.check("it answers", status === 400, status);
 }
 
+/** Readers that stop while large publishes go on: the largest debts are given up, what they held goes back, and who publishes or reads is served. */
+async function readersAndPublisher(t) {
+  const server = await t.serve(["--memory-max-mib", "128"]);
+  server.limit(240);
+  await crowd(server.port, 300, { room: "r", paused: true });
+  const [bystander] = await crowd(server.port, 1, { room: "r" });
+  const body = JSON.stringify({ rooms: ["r"], event: "e", args: ["x".repeat(900_000)] });
+  const asking = request("POST", "/api/publish", { headers: ["Authorization: Bearer secret"], body });
+  for (let n = 0; n < 10 && server.alive; n++) {
+    const { status } = await exchange(server.port, asking, 10_000);
+    t.check(`publish ${n}`, status === 200, status);
+    t.check(`publish ${n} at a reader`, await bystander.message(/^42\["e"/, 5000));
+  }
+  t.survived(server, "300 readers that stop");
+}
+
 export default [
   fault("bodies-without-key", { quick: true }, bodiesWithoutKey),
   fault("auth-kept", { quick: true, cores: [1] }, authKept),
@@ -144,4 +160,5 @@ export default [
   fault("unread-answers", { seconds: 60 }, unreadAnswers),
   fault("unread-files", { seconds: 60 }, unreadFiles),
   fault("unpolled-events", { quick: true }, unpolledEvents),
+  fault("readers-and-publisher", { seconds: 30 }, readersAndPublisher),
 ];

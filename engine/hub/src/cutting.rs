@@ -14,7 +14,8 @@
 //! | all others | their owner, see `account`: a session over WebSocket with its connection, and a closing connection with its last bytes |
 //!
 //! Above the soft mark, clients of an address that holds more than its share are cut, the largest first, until it holds seven eighths of that. Above
-//! the hard mark, the largest of all. What an address holds is summed up only then: a packet is charged to its connection and knows of no address.
+//! the hard mark, the largest of all. A body that the application has agreed to read is given up after all others, so that clients that do not read
+//! cannot keep an operator from publishing. What an address holds is summed up only then: a packet is charged to its connection and knows of no address.
 
 use hashbrown::HashMap;
 use socketville_proto::ws::{self, CloseCode};
@@ -41,6 +42,8 @@ pub(crate) struct Relief {
 #[derive(Clone, Copy)]
 struct Debt {
     bytes: usize,
+    /// A request's body that the application has agreed to read: its connection is cut last.
+    is_agreed: bool,
     address: Address,
     debtor: Debtor,
 }
@@ -108,7 +111,7 @@ impl Hub {
             return;
         }
         let mut debts = self.debts();
-        debts.sort_unstable_by_key(|debt| (std::cmp::Reverse(debt.bytes), debt.debtor));
+        debts.sort_unstable_by_key(|debt| (debt.is_agreed, std::cmp::Reverse(debt.bytes), debt.debtor));
         if has_shares {
             self.relief.addresses_next_ms = now_ms + RELIEF_PAUSE_MS;
             if self.shed_of_addresses(now_ms, &debts) {
@@ -214,7 +217,12 @@ impl Hub {
                 *debts.entry(debtor).or_default() += bytes;
             }
         }
-        let debt = |(debtor, bytes)| Debt { bytes, address: self.address_of(debtor), debtor };
+        let debt = |(debtor, bytes)| Debt {
+            bytes,
+            is_agreed: self.is_agreed(debtor),
+            address: self.address_of(debtor),
+            debtor,
+        };
         debts.into_iter().map(debt).collect()
     }
 
@@ -239,6 +247,13 @@ impl Hub {
                 _ => Debtor::Session(key.index),
             }),
         }
+    }
+
+    /// Whether a connection carries a body that the application has agreed to read.
+    fn is_agreed(&self, debtor: Debtor) -> bool {
+        let Debtor::Conn(index) = debtor else { return false };
+        let phase = self.conn(self.conn_at(index)).map(|state| &state.phase);
+        matches!(phase, Some(Phase::Body(upload)) if upload.is_for_application())
     }
 
     fn conn_at(&self, index: u32) -> ConnId {

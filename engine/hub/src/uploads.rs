@@ -200,6 +200,11 @@ impl Hub {
 }
 
 impl Upload {
+    /// Whether it is read for the application, which has seen its head and agreed.
+    pub(crate) const fn is_for_application(&self) -> bool {
+        matches!(self.purpose, Purpose::Application(_))
+    }
+
     /// The session whose packets it carries.
     pub(crate) fn session(&self) -> Option<SessionKey> {
         match self.purpose {

@@ -68,6 +68,21 @@ fn above_the_hard_mark_the_largest_debtors_are_cut() {
     assert_eq!(pair.frames(healthy.conn), ["42[1]"]);
 }
 
+/// The bug: a publish that was being read was the largest debt of a core full of slow readers, and ended without an answer.
+#[test]
+fn a_body_that_the_application_reads_is_given_up_last() {
+    let mut pair = pair();
+    let upload = pair.open();
+    pair.feed(
+        upload,
+        format!("POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: 990000\r\n\r\n{}", "x".repeat(989_000)),
+    );
+    let clients: Vec<Client> = (0..12).map(|_| pair.join_websocket()).collect();
+    clients.iter().for_each(|client| owe(&mut pair, client, 850_000));
+    assert!(pair.hub.held_bytes() <= HARD && pair.hub.counters.shed > 0);
+    assert!(pair.is_open(upload));
+}
+
 /// `sim --scenario hard-mark --seed 17`: the answer that a poll waits for is its session's debt. If it is cut, the application is told so.
 #[test]
 fn a_session_ends_with_the_answer_to_its_poll() {

@@ -104,7 +104,7 @@ pub use socketville_proto::http::Method;
 pub use socketville_proto::sio::Parser;
 pub use socketville_sys::Preference as Driver;
 #[cfg(feature = "mimalloc")]
-pub use socketville_sys::release_free_memory;
+pub use socketville_sys::{release_free_memory, release_freed_memory_at_once};
 
 pub use ack::{Ack, AckError};
 pub use adapter::{Adapter, ClusterMessage, Content, EventPayload};

@@ -36,7 +36,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 #[cfg(feature = "mimalloc")]
-pub use allocator::release_free_memory;
+pub use allocator::{release_free_memory, release_freed_memory_at_once};
 pub use clock::{Clock, cpu_ns_of, process_cpu_ns, thread_cpu_ns};
 pub use cores::{available_cores, pin_to_core, raise_descriptor_limit};
 pub use counters::Counters;
