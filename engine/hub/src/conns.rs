@@ -13,6 +13,7 @@ use crate::desk::Extra;
 use crate::pages::Pages;
 use crate::pipelined::Behind;
 use crate::reading::{Held, Reading};
+use crate::shortage::For;
 use crate::timers::{Alarm, Watched};
 use crate::uploads::Upload;
 use crate::{Hub, SessionKey};
@@ -210,6 +211,7 @@ impl Hub {
         charge.set(bytes);
         if let Some(Phase::WebSocket { partial, .. }) = self.conn_mut(conn).map(|c| &mut c.phase) {
             *partial = Some(Box::new(lent));
+            self.stall_if_short(conn, bytes, For::Events);
         }
     }
 

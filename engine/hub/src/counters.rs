@@ -59,6 +59,8 @@ pub struct Counters {
     pub shed_of_address: u64,
     /// Clients that were lost, and dropped since their core held too much.
     pub saved_shed: u64,
+    /// Large messages and bodies that were not read on since handlers held much.
+    pub messages_delayed: u64,
     /// Sessions refused since their core held too much.
     pub sessions_refused: u64,
     /// Sessions ended without a pong.

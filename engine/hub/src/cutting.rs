@@ -9,7 +9,7 @@
 //! |---|---|
 //! | saved | lost clients, the oldest first, before any connected client is cut: they are new when they come back |
 //! | handshakes, rooms | the session whose client holds them; of a line or a room that many share each holds its part |
-//! | requests | nobody, for a handler outlives its client: above the soft mark clients with little of it are not read on |
+//! | requests | nobody, for a handler outlives its client: above the soft mark clients with little of it are not read on, and large messages wait (`shortage`) |
 //! | letters, crossings | nobody: cores empty them |
 //! | all others | their owner, see `account`: a session over WebSocket with its connection, and a closing connection with its last bytes |
 //!
@@ -91,6 +91,7 @@ impl Hub {
 
     /// Gives memory back while the core is above its marks; after the flush, with which much has left.
     pub fn relieve(&mut self, now_ms: u64) {
+        self.read_stalled(now_ms);
         if self.is_above_soft_mark() {
             self.relieve_now(now_ms);
         }

@@ -87,6 +87,12 @@ struct Suspect {
     looks: u16,
 }
 
+/// Since when a session is not read, and why: bits of [`Pause`].
+struct Unread {
+    since_ms: u64,
+    reasons: u8,
+}
+
 /// What the hub knows of its own punctuality.
 pub(crate) struct Deadlines {
     suspects: Vec<Suspect>,
@@ -94,8 +100,8 @@ pub(crate) struct Deadlines {
     turn_ms: Option<u64>,
     /// The last one.
     gap: Option<Gap>,
-    /// Sessions that are not read at the moment, and since when.
-    paused: HashMap<SessionKey, u64, ahash::RandomState>,
+    /// Sessions that are not read at the moment.
+    paused: HashMap<SessionKey, Unread, ahash::RandomState>,
 }
 
 impl Deadlines {
@@ -127,7 +133,10 @@ impl Deadlines {
     /// Whether a session is not read at the moment, and not for too long.
     pub(crate) fn may_be_unheard(&self, now_ms: u64, key: SessionKey) -> bool {
         !self.paused.is_empty()
-            && self.paused.get(&key).is_some_and(|&since_ms| now_ms < since_ms.saturating_add(PAUSE_MS_MAX))
+            && self
+                .paused
+                .get(&key)
+                .is_some_and(|unread| now_ms < unread.since_ms.saturating_add(PAUSE_MS_MAX))
     }
 
     pub(crate) fn forget(&mut self, key: SessionKey) {
@@ -180,23 +189,29 @@ impl Hub {
 
     /// A session is not read from now on: its WebSocket is paused, its POSTs are its server's affair. What its client owes is not expected
     /// meanwhile, for [`PAUSE_MS_MAX`] at the most; pings go on, so that the client hears from us.
-    pub fn pause_session(&mut self, key: SessionKey) {
+    pub fn pause_session(&mut self, key: SessionKey, why: Pause) {
         let Some(session) = self.sessions.find(key) else { return };
         let since_ms = self.deadlines.now_ms();
-        self.deadlines.paused.entry(key).or_insert(since_ms);
+        let unread = self.deadlines.paused.entry(key).or_insert(Unread { since_ms, reasons: 0 });
+        unread.reasons |= why as u8;
         if let Link::WebSocket(conn) = session.link {
-            self.pause(conn, Pause::Handlers);
+            self.pause(conn, why);
         }
     }
 
-    /// A session is read again: its client has the whole time for what it owes.
-    pub fn resume_session(&mut self, now_ms: u64, key: SessionKey) {
-        self.deadlines.forget(key);
+    /// A session is read again, if this was the last reason why it was not: its client has the whole time for what it owes.
+    pub fn resume_session(&mut self, now_ms: u64, key: SessionKey, why: Pause) {
+        if let Some(unread) = self.deadlines.paused.get_mut(&key) {
+            unread.reasons &= !(why as u8);
+            if unread.reasons == 0 {
+                self.deadlines.forget(key);
+            }
+        }
         let until_ms = now_ms + self.config.ping_timeout.ms();
         let Some(session) = self.sessions.find_mut(key) else { return };
         session.expect_from(until_ms);
         if let Link::WebSocket(conn) = session.link {
-            self.resume(conn, Pause::Handlers);
+            self.resume(conn, why);
         }
     }
 

@@ -58,6 +58,7 @@ mod recovery;
 mod register;
 mod seats;
 mod session;
+mod shortage;
 mod shutdown;
 mod socket_ids;
 mod sockets;
@@ -159,6 +160,8 @@ pub struct Hub {
     polls_due: Vec<SessionKey>,
     /// Sessions whose parked polls wait for more.
     polls_waiting: waves::Waves<SessionKey>,
+    /// Connections with a large message that waits, since handlers hold much.
+    stalled: Vec<(ConnId, shortage::For)>,
     slow_sessions: Vec<(SessionKey, Reason)>,
     relief: cutting::Relief,
     selection: members::Bitset,
@@ -224,6 +227,7 @@ impl Hub {
             effects: VecDeque::new(),
             polls_due: Vec::new(),
             polls_waiting: waves::Waves::default(),
+            stalled: Vec::new(),
             slow_sessions: Vec::new(),
             relief: cutting::Relief::default(),
             selection: members::Bitset::default(),

@@ -97,6 +97,10 @@ pub const MOMENTS_MAX: u8 = 8;
 /// the core, for ever. Longer than what a server waits for others.
 pub const PAUSE_MS_MAX: u64 = 300_000;
 
+/// Bytes of a message or body that have come when it is not read on, while handlers hold more than their share of the budget. What is smaller goes on: so many
+/// bytes of each client fit.
+pub const STALLED_BYTES_MIN: usize = 16 * 1024;
+
 /// Turns that read on before a peer that is late is cut, if the kernel always has more. In so many even epoll has reported 131 000 connections
 /// that were ready before, and 2 MiB of each have been read; a core that has nothing to read judges at once.
 pub const LOOKS_MAX: u16 = 128;

@@ -30,6 +30,8 @@ pub enum Pause {
     Turn = 4,
     /// Its events made records while another core was behind with those that it had.
     Records = 8,
+    /// A large message of it waits until handlers hold less.
+    Memory = 16,
 }
 
 /// What keeps a connection from being read: bits of [`Pause`], and [`UNREAD`]. One byte, for each connection has one.

@@ -11,6 +11,7 @@ use crate::conns::{Phase, Post, Progress};
 use crate::http::{ALL, JSON};
 use crate::poll_buffer::BodyForm;
 use crate::session::{Layer, Link};
+use crate::shortage::For;
 use crate::verdict::Fault;
 use crate::{ConnId, Effect, Hub, Reason, Request, SessionKey};
 
@@ -134,8 +135,10 @@ impl Hub {
         read: Result<(usize, bool), UploadError>,
     ) -> (usize, Progress) {
         let Some(state) = self.conn_mut(conn) else { return (ALL, Progress::Wait) };
-        let Phase::Body(_) = &state.phase else { return (0, Progress::Again) };
+        let Phase::Body(upload) = &state.phase else { return (0, Progress::Again) };
         if matches!(read, Ok((_, false))) {
+            let (bytes, whose) = (upload.body.len(), upload.whose());
+            self.stall_if_short(conn, bytes, whose);
             return (read.unwrap_or_default().0, Progress::Wait);
         }
         let Some(Phase::Body(upload)) = self.enter(now_ms, conn, Phase::Answering) else {
@@ -200,6 +203,10 @@ impl Hub {
 }
 
 impl Upload {
+    const fn whose(&self) -> For {
+        if self.is_for_application() { For::Application } else { For::Events }
+    }
+
     /// Whether it is read for the application, which has seen its head and agreed.
     pub(crate) const fn is_for_application(&self) -> bool {
         matches!(self.purpose, Purpose::Application(_))

@@ -3,9 +3,9 @@
 mod pair;
 
 use pair::Pair;
-use pair::client::get;
+use pair::client::{get, post, text};
 use socketville_hub::limits::{ANSWERS_BYTES_MAX, HELD_BYTES_MAX};
-use socketville_hub::{ConnId, Ending, Kind, Pause, Response};
+use socketville_hub::{Budget, Charge, Config, ConnId, Ending, Kind, Owner, Pause, Response};
 
 fn page(bytes: usize) -> Response {
     Response { status: 200, headers: Vec::new(), body: vec![b'x'; bytes] }
@@ -122,4 +122,61 @@ fn a_paused_connection_that_closes_is_read_to_its_end() {
     pair.turn();
     assert!(pair.is_unread(ws.conn) && pair.hub.may_read(ws.conn));
     assert_eq!(pair.hub.account().held_of(Kind::Input), 0);
+}
+
+const SMALL: Budget = Budget { hard_bytes: 16 << 20 };
+
+fn small_core() -> Pair {
+    Pair::with(Config { budget: SMALL, ..Config::default() })
+}
+
+/// From now on handlers hold more than so many quarters of the core's budget.
+fn hold(pair: &Pair, quarters: usize) -> Charge {
+    pair.hub.charge(Kind::Requests, Owner::Core, SMALL.hard_bytes / 4 * quarters + 1)
+}
+
+/// The bug: 400 clients with an event of 950 KB each, and a handler that waits, made a core of 64 MiB hold 440. What has been taken cannot be given back.
+#[test]
+fn a_large_message_waits_while_handlers_hold_much() {
+    let mut pair = small_core();
+    let client = pair.join_websocket();
+    let mut held = hold(&pair, 2);
+    let message = text(&format!("42[\"large\",\"{}\"]", "x".repeat(100_000)));
+    pair.feed(client.conn, text("42[\"small\"]"));
+    pair.feed(client.conn, &message[..60_000]);
+    assert!(!pair.hub.may_read(client.conn), "the rest waits");
+    assert_eq!(pair.take_heard(), ["#0 event [\"small\"]"]);
+    for _ in 0..4 {
+        pair.pass_ms(60_000);
+        assert!(pair.is_open(client.conn), "its pong waits as well, which is not its fault");
+    }
+    held.set(1_000);
+    pair.turn();
+    assert!(pair.hub.may_read(client.conn));
+    pair.hub.note_received(client.conn);
+    pair.feed(client.conn, &message[60_000..]);
+    assert_eq!(pair.take_heard().len(), 1);
+    assert_eq!(pair.hub.counters.messages_delayed, 1);
+}
+
+/// A body of a client's packets waits likewise, one of the application's with less room; either is told when its time is over.
+#[test]
+fn a_body_waits_while_handlers_hold_much() {
+    for (quarters, application_waits) in [(2, false), (3, true)] {
+        let mut pair = small_core();
+        let client = pair.join_polling();
+        let held = hold(&pair, quarters);
+        let request = post(&client.sid, &format!("42[\"{}\"]", "x".repeat(100_000)));
+        pair.feed(client.post, &request[..50_000]);
+        assert!(!pair.hub.may_read(client.post));
+        let upload = pair.open();
+        pair.feed(
+            upload,
+            format!("POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: 90000\r\n\r\n{}", "x".repeat(50_000)),
+        );
+        assert_eq!(!pair.hub.may_read(upload), application_waits);
+        drop(held);
+        pair.turn();
+        assert!(pair.hub.may_read(client.post));
+    }
 }

@@ -245,6 +245,12 @@ const METRICS: &[Metric] = &[
         |r| r.turns.reads_paused as f64,
     ),
     (
+        "messages_delayed_total",
+        "counter",
+        "Large messages and bodies that were not read on, since handlers held much.",
+        |r| r.hub.messages_delayed as f64,
+    ),
+    (
         "reads_put_off_total",
         "counter",
         "Times the rest of what a client sent waited for a later turn.",

@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use socketville_hub::{Charge, Kind, Owner, SessionKey, SocketKey};
+use socketville_hub::{Charge, Kind, Owner, Pause, SessionKey, SocketKey};
 
 use crate::core::Core;
 use crate::held::Auth;
@@ -154,7 +154,7 @@ impl Core {
     fn pause_client(&self, session: SessionKey) {
         let mut shares = self.shares.shares.borrow_mut();
         let Some(share) = shares.get_mut(&session) else { return };
-        self.hub_mut().pause_session(session);
+        self.hub_mut().pause_session(session, Pause::Handlers);
         self.pauses.set(self.pauses.get() + 1);
         if !std::mem::replace(&mut share.is_paused, true) {
             self.shares.paused.set(self.shares.paused.get() + 1);
@@ -169,7 +169,7 @@ impl Core {
         if std::mem::take(&mut share.is_paused) {
             self.shares.paused.set(self.shares.paused.get() - 1);
             let mut hub = self.hub_mut();
-            hub.resume_session(self.now_ms.get(), session);
+            hub.resume_session(self.now_ms.get(), session, Pause::Handlers);
             if hub.has_post(session) {
                 self.payloads.borrow_mut().push(session);
             }
