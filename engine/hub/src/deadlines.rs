@@ -7,6 +7,7 @@
 
 use hashbrown::HashMap;
 
+use crate::conns::Conn;
 use crate::limits::{GAP_MS, GRACE_AFTER_GAP_MS, LOOKS_MAX, PAUSE_MS_MAX};
 use crate::reading::Pause;
 use crate::session::{Beat, Link, Session};
@@ -20,6 +21,8 @@ pub enum Look {
     Quiet,
     /// Something; more may lie behind it.
     Busy,
+    /// More than a turn reads: the rest stands in line, and is read in one of the next turns.
+    Behind,
     /// Nobody looked, since the core takes nothing in at the moment.
     Averted,
 }
@@ -235,13 +238,26 @@ impl Hub {
             return;
         }
         for mut suspect in std::mem::take(&mut self.deadlines.suspects) {
-            suspect.looks += 1;
-            if look == Look::Quiet || suspect.looks > LOOKS_MAX {
+            suspect.looks = suspect.looks.saturating_add(1);
+            let is_over = suspect.looks > LOOKS_MAX && !self.is_in_line(suspect.watched);
+            if look == Look::Quiet || is_over {
                 self.settle(now_ms, suspect.at_ms, suspect.watched);
             } else {
                 self.deadlines.suspects.push(suspect);
             }
         }
+    }
+
+    /// Whether a peer has said more than a turn reads, so that its turn is still to come. Every other peer's bytes are read within a round of the line.
+    fn is_in_line(&self, watched: Watched) -> bool {
+        let conn = match watched {
+            Watched::Conn(index) => self.conns.get(index as usize),
+            Watched::Session(index) => match self.sessions.at(index).map(|(_, session)| &session.link) {
+                Some(Link::WebSocket(conn)) => self.conn(*conn),
+                _ => None,
+            },
+        };
+        conn.is_some_and(Conn::is_in_line)
     }
 
     fn settle(&mut self, now_ms: u64, at_ms: u64, watched: Watched) {

@@ -4,7 +4,8 @@ mod pair;
 
 use pair::client::{post, text, upgrade_session};
 use pair::{Client, Pair};
-use socketville_hub::{Config, ConnId, Ending, Look};
+use socketville_hub::limits::LOOKS_MAX;
+use socketville_hub::{Config, ConnId, Ending, Look, Pause};
 
 /// A ping is out, its time-out over by this much when the loop runs again.
 fn pinged(pair: &mut Pair) -> Client {
@@ -31,6 +32,25 @@ fn a_pong_that_had_arrived_counts_though_its_deadline_is_seen_first() {
     assert_eq!(pair.frames(ws.conn), ["2"], "the next ping comes an interval after the pong");
 }
 
+/// The bug: while a flood left something for the next turn in each turn, a head that never ends had no deadline. A peer that stands in line is not late.
+#[test]
+fn a_core_that_is_behind_judges_all_but_those_in_line() {
+    let mut pair = Pair::new();
+    let (ws, head) = (pinged(&mut pair), pair.open());
+    pair.feed(head, "GET / HTTP/1.1\r\nX: y");
+    pair.hub.pause(ws.conn, Pause::Turn);
+    for _ in 0..3 * LOOKS_MAX {
+        pair.now_ms += 100;
+        pair.hub.handle_timers(pair.now_ms, Look::Behind);
+    }
+    while pair.flush_batch() {}
+    assert!(String::from_utf8_lossy(&pair.take(head)).starts_with("HTTP/1.1 408 "));
+    assert!(pair.is_open(ws.conn));
+    pair.hub.resume(ws.conn, Pause::Turn);
+    pair.hub.handle_timers(pair.now_ms, Look::Behind);
+    assert_eq!(pair.hub.counters.ping_timeouts, 1);
+}
+
 /// A core that is never idle still cuts who is silent; one that takes nothing in does not.
 #[test]
 fn a_busy_core_judges_after_so_many_looks() {
@@ -40,7 +60,7 @@ fn a_busy_core_judges_after_so_many_looks() {
     for _ in 0..1_000 {
         pair.hub.handle_timers(pair.now_ms, Look::Averted);
     }
-    for _ in 0..socketville_hub::limits::LOOKS_MAX {
+    for _ in 0..LOOKS_MAX {
         pair.hub.handle_timers(pair.now_ms, Look::Busy);
     }
     assert_eq!(pair.hub.counters.ping_timeouts, 0);

@@ -239,7 +239,11 @@ impl<D: Driver> Turn<D> {
         let has_read_all = self.receive(now_ms, &turn);
         self.arrivals.give_back(turn);
         // Late peers are judged when all that had arrived before has been read.
-        if has_read_all && !self.core.has_stalled() { look } else { Look::Averted }
+        match (self.core.has_stalled(), has_read_all) {
+            (true, _) => Look::Averted,
+            (false, false) => Look::Behind,
+            (false, true) => look,
+        }
     }
 
     /// Polls what was woken before, unless the arena is full; a task that yields goes on in the next turn, after what it emitted has left.

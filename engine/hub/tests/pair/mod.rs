@@ -206,7 +206,7 @@ impl Pair {
     }
 
     /// False once nothing was due.
-    fn flush_batch(&mut self) -> bool {
+    pub(crate) fn flush_batch(&mut self) -> bool {
         let (mut batch, mut settled) = (Batch::default(), Settled::default());
         self.hub.outbox.take_batch(&mut batch, BATCH_ENTRIES);
         let mut refusals = Vec::new();
