@@ -11,7 +11,7 @@
 //! A connection that comes to owe more than its limit, by whatever step, is watched from that moment on: [`Backlogs::standing`] is the only place that decides.
 //! A backlog that is cut keeps the rest of the frame that the peer has begun to read, so that a close frame can follow it.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use socketville_proto::ws;
 
 use super::arena::{Arena, Span};
@@ -39,9 +39,10 @@ pub(super) struct Backlogs {
     limits: BacklogLimits,
     /// Bytes beyond `bytes_max`, of all connections together.
     bursts_bytes: usize,
-    /// Slots whose progress is looked at, by the moment; each stands there once, whatever becomes of its backlog.
+    /// Slots whose progress is looked at, by the moment.
     waves: Waves<u32>,
-    watched: HashSet<u32>,
+    /// The moment of each, whatever becomes of its backlog: where a slot stands at another moment besides, that one is void.
+    watched: HashMap<u32, u64>,
     account: Account,
 }
 
@@ -111,7 +112,7 @@ impl Backlogs {
             limits,
             bursts_bytes: 0,
             waves: Waves::default(),
-            watched: HashSet::new(),
+            watched: HashMap::new(),
             account,
         }
     }
@@ -168,6 +169,8 @@ impl Backlogs {
         }
         if before <= self.limits.bytes_max {
             self.watch(slot, now_ms, standing);
+        } else {
+            self.hasten(slot, now_ms, standing);
         }
         Kept::All
     }
@@ -187,9 +190,29 @@ impl Backlogs {
         let Standing::Beyond(patience_ms) = standing else { return };
         let Some(backlog) = self.by_slot.get_mut(&slot).filter(|backlog| !backlog.is_last) else { return };
         (backlog.progress_ms, backlog.patience_ms) = (now_ms, patience_ms);
-        if self.watched.insert(slot) {
-            self.waves.push(now_ms + patience_ms, slot);
+        self.look_by(slot, now_ms + patience_ms);
+    }
+
+    /// A connection beyond its limit owes still more: from now on it has the patience of a burst, no longer that of one packet.
+    fn hasten(&mut self, slot: u32, now_ms: u64, standing: Standing) {
+        let Standing::Beyond(patience_ms) = standing else { return };
+        let Some(backlog) = self.by_slot.get_mut(&slot) else { return };
+        if patience_ms < backlog.patience_ms {
+            (backlog.progress_ms, backlog.patience_ms) = (now_ms, patience_ms);
+            self.look_by(slot, now_ms + patience_ms);
         }
+    }
+
+    /// Looks at a slot at that moment at the latest.
+    fn look_by(&mut self, slot: u32, due_ms: u64) {
+        if self.watched.get(&slot).is_none_or(|&at_ms| due_ms < at_ms) {
+            self.look_at(slot, due_ms);
+        }
+    }
+
+    fn look_at(&mut self, slot: u32, at_ms: u64) {
+        self.watched.insert(slot, at_ms);
+        self.waves.push(at_ms, slot);
     }
 
     /// The kernel took so many bytes; the rest waits on.
@@ -257,7 +280,7 @@ impl Backlogs {
     pub(super) fn is_sound(&self) -> bool {
         let beyond = |backlog: &Backlog| self.beyond(backlog.owed());
         let is_watched = |slot: &u32, backlog: &Backlog| {
-            beyond(backlog) == 0 || backlog.is_last || self.watched.contains(slot)
+            beyond(backlog) == 0 || backlog.is_last || self.watched.contains_key(slot)
         };
         self.bursts_bytes == self.by_slot.values().map(beyond).sum()
             && self.by_slot.iter().all(|(slot, backlog)| is_watched(slot, backlog))
@@ -275,10 +298,11 @@ impl Backlogs {
     /// Slots of connections that owe more than their limit, and made no progress.
     pub(super) fn take_stalled(&mut self, now_ms: u64) -> Vec<u32> {
         let mut stalled = Vec::new();
-        while let Some((_, slots)) = self.waves.pop(now_ms) {
+        while let Some((at_ms, slots)) = self.waves.pop(now_ms) {
             for &slot in &slots {
                 match self.due_ms(slot) {
-                    Some(due_ms) if due_ms > now_ms => self.waves.push(due_ms, slot),
+                    _ if self.watched.get(&slot) != Some(&at_ms) => {}
+                    Some(due_ms) if due_ms > now_ms => self.look_at(slot, due_ms),
                     due_ms => {
                         self.watched.remove(&slot);
                         stalled.extend(due_ms.map(|_| slot));

@@ -135,6 +135,20 @@ fn a_packet_behind_others_may_exceed_the_limit_while_it_makes_progress() {
     assert_eq!(backlogs.take_stalled(2_000 + PACKET_STALL_MS), [0]);
 }
 
+/// The bug: a reader that had stopped held a burst of 9 MB for as long as one packet may be owed, since its first packet beyond the limit was one.
+#[test]
+fn a_burst_behind_one_packet_has_the_patience_of_a_burst() {
+    let mut backlogs = backlogs(LIMITS);
+    assert_eq!(keep(&mut backlogs, 0, &frames(&[20]), 1), Kept::All);
+    assert_eq!(backlogs.append(0, 1_000, &frames(&[101])), Kept::All);
+    assert_eq!(backlogs.next_ms(), Some(1_000 + PACKET_STALL_MS));
+    assert_eq!(backlogs.append(0, 1_100, &frames(&[1])), Kept::All);
+    assert_eq!(backlogs.next_ms(), Some(1_100 + STALL_MS));
+    assert_eq!(backlogs.append(0, 1_200, &frames(&[1])), Kept::All);
+    assert_eq!(backlogs.take_stalled(1_100 + STALL_MS), [0]);
+    assert_eq!(backlogs.take_stalled(1_000 + PACKET_STALL_MS), [0; 0], "once");
+}
+
 #[test]
 fn several_packets_at_once_cross_the_limit_only_as_a_burst() {
     let mut backlogs = backlogs(LIMITS);
