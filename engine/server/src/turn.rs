@@ -239,11 +239,8 @@ impl<D: Driver> Turn<D> {
         let has_read_all = self.receive(now_ms, &turn);
         self.arrivals.give_back(turn);
         // Late peers are judged when all that had arrived before has been read.
-        match (self.core.has_stalled(), has_read_all) {
-            (true, _) => Look::Averted,
-            (false, false) => Look::Behind,
-            (false, true) => look,
-        }
+        let look = if has_read_all { look } else { Look::Behind };
+        if self.core.has_stalled() { Look::Averted } else { look }
     }
 
     /// Polls what was woken before, unless the arena is full; a task that yields goes on in the next turn, after what it emitted has left.

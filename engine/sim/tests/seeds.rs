@@ -5,7 +5,7 @@ use socketville_sim::run::{Telling, run, run_about};
 use socketville_sim::verdict::Verdict;
 
 /// Seeds of the ordinary tests; CI runs 200 by the program.
-const SEEDS: std::ops::Range<u64> = 0..8;
+const SEEDS: std::ops::Range<u64> = 0..12;
 
 /// Seeds that have found a fault of the engine, and which.
 const FOUND: [(Kind, u64, &str); 11] = [
