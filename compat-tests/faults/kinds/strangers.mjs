@@ -137,7 +137,7 @@ async function unpolledEvents(t) {
   t.check("it answers", status === 400, status);
 }
 
-/** Readers that stop while large publishes go on: the largest debts are given up, what they held goes back, and who publishes or reads is served. */
+/** Readers that stop while large publishes go on: the largest debts are given up, their memory goes back, and the publisher and a client that reads are served. */
 async function readersAndPublisher(t) {
   const server = await t.serve(["--memory-max-mib", "128"]);
   server.limit(240);

@@ -100,8 +100,9 @@ pub(crate) struct Options {
 
     /// How long clients have to take what is due to them when the server is stopped, such as 10s or 500ms
     ///
-    /// After SIGTERM the server accepts no connection; the process ends as soon as every client has what is due to it, and 5 s after this time at
-    /// the latest. A second signal ends the process at once, and what was due is lost; a signal within 100 ms of the first changes nothing, for `timeout` and others send it twice.
+    /// After SIGTERM the server accepts no connection. The process ends as soon as every client has its bytes, and 5 s after this time at the
+    /// latest. A second signal ends it at once, and clients lose the bytes that they have not taken. A signal within 100 ms of the first changes
+    /// nothing, for `timeout` and others send it twice.
     #[arg(
         long,
         env = "SOCKETVILLE_DRAIN_WINDOW",

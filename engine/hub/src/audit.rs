@@ -1,4 +1,4 @@
-//! The account, checked: what is held is walked and compared with what is charged, kind by kind, and the debts with their owners.
+//! The audit of the account: a walk over all held bytes compares them with the charges, kind by kind, and the debts with their owners.
 //!
 //! For simulations and tests. A holder that changes its bytes without its charge is found after the turn in which it did.
 

@@ -122,7 +122,7 @@ pub(crate) enum Course {
     Ended,
 }
 
-/// What kind of peer a connection has: at the end of the server a session's client has the whole window to take what is due to it, a stranger has not.
+/// The kind of a connection's peer. When the server ends, the client of a session has the whole drain window to take its bytes, and a stranger has not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum PeerKind {
     /// One without a session: a browser, a backend, the operator.
@@ -211,7 +211,7 @@ impl Hub {
         charge.set(bytes);
         if let Some(Phase::WebSocket { partial, .. }) = self.conn_mut(conn).map(|c| &mut c.phase) {
             *partial = Some(Box::new(lent));
-            self.stall_if_short(conn, bytes, For::Events);
+            self.delay_if_short(conn, bytes, For::Events);
         }
     }
 

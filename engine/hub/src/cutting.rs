@@ -14,8 +14,8 @@
 //! | all others | their owner, see `account`: a session over WebSocket with its connection, and a closing connection with its last bytes |
 //!
 //! Above the soft mark, clients of an address that holds more than its share are cut, the largest first, until it holds seven eighths of that. Above
-//! the hard mark, the largest of all. A body that the application has agreed to read is given up after all others, so that clients that do not read
-//! cannot keep an operator from publishing. What an address holds is summed up only then: a packet is charged to its connection and knows of no address.
+//! the hard mark, the largest of all. The body of a request to the application that was not refused at its head is given up after all others, so that
+//! clients that do not read cannot keep an operator from publishing. What an address holds is summed up only then: a packet is charged to its connection and knows of no address.
 
 use hashbrown::HashMap;
 use socketville_proto::ws::{self, CloseCode};
@@ -27,6 +27,7 @@ use crate::conns::{Conn, Phase};
 use crate::limits::{DEBT_BYTES_MIN, MEMBER_BYTES, RELIEF_PAUSE_MS};
 use crate::outbox::Overflow;
 use crate::session::Link;
+use crate::shortage::For;
 use crate::{ConnId, Hub, Reason, SessionKey, SocketKey};
 
 /// When the core was looked over for debtors.
@@ -42,8 +43,8 @@ pub(crate) struct Relief {
 #[derive(Clone, Copy)]
 struct Debt {
     bytes: usize,
-    /// A request's body that the application has agreed to read: its connection is cut last.
-    is_agreed: bool,
+    /// The body of a request to the application, not refused at its head: its connection is cut last.
+    is_for_application: bool,
     address: Address,
     debtor: Debtor,
 }
@@ -91,7 +92,7 @@ impl Hub {
 
     /// Gives memory back while the core is above its marks; after the flush, with which much has left.
     pub fn relieve(&mut self, now_ms: u64) {
-        self.read_stalled(now_ms);
+        self.read_delayed(now_ms);
         if self.is_above_soft_mark() {
             self.relieve_now(now_ms);
         }
@@ -112,7 +113,9 @@ impl Hub {
             return;
         }
         let mut debts = self.debts();
-        debts.sort_unstable_by_key(|debt| (debt.is_agreed, std::cmp::Reverse(debt.bytes), debt.debtor));
+        debts.sort_unstable_by_key(|debt| {
+            (debt.is_for_application, std::cmp::Reverse(debt.bytes), debt.debtor)
+        });
         if has_shares {
             self.relief.addresses_next_ms = now_ms + RELIEF_PAUSE_MS;
             if self.shed_of_addresses(now_ms, &debts) {
@@ -220,14 +223,14 @@ impl Hub {
         }
         let debt = |(debtor, bytes)| Debt {
             bytes,
-            is_agreed: self.is_agreed(debtor),
+            is_for_application: self.is_for_application(debtor),
             address: self.address_of(debtor),
             debtor,
         };
         debts.into_iter().map(debt).collect()
     }
 
-    /// What cutting each connection or session gives back of what has an owner: together all that is owed.
+    /// For each connection or session the bytes of its own charges that a cut of it gives back: together all that is owed.
     pub(crate) fn debts_of_owners(&self) -> HashMap<Debtor, usize> {
         let mut debts = HashMap::new();
         for (owner, bytes) in self.account.debts() {
@@ -250,11 +253,14 @@ impl Hub {
         }
     }
 
-    /// Whether a connection carries a body that the application has agreed to read.
-    fn is_agreed(&self, debtor: Debtor) -> bool {
+    /// Whether a connection carries the body of a request to the application.
+    fn is_for_application(&self, debtor: Debtor) -> bool {
         let Debtor::Conn(index) = debtor else { return false };
-        let phase = self.conn(self.conn_at(index)).map(|state| &state.phase);
-        matches!(phase, Some(Phase::Body(upload)) if upload.is_for_application())
+        matches!(self.phase_at(index), Some(Phase::Body(upload)) if upload.whose() == For::Application)
+    }
+
+    fn phase_at(&self, index: u32) -> Option<&Phase> {
+        self.conn(self.conn_at(index)).map(|state| &state.phase)
     }
 
     fn conn_at(&self, index: u32) -> ConnId {
@@ -268,7 +274,7 @@ impl Hub {
             Debtor::Conn(index) => index,
         };
         let address = self.address_shares.of_conn(index);
-        match self.conn(self.conn_at(index)).map(|state| &state.phase) {
+        match self.phase_at(index) {
             Some(Phase::WebSocket { session, .. }) if !address.is_counted() => {
                 self.address_shares.of_session(session.index)
             }

@@ -7,7 +7,6 @@
 
 use hashbrown::HashMap;
 
-use crate::conns::Conn;
 use crate::limits::{GAP_MS, GRACE_AFTER_GAP_MS, LOOKS_MAX, PAUSE_MS_MAX};
 use crate::reading::Pause;
 use crate::session::{Beat, Link, Session};
@@ -90,7 +89,7 @@ struct Suspect {
     looks: u16,
 }
 
-/// Since when a session is not read, and why: bits of [`Pause`].
+/// A session that is not read: since when, and for which reasons (bits of [`Pause`]).
 struct Unread {
     since_ms: u64,
     reasons: u8,
@@ -248,7 +247,7 @@ impl Hub {
         }
     }
 
-    /// Whether a peer has said more than a turn reads, so that its turn is still to come. Every other peer's bytes are read within a round of the line.
+    /// Whether a peer's connection has more bytes than a turn reads, so that the rest is still to be read. Every other peer's bytes are read within a round of the line.
     fn is_in_line(&self, watched: Watched) -> bool {
         let conn = match watched {
             Watched::Conn(index) => self.conns.get(index as usize),
@@ -257,7 +256,7 @@ impl Hub {
                 _ => None,
             },
         };
-        conn.is_some_and(Conn::is_in_line)
+        conn.is_some_and(|state| state.reading.is_put_off())
     }
 
     fn settle(&mut self, now_ms: u64, at_ms: u64, watched: Watched) {
@@ -309,7 +308,7 @@ impl Session {
             .flatten()
     }
 
-    /// A pong that a gap has put off is not put off again by another ping, so what is left of its time is left of it too.
+    /// The loop did not run for so long: the session's deadlines move by it. So does the deadline of a pong that an earlier gap has moved, for no further ping moves it.
     fn shift_dues(&mut self, lasted_ms: u64) {
         self.dues_mut().for_each(|due| due.shift(lasted_ms));
         if matches!(self.beat, Beat::LastEnd(_)) {
@@ -351,7 +350,7 @@ impl Session {
         self.dues_mut().for_each(|due| due.allow(until_ms));
     }
 
-    /// As [`Session::expect_from`], of what is overdue now, but for a pong: a new ping asks for it.
+    /// As [`Session::expect_from`], for the deadlines that are over now. The pong's stays as it is, for a new ping sets it.
     pub(crate) fn allow_overdue(&mut self, now_ms: u64, until_ms: u64) {
         self.dues_mut().filter(|due| due.is_over(now_ms)).for_each(|due| due.allow(until_ms));
     }

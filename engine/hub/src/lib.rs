@@ -161,7 +161,7 @@ pub struct Hub {
     /// Sessions whose parked polls wait for more.
     polls_waiting: waves::Waves<SessionKey>,
     /// Connections with a large message that waits, since handlers hold much.
-    stalled: Vec<(ConnId, shortage::For)>,
+    delayed: Vec<(ConnId, shortage::For)>,
     slow_sessions: Vec<(SessionKey, Reason)>,
     relief: cutting::Relief,
     selection: members::Bitset,
@@ -227,7 +227,7 @@ impl Hub {
             effects: VecDeque::new(),
             polls_due: Vec::new(),
             polls_waiting: waves::Waves::default(),
-            stalled: Vec::new(),
+            delayed: Vec::new(),
             slow_sessions: Vec::new(),
             relief: cutting::Relief::default(),
             selection: members::Bitset::default(),

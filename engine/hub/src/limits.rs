@@ -85,11 +85,11 @@ pub const GAP_MS: u64 = 250;
 /// pong has its whole time-out, after a new ping.
 pub const GRACE_AFTER_GAP_MS: u64 = 5_000;
 
-/// Milliseconds after another gap in which the answer to the ping that followed the first one may still arrive: what was under way is delivered in
-/// much less.
+/// Milliseconds that a client has after another gap for its pong to the ping that followed the first gap. A pong that was under way arrives in much
+/// less.
 pub const MOMENT_MS: u64 = 1_000;
 
-/// Gaps that grant such a moment, until a pong comes; a loop that always stands still must cut who is silent, too.
+/// Gaps that grant such a moment, until a pong comes; a loop that always stands still must cut silent clients, too.
 pub const MOMENTS_MAX: u8 = 8;
 
 /// Milliseconds for which a session may be not read, while as many of its handlers as may be wait; past it the session ends at its next heartbeat,
@@ -97,9 +97,9 @@ pub const MOMENTS_MAX: u8 = 8;
 /// the core, for ever. Longer than what a server waits for others.
 pub const PAUSE_MS_MAX: u64 = 300_000;
 
-/// Bytes of a message or body that have come when it is not read on, while handlers hold more than their share of the budget. What is smaller goes on: so many
+/// Bytes of a message or body from which on it is not read while handlers hold more than their share of the budget. A smaller one is read: so many
 /// bytes of each client fit.
-pub const STALLED_BYTES_MIN: usize = 16 * 1024;
+pub const DELAYED_BYTES_MIN: usize = 16 * 1024;
 
 /// Turns that read on before a peer that is late is cut, if the kernel always has more. In so many even epoll has reported 131 000 connections
 /// that were ready before, and 2 MiB of each have been read; a core that has nothing to read judges at once.

@@ -75,7 +75,7 @@ impl Reading {
     }
 
     /// Whether it is received from in one of the next turns, whatever anybody does.
-    const fn is_put_off(self) -> bool {
+    pub(crate) const fn is_put_off(self) -> bool {
         self.0 & !NOTES == Pause::Turn as u8
     }
 
@@ -231,11 +231,6 @@ impl Hub {
 }
 
 impl Conn {
-    /// Whether it is received from in one of the next turns.
-    pub(crate) const fn is_in_line(&self) -> bool {
-        self.reading.is_put_off()
-    }
-
     /// Whether its peer has ended and what it said before is not read; `None` if nobody knows of an end.
     pub(crate) fn is_left_unread(&self) -> Option<bool> {
         let Reading(bits) = self.reading;

@@ -1,14 +1,14 @@
 //! Large messages wait while handlers hold much.
 //!
 //! What a handler waits over cannot be given back by cutting its client. So while handlers hold more than their share of the core's budget, a message or a
-//! body of which [`STALLED_BYTES_MIN`] have come is not read on: it stays with its sender, whose TCP waits, and small messages go on as ever. Handlers of
+//! body with [`DELAYED_BYTES_MIN`] or more here is not read on: the rest stays with its sender, for TCP makes it wait, and small messages go on as ever. Handlers of
 //! events have half of the budget, and requests to the application three quarters, so that clients cannot keep an operator's requests out.
 //!
-//! A client that waits so is not late, as one whose handlers have not ended; a body keeps its deadline, and is then answered 408.
+//! The client of a delayed message is not late meanwhile, as one with handlers that have not ended; a delayed body keeps its deadline, and is then answered 408.
 
 use crate::account::Kind;
 use crate::conns::Phase;
-use crate::limits::STALLED_BYTES_MIN;
+use crate::limits::DELAYED_BYTES_MIN;
 use crate::reading::Pause;
 use crate::session::Link;
 use crate::{ConnId, Hub, SessionKey};
@@ -24,29 +24,29 @@ pub(crate) enum For {
 
 impl Hub {
     /// So many bytes of a message have come, and more are to come: they wait if handlers hold much.
-    pub(crate) fn stall_if_short(&mut self, conn: ConnId, bytes: usize, whose: For) {
-        if bytes < STALLED_BYTES_MIN || !self.is_short_for(whose) {
+    pub(crate) fn delay_if_short(&mut self, conn: ConnId, bytes: usize, whose: For) {
+        if bytes < DELAYED_BYTES_MIN || !self.is_short_for(whose) {
             return;
         }
         match self.session_over(conn) {
             Some(session) => self.pause_session(session, Pause::Memory),
             None => self.pause(conn, Pause::Memory),
         }
-        self.stalled.push((conn, whose));
+        self.delayed.push((conn, whose));
         self.counters.messages_delayed += 1;
     }
 
     /// Lets messages be read on for which there is room again.
-    pub(crate) fn read_stalled(&mut self, now_ms: u64) {
-        if self.stalled.is_empty() || self.is_short_for(For::Application) {
+    pub(crate) fn read_delayed(&mut self, now_ms: u64) {
+        if self.delayed.is_empty() || self.is_short_for(For::Application) {
             return;
         }
         let is_short = self.is_short_for(For::Events);
-        let stalled = std::mem::take(&mut self.stalled);
-        for (conn, whose) in stalled {
+        let delayed = std::mem::take(&mut self.delayed);
+        for (conn, whose) in delayed {
             match self.session_over(conn) {
                 _ if self.conn(conn).is_none() => {}
-                _ if is_short && whose == For::Events => self.stalled.push((conn, whose)),
+                _ if is_short && whose == For::Events => self.delayed.push((conn, whose)),
                 Some(session) => self.resume_session(now_ms, session, Pause::Memory),
                 None => self.resume(conn, Pause::Memory),
             }

@@ -138,7 +138,7 @@ impl Hub {
         let Phase::Body(upload) = &state.phase else { return (0, Progress::Again) };
         if matches!(read, Ok((_, false))) {
             let (bytes, whose) = (upload.body.len(), upload.whose());
-            self.stall_if_short(conn, bytes, whose);
+            self.delay_if_short(conn, bytes, whose);
             return (read.unwrap_or_default().0, Progress::Wait);
         }
         let Some(Phase::Body(upload)) = self.enter(now_ms, conn, Phase::Answering) else {
@@ -203,13 +203,12 @@ impl Hub {
 }
 
 impl Upload {
-    const fn whose(&self) -> For {
-        if self.is_for_application() { For::Application } else { For::Events }
-    }
-
-    /// Whether it is read for the application, which has seen its head and agreed.
-    pub(crate) const fn is_for_application(&self) -> bool {
-        matches!(self.purpose, Purpose::Application(_))
+    /// What its body is for.
+    pub(crate) const fn whose(&self) -> For {
+        match self.purpose {
+            Purpose::Application(_) => For::Application,
+            Purpose::Packets(_) => For::Events,
+        }
     }
 
     /// The session whose packets it carries.

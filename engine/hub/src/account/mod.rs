@@ -18,7 +18,7 @@
 //! | attachments | packets that wait for their attachments | session | `packets`: `message_bytes_max` and a deadline |
 //! | handshakes | heads of the requests that opened sessions | the core: lines are shared | `heads`: a head has 16 KiB at the most |
 //! | auth | what clients said in CONNECT | session | the server: kept while a connection is examined, or for life if asked for |
-//! | requests | requests and events that the application has not dealt with | the core: a handler outlives its client | the server's `shares` and `shortage`: a client is not read on, with little of it where memory is short |
+//! | requests | requests and events that the application has not dealt with | the core: a handler outlives its client | the server's `shares`: a client is not read on, with little of it where memory is short; `shortage`: large messages wait |
 //! | rooms | names and members of rooms | the core: rooms are shared | `sockets`: a share for each connection |
 //! | saved | clients that may come back | the core: they have left | `recovery`: a number, and a time |
 //! | early | what was emitted to clients that are not in yet | session | `early`: a share for each socket |

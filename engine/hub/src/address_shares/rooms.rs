@@ -47,7 +47,7 @@ impl AddressShares {
         Ok(())
     }
 
-    /// Whose share a socket's rooms come out of: once it has used some, that is remembered, and given back there, whatever becomes of its session.
+    /// The address that a socket's rooms are charged to. Once some are, it stays that address, whatever becomes of the session, so that they are given back to it.
     fn payer(&self, key: SocketKey, session: u32) -> Address {
         self.rooms.by_socket.get(&key).map_or_else(|| self.of_session(session), |&(address, _)| address)
     }

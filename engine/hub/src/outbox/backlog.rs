@@ -41,7 +41,7 @@ pub(super) struct Backlogs {
     bursts_bytes: usize,
     /// Slots whose progress is looked at, by the moment.
     waves: Waves<u32>,
-    /// The moment of each, whatever becomes of its backlog: where a slot stands at another moment besides, that one is void.
+    /// The moment of each slot, whatever becomes of its backlog; an entry of `waves` for another moment is void.
     watched: HashMap<u32, u64>,
     account: Account,
 }
@@ -167,10 +167,8 @@ impl Backlogs {
             backlog.bytes.extend_from_slice(bytes);
             backlog.charge.set(backlog.bytes.capacity());
         }
-        if before <= self.limits.bytes_max {
+        if before <= self.limits.bytes_max || self.has_more_patience(slot, standing) {
             self.watch(slot, now_ms, standing);
-        } else {
-            self.hasten(slot, now_ms, standing);
         }
         Kept::All
     }
@@ -185,7 +183,7 @@ impl Backlogs {
         }
     }
 
-    /// A connection has come to be beyond its limit.
+    /// A connection has come to be beyond its limit, or has less patience from now on.
     fn watch(&mut self, slot: u32, now_ms: u64, standing: Standing) {
         let Standing::Beyond(patience_ms) = standing else { return };
         let Some(backlog) = self.by_slot.get_mut(&slot).filter(|backlog| !backlog.is_last) else { return };
@@ -193,14 +191,10 @@ impl Backlogs {
         self.look_by(slot, now_ms + patience_ms);
     }
 
-    /// A connection beyond its limit owes still more: from now on it has the patience of a burst, no longer that of one packet.
-    fn hasten(&mut self, slot: u32, now_ms: u64, standing: Standing) {
-        let Standing::Beyond(patience_ms) = standing else { return };
-        let Some(backlog) = self.by_slot.get_mut(&slot) else { return };
-        if patience_ms < backlog.patience_ms {
-            (backlog.progress_ms, backlog.patience_ms) = (now_ms, patience_ms);
-            self.look_by(slot, now_ms + patience_ms);
-        }
+    /// Whether a connection beyond its limit is given longer than what it owes now deserves: a burst behind one packet has the patience of a burst.
+    fn has_more_patience(&self, slot: u32, standing: Standing) -> bool {
+        let Standing::Beyond(patience_ms) = standing else { return false };
+        self.by_slot.get(&slot).is_some_and(|backlog| patience_ms < backlog.patience_ms)
     }
 
     /// Looks at a slot at that moment at the latest.
